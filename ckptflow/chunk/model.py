@@ -1,0 +1,172 @@
+"""Pure. A dep cut into pieces, and an out made of parts.
+
+A `Piece` is what one chunk reads of one dep; its identity is its content and never its position, so a piece that moved
+is the same piece. A `Part` is what one chunk wrote for one out. All are plain data: they travel to workers and into
+documents as JSON.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from ..ids import Digest
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one chunk produced for one out.
+
+    `object` names the bytes; `values` names the content: for a table its rows and schema whatever the encoding
+    (`chunk.values`), for anything else the same digest as `object`. For a directory `object` is a listing object.
+    """
+
+    object: Digest
+    bytes: int
+    values: Digest
+    rows: int | None = None
+
+    def to_list(self) -> list[Any]:
+        """Return `[object, bytes, rows, values]`, the form in trees and records (`values` null if equal to object)."""
+        return [self.object, self.bytes, self.rows, None if self.values == self.object else self.values]
+
+    @classmethod
+    def from_list(cls, row: list[Any]) -> Part:
+        """Inverse of `to_list`."""
+        object_, bytes_, rows, values = row
+        return cls(object=Digest(object_), bytes=bytes_, rows=rows, values=Digest(values or object_))
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """All of the dep."""
+
+
+@dataclass(frozen=True, slots=True)
+class AtPart:
+    """One part of an out in the store: the bytes of this object, in the dep's format."""
+
+    part: Part
+
+
+@dataclass(frozen=True, slots=True)
+class AtRows:
+    """Rows `start` to `stop` (excluded) of the dep's table, all its files or parts taken in order."""
+
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True, slots=True)
+class AtBytes:
+    """Bytes `start` to `stop` (excluded) of the dep's one file (for CSV the header line is not among them)."""
+
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True, slots=True)
+class AtFiles:
+    """These files of the dep, paths relative to the dep's own path, sorted."""
+
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AtSlot:
+    """Slot `slot` of the partition that `spill` (a name under `.ckptflow/cuts/`) holds: see `run.cutting`."""
+
+    spill: str
+    slot: int
+
+
+Where: TypeAlias = Whole | AtPart | AtRows | AtBytes | AtFiles | AtSlot
+"""How to find a piece. Position only: no part of any identity."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What one chunk reads of one dep. `digest` is by content; `rows` and `bytes` are for people and for batching."""
+
+    digest: Digest
+    where: Where
+    rows: int | None = None
+    bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A dep, or several cut together, as pieces: `pieces[label][i]` is what chunk `i` reads of that dep.
+
+    All lists have the same length, the number of chunks. `labels` holds one text a chunk for people (a key range, a
+    file name), or is empty.
+    """
+
+    pieces: Mapping[str, tuple[Piece, ...]]
+    labels: tuple[str, ...] = ()
+
+    @property
+    def chunks(self) -> int:
+        """The number of chunks."""
+        return len(next(iter(self.pieces.values()), ()))
+
+
+def where_to_json(where: Where) -> list[Any]:
+    """Return `where` as a JSON list whose first item is its kind."""
+    match where:
+        case Whole():
+            return ["whole"]
+        case AtPart(part):
+            return ["part", *part.to_list()]
+        case AtRows(start, stop):
+            return ["rows", start, stop]
+        case AtBytes(start, stop):
+            return ["bytes", start, stop]
+        case AtFiles(files):
+            return ["files", *files]
+        case AtSlot(spill, slot):
+            return ["slot", spill, slot]
+
+
+def where_from_json(row: list[Any]) -> Where:
+    """Inverse of `where_to_json`."""
+    match row:
+        case ["whole"]:
+            return Whole()
+        case ["part", *part]:
+            return AtPart(Part.from_list(part))
+        case ["rows", start, stop]:
+            return AtRows(start, stop)
+        case ["bytes", start, stop]:
+            return AtBytes(start, stop)
+        case ["files", *files]:
+            return AtFiles(tuple(files))
+        case ["slot", spill, slot]:
+            return AtSlot(spill, slot)
+    raise ValueError(f"not a place of a piece: {row!r}")
+
+
+def sheet_to_json(sheet: Sheet) -> dict[str, Any]:
+    """Return `sheet` as JSON: one list of `[digest, rows, bytes, where...]` a dep."""
+    return {
+        "labels": list(sheet.labels),
+        "pieces": {
+            label: [[p.digest, p.rows, p.bytes, *where_to_json(p.where)] for p in pieces]
+            for label, pieces in sheet.pieces.items()
+        },
+    }
+
+
+def sheet_from_json(doc: dict[str, Any]) -> Sheet:
+    """Inverse of `sheet_to_json`."""
+    return Sheet(
+        pieces={
+            label: tuple(
+                Piece(digest=Digest(d), rows=rows, bytes=size, where=where_from_json(where))
+                for d, rows, size, *where in pieces
+            )
+            for label, pieces in doc["pieces"].items()
+        },
+        labels=tuple(doc["labels"]),
+    )

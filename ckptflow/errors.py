@@ -1,0 +1,157 @@
+"""Pure. Every error a user can meet.
+
+Each keeps its parts as fields, says what and where in one line (`str(error)`), and what to do next in another (`hint`).
+Codes are stable: scripts and documentation refer to them. Only the command line maps an error to an exit code.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A position in a text file. Lines and columns count from 1; `text` is the whole line, without its end."""
+
+    file: str
+    line: int
+    column: int
+    text: str = ""
+    length: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One mistake in a file: stable code (`CF012`), what is wrong, where, and what would be right."""
+
+    code: str
+    message: str
+    place: Place | None = None
+    hint: str | None = None
+
+    def __str__(self) -> str:
+        where = f"{self.place}: " if self.place else ""
+        return f"{where}{self.message}"
+
+
+class CkptflowError(Exception):
+    """Base of all errors meant for users. `code` is stable; `hint` is a remedy or None."""
+
+    code: ClassVar[str] = "CF900"
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class SpecError(CkptflowError):
+    """`pipeline.yaml`, params or configuration is invalid; holds all mistakes that were found, in file order."""
+
+    code = "CF001"
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        super().__init__("; ".join(str(p) for p in problems) or "invalid pipeline")
+        self.problems = problems
+
+
+class ProjectNotFound(CkptflowError):
+    """No pipeline file here or in any parent directory."""
+
+    code = "CF002"
+
+
+class UsageError(CkptflowError):
+    """The command line asks for something that cannot be."""
+
+    code = "CF003"
+
+
+class TargetNotFound(CkptflowError):
+    """A target matches no stage, chunk or out."""
+
+    code = "CF004"
+
+    def __init__(self, target: str, *, hint: str | None = None) -> None:
+        super().__init__(f"no stage or out matches `{target}`", hint=hint)
+        self.target = target
+
+
+class DepMissing(CkptflowError):
+    """A dep is neither in the workspace nor the out of a stage."""
+
+    code = "CF005"
+
+
+class DepUnreadable(CkptflowError):
+    """A dep is there and cannot be used: a FIFO, a socket, a symlink loop, no permission, a malformed table."""
+
+    code = "CF006"
+
+
+class OutEdited(CkptflowError):
+    """An out in the workspace was changed by hand; a run would lose the change."""
+
+    code = "CF007"
+
+
+class StoreError(CkptflowError):
+    """The store cannot be used: missing, read-only, full, wrong marker, transport error."""
+
+    code = "CF010"
+
+
+class StoreDamaged(StoreError):
+    """Something in the store is not what its name or checksum says."""
+
+    code = "CF011"
+
+
+class Locked(CkptflowError):
+    """A living run holds a lock that is needed."""
+
+    code = "CF020"
+
+    def __init__(self, what: str, holder: str) -> None:
+        super().__init__(f"{what} is locked by {holder}", hint="wait for it to end, or stop it")
+        self.what = what
+        self.holder = holder
+
+
+class StageError(CkptflowError):
+    """A stage function or command failed in one chunk. `traceback` holds the user's frames only."""
+
+    code = "CF030"
+
+    def __init__(self, message: str, *, traceback: str = "", output: str = "", hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.traceback = traceback
+        self.output = output
+
+
+class ResultError(StageError):
+    """A stage function returned something that its outs cannot hold."""
+
+    code = "CF031"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why one attempt at a chunk ended badly, as plain data that travels from a worker.
+
+    `kind` is one of `exception` (the user's code raised), `result` (wrong type returned), `exit` (a command's status),
+    `timeout`, `killed` (the worker died), `dep` (a dep could not be read), `dep-changed` (a dep changed under the run),
+    `store` (the store could not be written: disk full, read-only). `traceback` has no engine frames.
+    """
+
+    kind: str
+    message: str
+    traceback: str = ""
+    output: str = ""
+    log: str = ""
+    hint: str | None = None
+    notes: tuple[str, ...] = field(default=())

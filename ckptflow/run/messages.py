@@ -1,0 +1,153 @@
+"""Edge. What travels between the engine and its workers: plain data, pickled, no behaviour.
+
+Work goes out as a `Batch` of tasks for one worker, in order; reports come back one a task, as soon as each is done, so
+that what is finished is kept although the rest of the batch is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, TypeAlias
+
+from ..chunk.model import Part, Piece, Sheet
+from ..errors import Failure
+from ..ids import ChunkKey, Digest, StageName
+from ..spec.model import ChunkSpec
+
+
+class Form(StrEnum):
+    """The Python form in which a dep reaches a function, from the parameter's annotation."""
+
+    NATURAL = "natural"  # no annotation: a table as pyarrow.Table, text as str, other formats as what they hold
+    TABLE = "pyarrow.Table"
+    READER = "pyarrow.RecordBatchReader"
+    PANDAS = "pandas.DataFrame"
+    POLARS = "polars.DataFrame"
+    POLARS_LAZY = "polars.LazyFrame"
+    DATASET = "ckptflow.Dataset"
+    PATH = "pathlib.Path"
+    PATHS = "list[pathlib.Path]"
+    BYTES = "bytes"
+    TEXT = "str"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a dep's data lies: the tree of an out in the store, or a path of the workspace (file, directory, glob).
+
+    `identity` is the digest of the content, the name under which a worker may keep what it has read.
+    """
+
+    path: str
+    format: str
+    identity: str
+    tree: Digest | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One dep of one chunk. `piece` is None for a dep given whole. `name` is the argument, None for a `cmd` stage."""
+
+    label: str
+    source: Source
+    form: Form = Form.NATURAL
+    name: str | None = None
+    piece: Piece | None = None
+    columns: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One out of one chunk. `path` is its place in the workspace, which only an unchunked `cmd` stage writes to."""
+
+    label: str
+    path: str
+    format: str
+    name: str | None = None
+    persist: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One chunk to be processed, complete in itself.
+
+    `kwargs` are args and params by argument name. `log` is the path that takes the standard output and error of this
+    chunk. `index` is None in a stage that is not chunked. `timeout` in seconds.
+    """
+
+    id: int
+    stage: StageName
+    key: ChunkKey
+    index: int | None
+    chunks: int
+    inputs: tuple[Input, ...]
+    outputs: tuple[Output, ...]
+    log: str
+    call: str | None = None
+    cmd: tuple[str, ...] = ()
+    wdir: str = "."
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict)
+    timeout: float | None = None
+    attempt: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class CutTask:
+    """Deps to be cut into pieces. `spec` None asks for one piece that is the whole dep, identified by its values."""
+
+    id: int
+    stage: StageName
+    inputs: tuple[Input, ...]
+    spec: ChunkSpec | None
+    log: str
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A worker has begun this task."""
+
+    task: int
+    worker: int
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The chunk is processed; its objects are in the store, written whole, not yet synced."""
+
+    task: int
+    outs: Mapping[str, Part]
+    seconds: float
+    rows_in: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CutDone:
+    """The deps are cut."""
+
+    task: int
+    sheet: Sheet
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The task ended badly; nothing of it is recorded."""
+
+    task: int
+    failure: Failure
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the function says it is inside a chunk."""
+
+    task: int
+    done: int
+    total: int | None
+
+
+Report: TypeAlias = Started | Done | CutDone | Failed | Progress
