@@ -1,8 +1,8 @@
 """Pure. Trees: the document that lists the parts of one out, in chunk order; its digest names the whole out.
 
 Text, one JSON value a line: a header, then one row a part. Rows are `Part.to_list`. A listing is the same for a
-directory: a header, then `[path, object, bytes, executable]` a file, sorted by path. The encoding is canonical (sorted keys, no
-spaces, ASCII), so equal contents have equal names.
+directory: a header, then `[path, object, bytes, executable]` a file, sorted by path. The encoding is canonical (sorted
+keys, no spaces, ASCII), so equal contents have equal names.
 """
 
 from __future__ import annotations

@@ -9,9 +9,10 @@ from typing import Any
 from ..chunk.model import Part
 from ..ids import ChunkKey, StageName
 
+
 @dataclass(frozen=True, slots=True)
 class Record:
-    """"Key K produced these parts": what makes a chunk done, whoever made it and whenever.
+    """`Key K produced these parts`: what makes a chunk done, whoever made it and whenever.
 
     `outs` maps an out's label to its part. `seconds` is the time the work took; `finished` is ISO 8601 in UTC. `extra`
     keeps fields of later versions.
