@@ -19,23 +19,31 @@ class Part:
     """What one chunk produced for one out.
 
     `object` names the bytes; `values` names the content: for a table its rows and schema whatever the encoding
-    (`chunk.values`), for anything else the same digest as `object`. For a directory `object` is a listing object.
+    (`chunk.values`), for anything else the same digest as `object`. For a directory `listing` is true, `object` is a
+    listing object (`chunk.tree.Listing`) and `bytes` the size of the files it names.
     """
 
     object: Digest
     bytes: int
     values: Digest
     rows: int | None = None
+    listing: bool = False
 
     def to_list(self) -> list[Any]:
-        """Return `[object, bytes, rows, values]`, the form in trees and records (`values` null if equal to object)."""
-        return [self.object, self.bytes, self.rows, None if self.values == self.object else self.values]
+        """Return `[object, bytes, rows, values]`, the form in trees and records; a fifth item, "dir", for a listing.
+
+        `values` is null where it equals `object`.
+        """
+        row = [self.object, self.bytes, self.rows, None if self.values == self.object else self.values]
+        return [*row, "dir"] if self.listing else row
 
     @classmethod
     def from_list(cls, row: list[Any]) -> Part:
-        """Inverse of `to_list`."""
-        object_, bytes_, rows, values = row
-        return cls(object=Digest(object_), bytes=bytes_, rows=rows, values=Digest(values or object_))
+        """Inverse of `to_list`. Raises ValueError, TypeError."""
+        object_, bytes_, rows, values, *kind = row
+        if kind not in ([], ["dir"]):
+            raise ValueError(f"unknown kind of part: {kind}")
+        return cls(Digest(object_), bytes_, Digest(values or object_), rows, listing=bool(kind))
 
 
 @dataclass(frozen=True, slots=True)

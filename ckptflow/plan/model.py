@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
-from ..chunk.model import Part
-from ..ids import ChunkKey, StageName
+from ..chunk.model import Part, Sheet
+from ..chunk.tree import Tree
+from ..fingerprint.recipe import Recipe
+from ..ids import ChunkKey, Digest, StageName
+from ..spec.model import ChunkSpec, Dep
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,3 +59,75 @@ class Record:
             rows_in=doc.get("rows_in"),
             extra={k: v for k, v in doc.items() if k not in known},
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a dep is, as far as a stage can tell: its content and where that lies.
+
+    `identity` is the digest of the content. `tree` names the out in the store, None for a path of the workspace.
+    `tabular` tells whether functions see rows, so that rows and not bytes are what counts.
+    """
+
+    path: str
+    format: str
+    identity: Digest
+    tree: Digest | None = None
+    tabular: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CutRequest:
+    """A wish for a sheet: these deps of this stage, cut together as `spec` says; None for one whole by its values."""
+
+    stage: StageName
+    spec: ChunkSpec | None
+    sources: Mapping[str, Source]
+
+    @property
+    def label(self) -> str:
+        """The first dep."""
+        return next(iter(self.sources))
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What the lock file says of a stage's last success: its key, its outs by label, and the parts of its recipe."""
+
+    key: Digest
+    trees: Mapping[str, Digest]
+    chunks: int
+    items: Mapping[str, Any]
+    deps: Mapping[str, Digest]
+
+
+class Facts(Protocol):
+    """What the planner asks about the world. Answers are looked up once and kept, so asking again is cheap."""
+
+    def recipe(self, stage: StageName) -> Recipe:
+        """Return the stage's recipe."""
+        ...
+
+    def before(self, stage: StageName) -> Before | None:
+        """Return what the lock file says, None where it says nothing."""
+        ...
+
+    def source(self, stage: StageName, dep: Dep) -> Source:
+        """Return what lies in the workspace at the dep's path. Raises `DepMissing`, `DepUnreadable`."""
+        ...
+
+    def sheet(self, request: CutRequest) -> Sheet | None:
+        """Return the sheet if these contents were cut before, else None."""
+        ...
+
+
+class Past(Protocol):
+    """What the planner asks about finished work."""
+
+    def lookup(self, keys: Iterable[ChunkKey]) -> Mapping[ChunkKey, Record]:
+        """Return the records of those keys that have one."""
+        ...
+
+    def tree(self, name: Digest) -> Tree | None:
+        """Return the out of that name, None if the store does not have it."""
+        ...

@@ -1,0 +1,97 @@
+"""Pure. The recipe: everything that determines a chunk's result, walked to a digest or to an explanation.
+
+`Recipe.items` is the one walk. The digest hashes the pairs it yields; the lock file keeps them; an explanation compares
+two lists of them. So what is said about staleness cannot differ from what decides it.
+
+A recipe has no absolute path, time, host or user in it, and no position of a chunk: data enter by their digests alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from ..ids import ChunkKey, Digest
+from ..spec.model import ChunkSpec, Value
+from .encode import digest_of
+
+ENGINE_FORMAT = 1
+"""Raised whenever equal recipes may give other bytes under a new engine: formats, cuts, the way functions are called."""
+
+
+@dataclass(frozen=True, slots=True)
+class DepForm:
+    """How a dep reaches the stage: in which Python form, read from which format, which columns.
+
+    `path` is set where the stage can see it: a command reads it, a function is given it.
+    """
+
+    form: str
+    format: str
+    columns: tuple[str, ...] | None = None
+    path: str | None = None
+
+    def value(self) -> Value:
+        """Return the canonical form."""
+        return [self.form, self.format, list(self.columns) if self.columns is not None else None, self.path]
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What is the same for all chunks of a stage. Mappings are by name; `outs` is label -> format (and path for `cmd`)."""
+
+    code: Digest | None = None
+    cmd: tuple[str, ...] = ()
+    wdir: str = "."
+    args: Mapping[str, Value] = field(default_factory=dict)
+    params: Mapping[str, Value] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict)
+    packages: Mapping[str, str] = field(default_factory=dict)
+    version: Value = None
+    deps: Mapping[str, DepForm] = field(default_factory=dict)
+    outs: Mapping[str, str] = field(default_factory=dict)
+
+    def items(self) -> Iterator[tuple[str, Value]]:
+        """Yield `(kind.name, value)` for every part that counts, sorted within a kind."""
+        if self.code is not None:
+            yield "code", self.code
+        if self.cmd:
+            yield "cmd", list(self.cmd)
+            yield "wdir", self.wdir
+        yield from ((f"args.{name}", value) for name, value in sorted(self.args.items()))
+        yield from ((f"params.{name}", value) for name, value in sorted(self.params.items()))
+        yield from ((f"env.{name}", value) for name, value in sorted(self.env.items()))
+        yield from ((f"packages.{name}", value) for name, value in sorted(self.packages.items()))
+        if self.version is not None:
+            yield "version", self.version
+        yield from ((f"dep.{label}", form.value()) for label, form in sorted(self.deps.items()))
+        yield from ((f"out.{label}", kind) for label, kind in sorted(self.outs.items()))
+
+    def digest(self) -> Digest:
+        """Return the digest of all parts but the data."""
+        return digest_of(["recipe", ENGINE_FORMAT, [[name, value] for name, value in self.items()]])
+
+
+def chunk_key(recipe: Digest, pieces: Iterable[tuple[str, Digest]]) -> ChunkKey:
+    """Return the key of a chunk: `pieces` are `(dep label, digest of what the chunk reads of it)` for every dep."""
+    return ChunkKey(digest_of(["chunk", recipe, [[label, piece] for label, piece in sorted(pieces)]]))
+
+
+def stage_key(recipe: Digest, chunk: ChunkSpec | None, deps: Iterable[tuple[str, Digest]]) -> Digest:
+    """Return the digest of a whole stage: recipe, the way its deps are cut, and the deps' contents."""
+    return digest_of(["stage", recipe, describe_cut(chunk), [[label, dep] for label, dep in sorted(deps)]])
+
+
+def describe_cut(spec: ChunkSpec | None) -> Value:
+    """Return `spec` as a canonical value, for keys and for documents."""
+    if spec is None:
+        return None
+    doc: dict[str, Value] = {}
+    for name in type(spec).__slots__:
+        value = getattr(spec, name)
+        doc[name] = {k: list(v) for k, v in value.items()} if isinstance(value, Mapping) else value
+    if "by" in doc:  # the first dep leads, so order counts here and must survive a sorted encoding
+        doc["by"] = [[k, v] for k, v in doc["by"].items()]  # type: ignore[union-attr]
+    if "cut" in doc:
+        doc["cut"] = str(doc["cut"])
+    return [type(spec).__name__, doc]

@@ -1,0 +1,113 @@
+"""Pure. Which stage feeds which: the directed acyclic graph that `deps` and `outs` make.
+
+An edge exists where a dep's path is an out, lies inside one, holds one, or (a glob) matches one.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from graphlib import TopologicalSorter
+
+from ..ids import StageName
+from ..spec.model import Dep, Pipeline
+
+GLOB = frozenset("*?[")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a dep comes from.
+
+    `exact` names the one out that the dep is. Otherwise the dep is observed in the workspace once the stages in `after`
+    are done: none for a source, more where the dep holds, matches or lies inside outs.
+    """
+
+    exact: tuple[StageName, str] | None
+    after: tuple[StageName, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """The stages in an order in which each comes after all it needs, and the origin of each dep (stage, dep label)."""
+
+    order: tuple[StageName, ...]
+    origins: Mapping[tuple[StageName, str], Origin]
+    needs: Mapping[StageName, tuple[StageName, ...]]
+    feeds: Mapping[StageName, tuple[StageName, ...]]
+
+    def upstream(self, stages: Iterable[StageName]) -> set[StageName]:
+        """Return `stages` and all that they need."""
+        return _reach(stages, self.needs)
+
+    def downstream(self, stages: Iterable[StageName]) -> set[StageName]:
+        """Return `stages` and all that need them."""
+        return _reach(stages, self.feeds)
+
+
+def build_graph(pipeline: Pipeline) -> Graph:
+    """Return the graph of a valid pipeline (without cycles); stages of equal rank keep the file's order."""
+    outs = {o.path: (s.name, o.label) for s in pipeline.stages.values() for o in s.outs}
+    paths = sorted(outs)
+    needs: dict[StageName, dict[StageName, None]] = {name: {} for name in pipeline.stages}
+    origins: dict[tuple[StageName, str], Origin] = {}
+    for stage in pipeline.stages.values():
+        for dep in stage.deps:
+            origin = _origin(dep, outs, paths)
+            origins[stage.name, dep.label] = origin
+            needs[stage.name].update(dict.fromkeys(origin.after))
+    feeds: dict[StageName, list[StageName]] = {name: [] for name in pipeline.stages}
+    for name, up in needs.items():
+        for other in up:
+            feeds[other].append(name)
+    return Graph(
+        order=_order(needs),
+        origins=origins,
+        needs={name: tuple(up) for name, up in needs.items()},
+        feeds={name: tuple(down) for name, down in feeds.items()},
+    )
+
+
+def _origin(dep: Dep, outs: Mapping[str, tuple[StageName, str]], paths: list[str]) -> Origin:
+    if dep.path in outs:
+        return Origin(outs[dep.path], (outs[dep.path][0],))
+    after: dict[StageName, None] = {}
+    if GLOB & set(dep.path):
+        after.update({outs[p][0]: None for p in paths if fnmatchcase(p, dep.path)})
+        return Origin(None, tuple(after))
+    parent = dep.path
+    while "/" in parent:
+        parent = parent.rsplit("/", 1)[0]
+        if parent in outs:
+            after[outs[parent][0]] = None
+    inside = "" if dep.path == "." else f"{dep.path}/"
+    at = bisect_left(paths, inside)
+    while at < len(paths) and paths[at].startswith(inside):
+        after[outs[paths[at]][0]] = None
+        at += 1
+    return Origin(None, tuple(after))
+
+
+def _order(needs: Mapping[StageName, Iterable[StageName]]) -> tuple[StageName, ...]:
+    sorter = TopologicalSorter(needs)
+    sorter.prepare()
+    rank = {name: i for i, name in enumerate(needs)}
+    order: list[StageName] = []
+    while sorter.is_active():
+        ready = sorted(sorter.get_ready(), key=rank.__getitem__)
+        order.extend(ready)
+        sorter.done(*ready)
+    return tuple(order)
+
+
+def _reach(start: Iterable[StageName], edges: Mapping[StageName, Iterable[StageName]]) -> set[StageName]:
+    seen: set[StageName] = set()
+    todo = list(start)
+    while todo:
+        name = todo.pop()
+        if name not in seen:
+            seen.add(name)
+            todo.extend(edges.get(name, ()))
+    return seen

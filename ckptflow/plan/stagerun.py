@@ -1,0 +1,139 @@
+"""Pure. One stage while it is planned and run: its phase and, for each chunk, the key, the record and the state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+
+from ..chunk.model import Part, Sheet
+from ..chunk.tree import Layout, Tree
+from ..errors import Failure
+from ..fingerprint.recipe import Recipe
+from ..ids import ChunkKey, Digest, StageName
+from ..spec.model import Out, Stage
+from .model import Record, Source
+
+
+class Phase(StrEnum):
+    """Where a stage stands. It only ever moves down this list."""
+
+    WAITING = "waiting"  # something it reads is not known yet
+    CUTTING = "cutting"  # its deps are being cut
+    OPEN = "open"  # its chunks are known, at least in number
+    COMPLETE = "complete"  # every chunk has its record; the outs are to be put together
+    SETTLED = "settled"  # its outs are what the pipeline says
+    FAILED = "failed"  # a chunk failed for good, or the stage itself
+    BLOCKED = "blocked"  # something before it failed
+
+
+class ChunkState(IntEnum):
+    """Where a chunk stands; small integers, since a stage may have a million."""
+
+    UNKNOWN = 0  # what it reads is not known yet
+    READY = 1
+    RUNNING = 2
+    DELAYED = 3  # an attempt failed; another follows
+    RAN = 4
+    REUSED = 5
+    FAILED = 6
+    HELD = 7  # ready, and not asked for
+
+
+@dataclass(slots=True)
+class StageRun:
+    """The mutable state of one stage. Only `plan.schedule` changes it.
+
+    `pinned`: taken as it is (frozen, or left out by `--single-item`). `forced`: records do not count. `stream` is the
+    dep whose parts are the chunks, one to one, while the stage that makes them may still be at work.
+    """
+
+    stage: Stage
+    recipe: Recipe
+    base: Digest
+    pinned: bool = False
+    forced: bool = False
+    phase: Phase = Phase.WAITING
+    stream: str | None = None
+    sources: dict[str, Source] = field(default_factory=dict)
+    sheets: dict[str, Sheet] = field(default_factory=dict)
+    whole: dict[str, Digest] = field(default_factory=dict)
+    key: Digest | None = None
+    keys: list[ChunkKey | None] = field(default_factory=list)
+    records: list[Record | None] = field(default_factory=list)
+    states: bytearray = field(default_factory=bytearray)
+    attempts: dict[int, int] = field(default_factory=dict)
+    failures: dict[int, Failure] = field(default_factory=dict)
+    trees: dict[str, Tree] = field(default_factory=dict)
+    fresh: bool = False
+    fresh_chunks: int = 0
+    seconds: float = 0.0
+    counts: list[int] = field(default_factory=lambda: [0] * len(ChunkState))
+    ready: list[int] = field(default_factory=list)
+    blocker: StageName | None = None
+
+    @property
+    def name(self) -> StageName:
+        """The stage's name."""
+        return self.stage.name
+
+    @property
+    def chunked(self) -> bool:
+        """Whether the stage declares chunks."""
+        return self.stage.chunk is not None
+
+    @property
+    def chunks(self) -> int:
+        """The number of chunks known."""
+        return len(self.states) or self.fresh_chunks
+
+    def count(self, state: ChunkState) -> int:
+        """Return how many chunks are in `state`."""
+        return self.counts[state]
+
+    def open(self, chunks: int) -> None:
+        """Set the number of chunks; all are unknown."""
+        self.keys = [None] * chunks
+        self.records = [None] * chunks
+        self.states = bytearray(chunks)
+        self.counts = [0] * len(ChunkState)
+        self.counts[ChunkState.UNKNOWN] = chunks
+        self.phase = Phase.OPEN
+
+    def move(self, index: int, state: ChunkState) -> None:
+        """Put chunk `index` into `state`."""
+        self.counts[self.states[index]] -= 1
+        self.counts[state] += 1
+        self.states[index] = state
+
+    def indexes(self, state: ChunkState) -> Iterator[int]:
+        """Yield the chunks in `state`, in order."""
+        return (i for i, s in enumerate(self.states) if s == state)
+
+    def build_trees(self) -> dict[str, Tree]:
+        """Return the outs that the records of all chunks make, in chunk order."""
+        trees: dict[str, Tree] = {}
+        for out in self.stage.outs:
+            parts = tuple(record.outs[out.label] for record in self.records if record is not None)
+            trees[out.label] = make_tree(out, parts, chunked=self.chunked)
+        return trees
+
+
+def make_tree(out: Out, parts: tuple[Part, ...], *, chunked: bool) -> Tree:
+    """Return the tree of `out` made of `parts`.
+
+    The files of all parts that are listings are merged into one directory; any other chunked out is a directory of parts,
+    an unchunked one a single file.
+    """
+    if out.format == "dir" or any(p.listing for p in parts):
+        return Tree(Layout.DIR, "dir", parts)
+    if chunked:
+        return Tree(Layout.PARTS, out.format, parts, suffix=suffix_of(out))
+    return Tree(Layout.FILE, out.format, parts)
+
+
+def suffix_of(out: Out) -> str:
+    """Return the suffix of the parts' file names: the out's own, or its format's name."""
+    name = out.path.rsplit("/", 1)[-1]
+    dot = name.rfind(".")
+    return name[dot:] if dot > 0 else {"file": "", "text": ".txt", "pickle": ".pkl"}.get(out.format, f".{out.format}")
