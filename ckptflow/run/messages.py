@@ -8,29 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any, TypeAlias
 
 from ..chunk.model import Part, Piece, Sheet
 from ..errors import Failure
+from ..formats.forms import Form
 from ..ids import ChunkKey, Digest, StageName
 from ..spec.model import ChunkSpec
-
-
-class Form(StrEnum):
-    """The Python form in which a dep reaches a function, from the parameter's annotation."""
-
-    NATURAL = "natural"  # no annotation: a table as pyarrow.Table, text as str, other formats as what they hold
-    TABLE = "pyarrow.Table"
-    READER = "pyarrow.RecordBatchReader"
-    PANDAS = "pandas.DataFrame"
-    POLARS = "polars.DataFrame"
-    POLARS_LAZY = "polars.LazyFrame"
-    DATASET = "ckptflow.Dataset"
-    PATH = "pathlib.Path"
-    PATHS = "list[pathlib.Path]"
-    BYTES = "bytes"
-    TEXT = "str"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +99,17 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The chunk is processed; its objects are in the store, written whole, not yet synced."""
+    """The chunk is processed; its objects are in the store, written whole, not yet synced.
+
+    `listings` are the labels of the outs that turned out to be directories: their part names a listing object, and its
+    `bytes` is the size of all files together.
+    """
 
     task: int
     outs: Mapping[str, Part]
     seconds: float
     rows_in: int | None = None
+    listings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,4 +139,28 @@ class Progress:
     total: int | None
 
 
-Report: TypeAlias = Started | Done | CutDone | Failed | Progress
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """These tasks were handed out and never begun: their worker died before, or was told to end. They cost no attempt."""
+
+    tasks: tuple[int, ...]
+
+
+Report: TypeAlias = Started | Done | CutDone | Failed | Progress | Returned
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSetup:
+    """What every worker of a run is told once. Paths are absolute; `store` and `spills` are local directories.
+
+    `env` is added to the environment of all workers. `cache_bytes` bounds what a worker keeps of deps that it has read.
+    `sources` maps files of the project (relative, POSIX) to the digest of the bytes from which the code part of the
+    recipes was made: a worker that imports other bytes fails its task with `dep-changed` and runs nothing of them.
+    """
+
+    root: str
+    store: str
+    spills: str
+    env: Mapping[str, str] = field(default_factory=dict)
+    cache_bytes: int = 256 << 20
+    sources: Mapping[str, Digest] = field(default_factory=dict)
