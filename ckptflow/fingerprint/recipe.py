@@ -16,7 +16,7 @@ from ..spec.model import ChunkSpec, Value
 from .encode import digest_of
 
 ENGINE_FORMAT = 1
-"""Raised whenever equal recipes may give other bytes under a new engine: formats, cuts, the way functions are called."""
+"""Raised whenever equal recipes may give other bytes under a new engine: formats, cuts, how functions are called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class DepForm:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What is the same for all chunks of a stage. Mappings are by name; `outs` is label -> format (and path for `cmd`)."""
+    """What is the same for all chunks of a stage. Mappings are by name; `outs`: label -> format, for `cmd` with the path."""
 
     code: Digest | None = None
     cmd: tuple[str, ...] = ()

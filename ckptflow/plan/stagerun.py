@@ -65,6 +65,7 @@ class StageRun:
     attempts: dict[int, int] = field(default_factory=dict)
     failures: dict[int, Failure] = field(default_factory=dict)
     trees: dict[str, Tree] = field(default_factory=dict)
+    names: dict[str, Digest] = field(default_factory=dict)
     fresh: bool = False
     fresh_chunks: int = 0
     seconds: float = 0.0

@@ -1,0 +1,153 @@
+"""Pure. Why a stage is not fresh: one small rule a cause, each returning a reason value or None.
+
+The rules compare the parts of the recipe (`Recipe.items`) and the deps' contents with what the lock file noted at the
+last success, so they can never say something that the keys do not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from ..ids import StageName
+from .model import Before
+from .stagerun import ChunkState, Phase, StageRun
+
+
+class Cause(StrEnum):
+    """What made something stale. The values are part of the JSON output."""
+
+    NEVER_RUN = "never-run"
+    FORCED = "forced"
+    ALWAYS = "always-changed"
+    CODE = "code"
+    COMMAND = "command"
+    PARAM = "param"
+    ARG = "arg"
+    ENV = "env"
+    PACKAGE = "package"
+    VERSION = "version"
+    DEP_FORM = "dep-form"
+    DEP_ADDED = "dep-added"
+    DEP_REMOVED = "dep-removed"
+    DATA = "data"
+    OUTS = "outs"
+    CUT = "cut"
+    LOST = "lost"
+    UNFINISHED = "unfinished"
+    FOLLOWS = "follows"
+    BLOCKED = "blocked"
+    OUT_MISSING = "out-missing"
+    OUT_EDITED = "out-edited"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One cause with what it is about; `text` is the sentence for people."""
+
+    cause: Cause
+    text: str
+    subject: str = ""
+    old: Any = None
+    new: Any = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        doc: dict[str, Any] = {"cause": self.cause.value, "text": self.text}
+        if self.subject:
+            doc["subject"] = self.subject
+        if self.old is not None or self.new is not None:
+            doc["old"], doc["new"] = self.old, self.new
+        return doc
+
+
+_VALUES = {
+    "params": (Cause.PARAM, "parameter"),
+    "args": (Cause.ARG, "argument"),
+    "env": (Cause.ENV, "environment variable"),
+    "packages": (Cause.PACKAGE, "package"),
+}
+
+
+def reasons(run: StageRun, before: Before | None, upstream: tuple[StageName, ...]) -> tuple[Reason, ...]:
+    """Return all causes that hold for a stage that is not fresh, the root causes first.
+
+    `upstream` are the stages it reads whose results are not known yet.
+    """
+    found: list[Reason] = []
+    if run.forced:
+        always = run.stage.always_changed
+        found.append(Reason(Cause.ALWAYS, "it is declared to run always") if always else Reason(Cause.FORCED, "forced"))
+    if before is None:
+        found.append(Reason(Cause.NEVER_RUN, "it has not run here before"))
+    else:
+        now = dict(run.recipe.items())
+        found.extend(_recipe(now, before))
+        found.extend(_data(run, before))
+        if not found and not upstream and run.key == before.key:
+            found.append(Reason(Cause.LOST, "its results are not in the store"))
+        elif not found and not upstream and run.key is not None:
+            found.append(Reason(Cause.CUT, "its data is cut differently"))
+    done = run.count(ChunkState.REUSED)
+    if before is None and done and run.phase is Phase.OPEN:
+        found.append(Reason(Cause.UNFINISHED, f"{done} of {run.chunks} chunks are done already"))
+    found.extend(Reason(Cause.FOLLOWS, f"follows {name}", subject=name) for name in upstream)
+    return tuple(found)
+
+
+def _recipe(now: dict[str, Any], before: Before) -> Iterator[Reason]:
+    then = before.items
+    if now.get("code") != then.get("code"):
+        yield Reason(Cause.CODE, "its code changed", old=then.get("code"), new=now.get("code"))
+    if now.get("cmd") != then.get("cmd") or now.get("wdir") != then.get("wdir"):
+        yield Reason(Cause.COMMAND, "its command changed", old=then.get("cmd"), new=now.get("cmd"))
+    for name in sorted(now.keys() | then.keys()):
+        kind, _, subject = name.partition(".")
+        old, new = then.get(name), now.get(name)
+        if old == new and (name in then) == (name in now):
+            continue
+        if kind in _VALUES:
+            cause, noun = _VALUES[kind]
+            yield Reason(cause, f"{noun} {subject} changed: {_change(name, then, now)}", subject, old, new)
+        elif kind == "version":
+            yield Reason(Cause.VERSION, f"version changed: {_change(name, then, now)}", "version", old, new)
+        elif kind == "out":
+            verb = "was added" if name not in then else "was removed" if name not in now else "has another format"
+            yield Reason(Cause.OUTS, f"out {subject} {verb}", subject, old, new)
+        elif kind == "dep" and name in now and name in then:
+            yield Reason(Cause.DEP_FORM, f"{subject} is read in another way", subject, old, new)
+
+
+def _change(name: str, then: dict[str, Any] | Any, now: dict[str, Any]) -> str:
+    old = _show(then[name]) if name in then else "not set"
+    new = _show(now[name]) if name in now else "not set"
+    return f"{old} -> {new}"
+
+
+def _show(value: Any) -> str:
+    text = str(value) if isinstance(value, str) else repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _data(run: StageRun, before: Before) -> Iterator[Reason]:
+    labels = {d.label for d in run.stage.deps}
+    for label in sorted(before.deps.keys() - labels):
+        yield Reason(Cause.DEP_REMOVED, f"{label} is no longer a dep", label)
+    for dep in run.stage.deps:
+        source = run.sources.get(dep.label)
+        if dep.label not in before.deps:
+            yield Reason(Cause.DEP_ADDED, f"{dep.label} is a new dep", dep.label)
+        elif source is not None and source.identity != before.deps[dep.label]:
+            yield Reason(Cause.DATA, f"{_chunks_changed(run, dep.label)} changed", dep.label)
+
+
+def _chunks_changed(run: StageRun, label: str) -> str:
+    """Say how many chunks are touched, where that is known and says more than the name alone."""
+    todo = run.count(ChunkState.READY) + run.count(ChunkState.HELD) + run.count(ChunkState.RUNNING)
+    ran = run.count(ChunkState.RAN) + run.count(ChunkState.FAILED)
+    if not run.chunked or label in run.whole or run.chunks <= 1 or not todo + ran:
+        return label
+    number = todo + ran
+    return f"{number} chunk{'s' if number != 1 else ''} of {label}"

@@ -1,0 +1,120 @@
+"""Pure. What a schedule knows, told as data: the plan behind `status`, `plan` and `why`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..ids import StageName
+from .graph import Graph
+from .model import Before, Facts
+from .schedule import Schedule
+from .stagerun import ChunkState, Phase, StageRun
+from .stale import Cause, Reason, reasons
+
+
+@dataclass(frozen=True, slots=True)
+class StageView:
+    """One stage as it stands.
+
+    `state` is `fresh`, `stale` or `frozen`. Chunks: `total` known, `stale` to be run, `reusable` done already, `maybe`
+    not known yet; `total` is None while nothing is known of them.
+    """
+
+    stage: StageName
+    state: str
+    total: int | None
+    stale: int
+    reusable: int
+    maybe: int
+    reasons: tuple[Reason, ...] = ()
+    holes: tuple[str, ...] = ()
+    stale_chunks: tuple[int, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON form of SPEC section 8."""
+        return {
+            "stage": self.stage,
+            "state": self.state,
+            "chunks": {"total": self.total, "stale": self.stale, "reusable": self.reusable, "maybe": self.maybe},
+            "reasons": [r.text for r in self.reasons],
+            "causes": [r.to_json() for r in self.reasons],
+            **({"holes": list(self.holes)} if self.holes else {}),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class PlanView:
+    """All stages in order, and the causes that are nobody's consequence."""
+
+    stages: tuple[StageView, ...]
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def pending(self) -> bool:
+        """Whether there is anything to do."""
+        return any(s.state == "stale" for s in self.stages)
+
+    @property
+    def roots(self) -> tuple[tuple[StageName, Reason], ...]:
+        """The root causes: all but what follows from other stages."""
+        return tuple((s.stage, r) for s in self.stages for r in s.reasons if r.cause is not Cause.FOLLOWS)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON form of SPEC section 8."""
+        return {"ok": True, "pending": self.pending, "stages": [s.to_json() for s in self.stages]}
+
+
+def view(
+    schedule: Schedule,
+    graph: Graph,
+    facts: Facts,
+    extra: dict[StageName, tuple[Reason, ...]],
+    holes: dict[StageName, tuple[str, ...]],
+) -> PlanView:
+    """Return the plan. `extra` are reasons that only the workspace knows: outs that are missing or edited."""
+    stages = []
+    for run in schedule.stages.values():
+        if run.pinned and not run.stage.frozen:
+            continue
+        stages.append(_stage(run, schedule, graph, facts, extra.get(run.name, ()), holes.get(run.name, ())))
+    return PlanView(tuple(stages))
+
+
+def is_unchanged(run: StageRun, before: Before | None) -> bool:
+    """Tell whether a stage with another key has the very outs it had, all from records: a re-encoded dep, say."""
+    return before is not None and bool(run.names) and not run.count(ChunkState.RAN) and run.names == before.trees
+
+
+def _stage(
+    run: StageRun,
+    schedule: Schedule,
+    graph: Graph,
+    facts: Facts,
+    extra: tuple[Reason, ...],
+    holes: tuple[str, ...],
+) -> StageView:
+    if run.pinned:
+        return StageView(run.name, "frozen", run.fresh_chunks or None, 0, 0, 0)
+    if run.fresh or is_unchanged(run, facts.before(run.name)):
+        return StageView(run.name, "stale" if extra else "fresh", run.chunks, 0, run.chunks, 0, extra, holes)
+    stale = run.count(ChunkState.READY) + run.count(ChunkState.HELD)
+    unknown = [
+        n for n in graph.needs[run.name] if n in schedule.stages and schedule.stages[n].phase is not Phase.SETTLED
+    ]
+    why = (*reasons(run, facts.before(run.name), tuple(unknown)), *extra)
+    if run.phase in (Phase.WAITING, Phase.CUTTING):
+        before = facts.before(run.name)
+        maybe = before.chunks if before is not None and run.chunked else 1
+        return StageView(run.name, "stale", before.chunks if before else None, 0, 0, maybe, why, holes)
+    return StageView(
+        stage=run.name,
+        state="stale",
+        total=run.chunks,
+        stale=stale,
+        reusable=run.count(ChunkState.REUSED),
+        maybe=run.count(ChunkState.UNKNOWN),
+        reasons=why,
+        holes=holes,
+        stale_chunks=tuple(run.indexes(ChunkState.READY)),
+    )

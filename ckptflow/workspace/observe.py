@@ -1,0 +1,242 @@
+"""Edge. What lies in the workspace: files, directories and globs, with the digests of their contents.
+
+Strategy: stat first, hash only what the cache does not know by (size, mtime, inode). A file modified within the clock's
+granularity of being hashed is hashed again next time (the racy case that git calls by the same name). Contents are
+hashed with BLAKE3 on all cores; the digest of a directory covers the sorted relative paths and the files' digests.
+
+Anything that is neither a file nor a directory is refused here, before something blocks on it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat as modes
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from ..errors import DepMissing, DepUnreadable
+from ..ids import Digest, digest
+from .cache import Cache
+
+GRANULARITY_NS = 20_000_000
+"""Coarser than the timestamps of any current local file system (a jiffy is at most 10 ms)."""
+COARSE_NS = 2_000_000_000
+"""For file systems that keep whole seconds (FAT keeps two)."""
+MANY_FILES = 64
+IGNORED = frozenset({".git", ".ckptflow", "__pycache__", ".DS_Store"})
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What stat says of a file; equal stamps mean that nobody wrote to it, but for the racy case."""
+
+    size: int
+    mtime_ns: int
+    inode: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> Stamp:
+        """Take the stamp of a stat result."""
+        return cls(status.st_size, status.st_mtime_ns, status.st_ino)
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What lies at a path.
+
+    `digest` names the content. `files` are the paths of a directory or glob, relative to the path (to the glob's fixed
+    part), sorted, with their stamps and digests; one entry with an empty path for a file.
+    """
+
+    path: str
+    kind: str  # "file", "dir" or "glob"
+    digest: Digest
+    files: tuple[tuple[str, Stamp, Digest], ...]
+    base: str
+
+    @property
+    def bytes(self) -> int:
+        """The size of all files."""
+        return sum(s.size for _, s, _ in self.files)
+
+
+def is_racy(mtime_ns: int, now_ns: int) -> bool:
+    """Tell whether a file with this mtime, seen at this time, could still change without its mtime changing."""
+    granularity = COARSE_NS if mtime_ns % 1_000_000_000 == 0 else GRANULARITY_NS
+    return mtime_ns > now_ns - granularity
+
+
+class Observer:
+    """Looks at paths below `root`, once each: what was seen is kept for the life of the observer."""
+
+    def __init__(self, root: Path, cache: Cache) -> None:
+        self._root = root
+        self._cache = cache
+        self._seen: dict[str, Observed | None] = {}
+
+    def forget(self, path: str | None = None) -> None:
+        """Look again at `path`, or at everything, when asked next time."""
+        if path is None:
+            self._seen.clear()
+        else:
+            self._seen.pop(path, None)
+
+    def see(self, path: str) -> Observed | None:
+        """Return what lies at `path` (relative to the root, or absolute), None if there is nothing.
+
+        Raises `DepUnreadable` for what is no file or directory, and for what cannot be read.
+        """
+        if path not in self._seen:
+            self._seen[path] = self._look(path)
+        return self._seen[path]
+
+    def require(self, path: str) -> Observed:
+        """Like `see`, but raises `DepMissing`."""
+        seen = self.see(path)
+        if seen is None:
+            raise DepMissing(
+                f"dep `{path}` is missing", hint="put the file there, correct the path, or make it the out of a stage"
+            )
+        return seen
+
+    def unchanged(self, seen: Observed, only: Iterable[str] | None = None) -> bool:
+        """Tell whether the files of `seen` (or those in `only`) still have the stamps they had."""
+        wanted = None if only is None else set(only)
+        base = self._root / seen.base
+        for name, stamp, _ in seen.files:
+            if wanted is None or name in wanted:
+                try:
+                    if Stamp.of((base / name if name else base).stat()) != stamp:
+                        return False
+                except OSError:
+                    return False
+        return True
+
+    def _look(self, path: str) -> Observed | None:
+        if any(c in path for c in "*?["):
+            return self._glob(path)
+        full = self._root / path
+        try:
+            status = full.stat()
+        except FileNotFoundError:
+            if full.is_symlink():
+                raise DepUnreadable(f"`{path}` is a symlink to nothing", hint="mend or remove the link") from None
+            return None
+        except NotADirectoryError:
+            return None
+        except OSError as error:
+            raise _unreadable(path, error) from error
+        if modes.S_ISREG(status.st_mode):
+            stamp, name = self._hash([("", full, status)], path)[0][1:]
+            return Observed(path, "file", name, (("", stamp, name),), path)
+        if modes.S_ISDIR(status.st_mode):
+            files = self._hash(list(self._walk(full, path)), path)
+            return Observed(path, "dir", _listing(files), tuple(files), path)
+        kind = {modes.S_IFIFO: "a FIFO", modes.S_IFSOCK: "a socket", modes.S_IFCHR: "a device"}.get(
+            modes.S_IFMT(status.st_mode), "no regular file"
+        )
+        raise DepUnreadable(f"`{path}` is {kind}", hint="a dep is a file, a directory or a table")
+
+    def _glob(self, pattern: str) -> Observed:
+        fixed = pattern.split("*")[0].split("?")[0].split("[")[0]
+        base = fixed.rsplit("/", 1)[0] if "/" in fixed else "."
+        start = self._root / base
+        rest = pattern if base == "." else pattern[len(base) + 1 :]
+        deep = "**" in rest
+        matching = [
+            item
+            for item in (self._walk(start, base, deep=deep or "/" in rest) if start.is_dir() else ())
+            if fnmatchcase(item[0], rest) and (deep or item[0].count("/") == rest.count("/"))
+        ]
+        files = self._hash(matching, pattern)
+        return Observed(pattern, "glob", _listing(files), tuple(files), base)
+
+    def _walk(self, top: Path, path: str, *, deep: bool = True) -> Iterator[tuple[str, Path, os.stat_result]]:
+        """Yield (relative path, full path, stat) of all regular files below `top`; symlinks are followed."""
+        stack: list[tuple[str, str, frozenset[tuple[int, int]]]] = [("", str(top), frozenset())]
+        while stack:
+            prefix, directory, parents = stack.pop()
+            try:
+                here = os.stat(directory)  # noqa: PTH116 - hot: 100,000 files
+                if (here.st_dev, here.st_ino) in parents:
+                    raise DepUnreadable(f"`{path}` has a symlink loop at `{prefix or '.'}`", hint="remove the link")
+                parents = parents | {(here.st_dev, here.st_ino)}
+                with os.scandir(directory) as entries:
+                    for entry in entries:
+                        if entry.name in IGNORED:
+                            continue
+                        status = entry.stat()
+                        relative = f"{prefix}{entry.name}"
+                        if modes.S_ISDIR(status.st_mode):
+                            if deep:
+                                stack.append((f"{relative}/", entry.path, parents))
+                        elif modes.S_ISREG(status.st_mode):
+                            yield relative, Path(entry.path), status
+                        else:
+                            raise DepUnreadable(
+                                f"`{path}` holds `{relative}`, which is no regular file", hint="remove it from the dep"
+                            )
+            except OSError as error:
+                raise _unreadable(f"{path}/{prefix}", error) from error
+
+    def _hash(self, items: list[tuple[str, Path, os.stat_result]], path: str) -> list[tuple[str, Stamp, Digest]]:
+        """Return (relative path, stamp, digest) of each file, sorted; from the cache where its stamp is known."""
+        known = self._cache.digests_under(f"{path}/") if len(items) > MANY_FILES else None
+        result: list[tuple[str, Stamp, Digest]] = []
+        fresh: list[tuple[str, int, int, int, str]] = []
+        for relative, full, status in items:
+            key = f"{path}/{relative}" if relative else path
+            stamp = Stamp.of(status)
+            row = known.get(key) if known is not None else self._cache.digest_of(key)
+            if row is not None and row[:3] == (stamp.size, stamp.mtime_ns, stamp.inode):
+                result.append((relative, stamp, Digest(row[3])))
+                continue
+            stamp, name = hash_stable(full, key)
+            result.append((relative, stamp, name))
+            if not is_racy(stamp.mtime_ns, time.time_ns()):
+                fresh.append((key, stamp.size, stamp.mtime_ns, stamp.inode, name))
+        if fresh:
+            self._cache.keep_digests(fresh)
+        result.sort(key=lambda row: row[0])
+        return result
+
+
+def hash_stable(full: Path, path: str) -> tuple[Stamp, Digest]:
+    """Hash a file; again if it changed meanwhile. Raises `DepUnreadable` when it does not hold still."""
+    for _ in range(3):
+        try:
+            before = Stamp.of(full.stat())
+            name = hash_file(full)
+            if Stamp.of(full.stat()) == before:
+                return before, name
+        except OSError as error:
+            raise _unreadable(path, error) from error
+    raise DepUnreadable(f"`{path}` is being written to", hint="wait until it is finished and run again")
+
+
+def hash_file(path: Path) -> Digest:
+    """Return the digest of a file's bytes. Raises OSError."""
+    from blake3 import blake3
+
+    size = path.stat().st_size
+    if size < 1 << 20:
+        return digest(path.read_bytes())
+    hasher = blake3(max_threads=blake3.AUTO)
+    hasher.update_mmap(path)
+    return Digest(hasher.hexdigest())
+
+
+def _listing(files: list[tuple[str, Stamp, Digest]]) -> Digest:
+    return digest("".join(f"{name}\0{content}\n" for name, _, content in files).encode("utf-8", "surrogateescape"))
+
+
+def _unreadable(path: str, error: OSError) -> DepUnreadable:
+    if error.errno == errno.ELOOP:
+        return DepUnreadable(f"`{path}` is a symlink loop", hint="remove the link")
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return DepUnreadable(f"`{path}` may not be read", hint="give yourself permission to read it")
+    return DepUnreadable(f"`{path}` cannot be read: {error.strerror or error}")

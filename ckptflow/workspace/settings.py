@@ -1,0 +1,139 @@
+"""Edge. Settings: where they come from, in order of precedence, and what they are.
+
+Command-line flag, environment variable (`CKPTFLOW_` and the name), `.ckptflow/config.local.yaml`, `.ckptflow/config.yaml`,
+the user's `ckptflow/config.yaml` under XDG_CONFIG_HOME, default. `origin` remembers which it was.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from ..errors import Place, Problem, SpecError
+from .locate import STATE_DIR
+
+DURABILITIES = ("batch", "strict", "off")
+LINKS = ("reflink", "hardlink", "symlink", "copy")
+EXECUTORS = ("local",)
+CONFIG_FILES = ("config.local.yaml", "config.yaml")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How ckptflow behaves here. Times in seconds."""
+
+    store: str = ".ckptflow/store"
+    jobs: int = 0
+    executor: str = "local"
+    durability: str = "batch"
+    link: tuple[str, ...] = ("reflink", "hardlink", "symlink", "copy")
+    lock_timeout: float | None = None
+    grace: float = 30.0
+    keep_logs: int = 10
+    origin: Mapping[str, str] = field(default_factory=dict, compare=False)
+
+    @property
+    def workers(self) -> int:
+        """The number of worker processes: `jobs`, or one a core."""
+        return self.jobs or available_cpus()
+
+
+NAMES = tuple(f.name for f in fields(Settings) if f.name != "origin")
+_LATER = frozenset({"remote", "remotes", "sync"})
+
+
+def available_cpus() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def config_paths(root: Path, env: Mapping[str, str]) -> tuple[Path, ...]:
+    """Return the configuration files, strongest first, whether they exist or not."""
+    home = env.get("XDG_CONFIG_HOME") or str(Path(env.get("HOME", "~")).expanduser() / ".config")
+    return (*(root / STATE_DIR / name for name in CONFIG_FILES), Path(home) / "ckptflow" / "config.yaml")
+
+
+def load_settings(root: Path, env: Mapping[str, str], flags: Mapping[str, Any] | None = None) -> Settings:
+    """Return the settings that hold for the project at `root`. Raises `SpecError` naming file and key."""
+    values: dict[str, Any] = {}
+    origin: dict[str, str] = {}
+    problems: list[Problem] = []
+    layers: list[tuple[str, Mapping[str, Any]]] = []
+    for path in reversed(config_paths(root, env)):
+        if path.is_file():
+            layers.append((str(path), _read(path, problems)))
+    layers.append(
+        ("environment", {n: env[f"CKPTFLOW_{n.upper()}"] for n in NAMES if env.get(f"CKPTFLOW_{n.upper()}")}),
+    )
+    layers.append(("command line", {k: v for k, v in (flags or {}).items() if v is not None}))
+    for where, layer in layers:
+        for name, value in layer.items():
+            if name in _LATER:
+                continue
+            if name not in NAMES:
+                close = get_close_matches(str(name), NAMES, 1)
+                hint = f"did you mean `{close[0]}`?" if close else f"settings are {', '.join(NAMES)}"
+                problems.append(Problem("CF080", f"unknown setting `{name}`", Place(where, 1, 1), hint))
+                continue
+            try:
+                values[name] = _parse(name, value)
+                origin[name] = f"{where} (CKPTFLOW_{name.upper()})" if where == "environment" else where
+            except ValueError as error:
+                problems.append(Problem("CF081", f"setting `{name}`: {error}", Place(where, 1, 1)))
+    if problems:
+        raise SpecError(tuple(problems))
+    return Settings(**values, origin=origin)
+
+
+def _read(path: Path, problems: list[Problem]) -> Mapping[str, Any]:
+    import yaml
+
+    try:
+        doc = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe loaders
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+        problems.append(Problem("CF082", f"cannot be read: {error}", Place(str(path), 1, 1)))
+        return {}
+    if doc is None:
+        return {}
+    if not isinstance(doc, dict):
+        problems.append(Problem("CF082", "must be a mapping of settings", Place(str(path), 1, 1)))
+        return {}
+    return doc
+
+
+def _parse(name: str, value: Any) -> Any:
+    match name:
+        case "jobs" | "keep_logs":
+            number = int(value)
+            if number < 0:
+                raise ValueError(f"must not be negative, is {number}")
+            return number
+        case "grace":
+            return float(value)
+        case "lock_timeout":
+            return None if value in (None, "none", "null") else float(value)
+        case "durability":
+            return _one_of(value, DURABILITIES)
+        case "executor":
+            return _one_of(value, EXECUTORS)
+        case "link":
+            items = value.replace(",", " ").split() if isinstance(value, str) else list(value)
+            return tuple(_one_of(item, LINKS) for item in items)
+        case _:
+            if not isinstance(value, str) or not value:
+                raise ValueError(f"must be text, is {value!r}")
+            return value
+
+
+def _one_of(value: Any, allowed: tuple[str, ...]) -> str:
+    if value is False and "off" in allowed:  # YAML 1.1 readers turn `off` into false
+        return "off"
+    if value not in allowed:
+        raise ValueError(f"must be one of {', '.join(allowed)}, is {value!r}")
+    return str(value)
