@@ -7,7 +7,7 @@ request. Every error is a `StoreError`; only a positive "not there" is `None` or
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -66,12 +66,15 @@ class Store(Protocol):
         """Remove `name`; no error if it is not there."""
         ...
 
-    def sync(self) -> None:
-        """Make all that was written so far survive a loss of power. Object storage: nothing to do."""
+    def sync(self, names: Iterable[str] = ()) -> None:
+        """Make all that was written so far survive a loss of power. Object storage: nothing to do.
+
+        `names` are what other processes wrote; a driver that cannot sync a whole file system syncs these too.
+        """
         ...
 
     def local(self, name: str) -> Path | None:
-        """Return the path of the plain file that holds `name`, None where the store has no such thing."""
+        """Return the path of the plain file that holds, or would hold, `name`; None if the store has no plain files."""
         ...
 
     def adopt(self, path: Path, name: str) -> None:

@@ -1,0 +1,283 @@
+"""Edge. The past: which record stands under a key, over all segments of a store.
+
+Rules: the log is the truth, the index only says where to look. It holds (key, segment, offset, length) and how far each
+segment was read, so a start reads only what was added since. A line is checked again whenever it is used, so an index
+that is stale, damaged or of another store costs time and never gives a wrong record. Of several lines with one key the
+last counts, segments taken in the order of their names; a `Forget` hides those before it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from functools import partial
+from itertools import groupby
+from pathlib import Path
+from typing import TypeAlias, TypeVar
+
+from ..ids import ChunkKey
+from ..plan.model import Record
+from ..store.protocol import NotThere, Store
+from . import lines
+from .cachedb import discard, is_damage, open_cache, transaction
+from .records import Damage, RecordLog, SegmentReader, segments, split_lines
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS segments_1 (
+  id INTEGER PRIMARY KEY, store TEXT NOT NULL, name TEXT NOT NULL, read INTEGER NOT NULL, size INTEGER NOT NULL,
+  written INTEGER NOT NULL, UNIQUE (store, name));
+CREATE TABLE IF NOT EXISTS lines_1 (
+  key BLOB NOT NULL, segment INTEGER NOT NULL, at INTEGER NOT NULL, bytes INTEGER NOT NULL, forget INTEGER NOT NULL,
+  PRIMARY KEY (key, segment, at)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS damage_1 (
+  segment INTEGER NOT NULL, at INTEGER NOT NULL, bytes INTEGER NOT NULL, problem TEXT NOT NULL,
+  PRIMARY KEY (segment, at)) WITHOUT ROWID;
+"""
+_LINES = "FROM lines_1 JOIN segments_1 ON id = segment WHERE store = ?"
+_READ_BYTES = 8 << 20
+_KEYS_A_QUERY = 500
+_FRESH_MOST = 20_000
+
+_T = TypeVar("_T")
+_Row: TypeAlias = tuple[bytes, str, int, int, int]
+"""(key, segment's name, offset, length, whether it is a `Forget`)."""
+
+
+class Past:
+    """Records by key. `db` is `.ckptflow/cache.db`, or None to keep the index in memory. Raises `StoreError`.
+
+    `log` is the log of the running process, which `forget` writes to; reading commands have none. Records of other
+    processes are seen as of the first question or the last `refresh`.
+    """
+
+    __slots__ = ("_db", "_fresh", "_log", "_path", "_refreshed", "_spill_at", "_store")
+
+    def __init__(self, store: Store, db: Path | None = None, log: RecordLog | None = None) -> None:
+        self._store = store
+        self._path = db
+        self._log = log
+        self._db = open_cache(db, _SCHEMA)
+        self._fresh: dict[ChunkKey, Record | None] = {}  # of this process, before the index; None: forgotten
+        self._spill_at = _FRESH_MOST
+        self._refreshed = False
+
+    def lookup(self, keys: Iterable[ChunkKey]) -> dict[ChunkKey, Record]:
+        """Return the records of those `keys` that have one. The objects they name are not looked at."""
+        wanted = list(dict.fromkeys(keys))
+        found = {key: record for key in wanted if (record := self._fresh.get(key)) is not None}
+        rest = [key for key in wanted if key not in self._fresh]
+        if rest:
+            self._ready()
+            found.update(self._safely(lambda: self._from_index(rest)))
+        return found
+
+    def add(self, record: Record) -> None:
+        """Take in a record that the running process has just added to its log."""
+        self._fresh[record.key] = record
+        if len(self._fresh) > self._spill_at:
+            self._spill()
+
+    def forget(self, key: ChunkKey) -> None:
+        """Use what is recorded under `key` no more, in later runs neither, until it is recorded anew."""
+        if self._log is not None:
+            self._log.forget(key)
+        self._fresh[key] = None
+
+    def refresh(self) -> None:
+        """Read what was added to the store's log since the last time, by whomever."""
+        self._safely(self._refresh)
+        self._refreshed = True
+
+    def damage(self) -> list[Damage]:
+        """Return the lines that were passed over because they are damaged or of an unknown version."""
+        self._ready()
+        return self._safely(
+            lambda: [
+                Damage(*row)
+                for row in self._db.execute(
+                    "SELECT name, at, bytes, problem FROM damage_1 JOIN segments_1 ON id = segment"
+                    " WHERE store = ? ORDER BY name, at",
+                    (self._store.url,),
+                )
+            ]
+        )
+
+    def count(self) -> int:
+        """Return the number of keys that have a record."""
+        self._ready()
+        own = list(self._fresh)
+        indexed = self._safely(lambda: self._count() - sum(len(self._live(keys)) for keys in _batches(own)))
+        return indexed + sum(record is not None for record in self._fresh.values())
+
+    def iter(self) -> Iterator[Record]:
+        """Yield the record of every key once, in no order that means anything."""
+        self._ready()
+        yield from [record for record in self._fresh.values() if record is not None]
+        own = set(self._fresh)
+        after = b""
+        while keys := self._safely(partial(self._keys_after, after)):
+            after = keys[-1]
+            names = [ChunkKey(key.hex()) for key in keys]
+            yield from self.lookup(key for key in names if key not in own).values()
+
+    def close(self) -> None:
+        """Close the index."""
+        self._db.close()
+
+    def _ready(self) -> None:
+        if not self._refreshed:
+            self.refresh()
+
+    def _spill(self) -> None:
+        """Let go of what the index gives as well by now: memory does not grow with the run."""
+        self.refresh()
+        indexed = self._safely(lambda: self._from_index(list(self._fresh)))
+        self._fresh = {key: record for key, record in self._fresh.items() if not _same(record, indexed.get(key))}
+        self._spill_at = len(self._fresh) + _FRESH_MOST
+
+    def _from_index(self, keys: list[ChunkKey]) -> dict[ChunkKey, Record]:
+        found, doubtful = self._read_all(keys)
+        if doubtful:  # the index does not fit the log: read those segments again, and believe that
+            for segment in doubtful:
+                self._drop(segment)
+            self._refresh()
+            found.update(self._read_all([key for key in keys if key not in found])[0])
+        return found
+
+    def _read_all(self, keys: list[ChunkKey]) -> tuple[dict[ChunkKey, Record], set[str]]:
+        """Read the lines that the index names for `keys`; return them and the segments whose lines are not there."""
+        found: dict[ChunkKey, Record] = {}
+        doubtful: set[str] = set()
+        rows = [row for batch in _batches(keys) for row in self._live(batch)]
+        rows.sort(key=lambda row: row[1:3])
+        for segment, group in groupby(rows, key=lambda row: row[1]):
+            try:
+                with SegmentReader(self._store, segment) as reader:
+                    for key, _, at, size, _ in group:
+                        line = lines.decode(reader.read(at, size))
+                        if not isinstance(line, Record) or line.key != key.hex():
+                            raise lines.BadLine("not the line that the index means")
+                        found[line.key] = line
+            except (lines.BadLine, NotThere):
+                doubtful.add(segment)
+        return found, doubtful
+
+    def _live(self, keys: list[ChunkKey]) -> list[_Row]:
+        """Return the last line of each of `keys`, less those that are forgotten."""
+        marks = ",".join("?" * len(keys))
+        rows = self._db.execute(
+            f"SELECT key, name, at, bytes, forget {_LINES} AND key IN ({marks}) ORDER BY key, name, at",
+            (self._store.url, *(bytes.fromhex(key) for key in keys)),
+        )
+        return [last for _, group in groupby(rows, key=lambda row: row[0]) if not (last := _last(group))[4]]
+
+    def _count(self) -> int:
+        store = (self._store.url,)
+        keys: int = self._db.execute(f"SELECT count(DISTINCT key) {_LINES}", store).fetchone()[0]
+        rows = self._db.execute(f"SELECT DISTINCT key {_LINES} AND forget", store).fetchall()
+        doubted = [ChunkKey(key.hex()) for (key,) in rows]
+        return keys - len(doubted) + sum(len(self._live(batch)) for batch in _batches(doubted))
+
+    def _keys_after(self, key: bytes) -> list[bytes]:
+        rows = self._db.execute(
+            f"SELECT DISTINCT key {_LINES} AND key > ? ORDER BY key LIMIT ?",
+            (self._store.url, key, _KEYS_A_QUERY),
+        )
+        return [row[0] for row in rows]
+
+    def _refresh(self) -> None:
+        known = {
+            name: (read, size, written)
+            for name, read, size, written in self._db.execute(
+                "SELECT name, read, size, written FROM segments_1 WHERE store = ?", (self._store.url,)
+            )
+        }
+        for name, size, written in segments(self._store):
+            read, old_size, old_written = known.pop(name, (0, 0, -1))
+            if (size, written) == (old_size, old_written):
+                continue
+            if size < read or (size == old_size and size > 0):  # shrunk or written anew
+                self._drop(name)
+            with suppress(NotThere):
+                self._take_in(name, size, written)
+        for name in known:
+            self._drop(name)
+
+    def _take_in(self, name: str, size: int, written: int) -> None:
+        """Index the whole lines of a segment up to `size`, from where it was read to, in one transaction."""
+        store = self._store.url
+        with transaction(self._db), SegmentReader(self._store, name) as reader:
+            self._db.execute("INSERT OR IGNORE INTO segments_1 VALUES (NULL, ?, ?, 0, 0, -1)", (store, name))
+            query = "SELECT id, read FROM segments_1 WHERE store = ? AND name = ?"
+            id_, read = self._db.execute(query, (store, name)).fetchone()
+            block = _READ_BYTES
+            while read < size:
+                data = reader.read(read, min(block, size - read))
+                rows, bad, end = _index_lines(id_, data, read)
+                self._db.executemany("INSERT OR REPLACE INTO lines_1 VALUES (?, ?, ?, ?, ?)", rows)
+                self._db.executemany("INSERT OR REPLACE INTO damage_1 VALUES (?, ?, ?, ?)", bad)
+                if end == read and len(data) < block:
+                    break  # a torn tail, or a line that is just being written
+                block = _READ_BYTES if end > read else block * 2
+                read = end
+            query = "UPDATE segments_1 SET read = ?, size = ?, written = ? WHERE id = ?"
+            self._db.execute(query, (read, size, written, id_))
+
+    def _drop(self, name: str) -> None:
+        with transaction(self._db):
+            of = "(SELECT id FROM segments_1 WHERE store = ? AND name = ?)"
+            for table, column in (("lines_1", "segment"), ("damage_1", "segment"), ("segments_1", "id")):
+                self._db.execute(f"DELETE FROM {table} WHERE {column} IN {of}", (self._store.url, name))  # noqa: S608
+
+    def _safely(self, work: Callable[[], _T]) -> _T:
+        """Do `work`; where the database fails, do it again on a new one, and at last on one in memory."""
+        for _ in range(2):
+            try:
+                return work()
+            except sqlite3.ProgrammingError:
+                raise
+            except sqlite3.DatabaseError as error:
+                self._db.close()
+                path, self._path = self._path, None
+                if path is not None and is_damage(error):
+                    discard(path)
+                    self._db = open_cache(path, _SCHEMA)
+                else:
+                    self._db = open_cache(None, _SCHEMA)
+                with suppress(sqlite3.DatabaseError):
+                    self._refresh()
+        return work()
+
+
+def _index_lines(id_: int, data: bytes, start: int) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]], int]:
+    """Return (rows of good lines, rows of damage, offset behind the last whole line) of a block of segment `id_`."""
+    rows: list[tuple[object, ...]] = []
+    bad: list[tuple[object, ...]] = []
+    end = start
+    for at, line in split_lines(data, start):
+        end = at + len(line) + 1
+        try:
+            key, forget = lines.glance(line)
+        except lines.BadLine as error:
+            bad.append((id_, at, len(line), str(error)))
+        else:
+            rows.append((key, id_, at, len(line), forget))
+    rows.sort(key=lambda row: row[0])  # type: ignore[arg-type, return-value]  # bytes: neighbours in the table
+    return rows, bad, end
+
+
+def _last(rows: Iterator[_Row]) -> _Row:
+    *_, last = rows
+    return last
+
+
+def _same(a: Record | None, b: Record | None) -> bool:
+    if a is None or b is None:
+        return a is b
+    return lines.encode_record(a) == lines.encode_record(b)
+
+
+def _batches(keys: list[ChunkKey]) -> Iterator[list[ChunkKey]]:
+    for at in range(0, len(keys), _KEYS_A_QUERY):
+        yield keys[at : at + _KEYS_A_QUERY]

@@ -1,0 +1,155 @@
+"""Edge. One writer per stage and store: locks that the kernel releases when their holder dies.
+
+A lock is `flock` on a file under `locks/`; what stands in the file (host, pid, since, run) is for people and decides
+nothing. Lock files stay when they are released: removing one that somebody waits for would give two holders.
+Several locks are taken in sorted order, so two runs never wait for each other.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import socket
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ..errors import Locked, StoreError
+from ..store import layout
+from ..store.oserrors import store_error
+
+_FIRST_PAUSE = 0.02
+_LONGEST_PAUSE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds a lock; `since` is ISO 8601 in UTC."""
+
+    host: str
+    pid: int
+    since: str
+    run: str
+
+    def __str__(self) -> str:
+        run = f"run {self.run}, " if self.run else ""
+        return f"{run}pid {self.pid} on {self.host} since {self.since}"
+
+
+UNKNOWN = "another process"
+
+
+@contextmanager
+def hold(
+    store_dir: Path,
+    names: Iterable[str],
+    *,
+    run: str = "",
+    on_wait: Callable[[str, str], None] | None = None,
+    timeout: float | None = None,
+) -> Iterator[None]:
+    """Hold the locks called `names` (any texts) of the store in `store_dir` for the length of the block.
+
+    `on_wait(name, holder)` is called once for each lock that has to be waited for. After `timeout` seconds in all
+    (0: at once, None: never) raises `Locked`, holding nothing. Raises `StoreError` where the file system has no locks.
+    Not reentrant: a lock taken twice by one process waits for itself.
+    """
+    deadline = None if timeout is None else time.monotonic() + timeout
+    with ExitStack() as held:
+        for name in sorted(set(names)):
+            fd = _take(store_dir, name, on_wait, deadline)
+            held.callback(_release, fd)
+            _sign(fd, name, run)
+        yield
+
+
+def holder(store_dir: Path, name: str) -> Holder | None:
+    """Return what the last holder wrote, None if the lock is free or says nothing. Never waits; for people only."""
+    with suppress(OSError):
+        return _read(store_dir / layout.lock_name(name))
+    return None
+
+
+def _take(store_dir: Path, name: str, on_wait: Callable[[str, str], None] | None, deadline: float | None) -> int:
+    path = store_dir / layout.lock_name(name)
+    pause, told = _FIRST_PAUSE, False
+    while True:
+        fd = _open(store_dir, path)
+        try:
+            if _try_lock(fd, path):
+                return fd
+        except BaseException:
+            os.close(fd)
+            raise
+        os.close(fd)
+        who = _who(path)
+        if deadline is not None and time.monotonic() >= deadline:
+            raise Locked(name, who)
+        if not told and on_wait is not None:
+            on_wait(name, who)
+        told = True
+        left = _LONGEST_PAUSE if deadline is None else max(0.0, deadline - time.monotonic())
+        time.sleep(min(pause, left))
+        pause = min(_LONGEST_PAUSE, pause * 1.5)
+
+
+def _open(store_dir: Path, path: Path) -> int:
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
+    try:
+        try:
+            return os.open(path, flags, 0o666)
+        except FileNotFoundError:
+            path.parent.mkdir(exist_ok=True)
+            return os.open(path, flags, 0o666)
+    except OSError as error:
+        raise store_error(error, "take a lock", str(store_dir)) from error
+
+
+def _try_lock(fd: int, path: Path) -> bool:
+    """Lock `fd` if it is free and still the file of that name: one that was removed meanwhile locks nothing."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in (errno.EAGAIN, errno.EACCES, errno.EWOULDBLOCK):
+            return False
+        raise StoreError(
+            f"cannot lock {path}: {os.strerror(error.errno or 0)}",
+            hint="put the store (CKPTFLOW_STORE) on a file system that has locks",
+        ) from error
+    try:
+        return os.path.samestat(os.fstat(fd), os.stat(path))  # noqa: PTH116
+    except FileNotFoundError:
+        return False
+
+
+def _sign(fd: int, name: str, run: str) -> None:
+    me = Holder(socket.gethostname(), os.getpid(), datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), run)
+    text = json.dumps({"lock": name, **asdict(me)}, sort_keys=True) + "\n"
+    with suppress(OSError):  # a full disk makes a lock anonymous, not useless
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, text.encode(), 0)
+
+
+def _release(fd: int) -> None:
+    with suppress(OSError):
+        os.ftruncate(fd, 0)
+    os.close(fd)
+
+
+def _read(path: Path) -> Holder | None:
+    try:
+        doc = json.loads(path.read_bytes())
+        return Holder(str(doc["host"]), int(doc["pid"]), str(doc["since"]), str(doc["run"]))
+    except (ValueError, KeyError, TypeError):  # free, or its holder is just writing
+        return None
+
+
+def _who(path: Path) -> str:
+    with suppress(OSError):
+        return str(_read(path) or UNKNOWN)
+    return UNKNOWN

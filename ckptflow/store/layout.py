@@ -1,0 +1,121 @@
+"""Pure. Every name in a store is made here, and read back here.
+
+Names are relative POSIX paths of hexadecimal digits and fixed words. What users call things stands inside the
+documents; only `checkpoints/` shows a stage's name, escaped so that any text is one harmless path component.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ..errors import StoreError
+from ..ids import Digest, digest, is_digest
+
+MARKER = "ckptflow.json"
+OBJECTS = "objects/"
+RECORDS = "records/"
+CHECKPOINTS = "checkpoints/"
+LOCKS = "locks/"
+TEMPORARY = "tmp/"
+QUARANTINE = "quarantine/"
+LATEST = "latest.json"
+
+_NAME = re.compile(r"(?:[A-Za-z0-9_@%~=+-][A-Za-z0-9_@%~=+.-]*/)*[A-Za-z0-9_@%~=+-][A-Za-z0-9_@%~=+.-]*")
+_SEGMENT = re.compile(r"records/(?P<run>[A-Za-z0-9][A-Za-z0-9-]*)-(?P<seq>[0-9]{6,})\.jsonl")
+_RUN = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
+_PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-@")
+_LONGEST = 120
+"""A component may have 255 bytes on common file systems; a checkpoint's name adds up to 40 to the stage's."""
+
+
+def check_name(name: str) -> str:
+    """Return `name` if it is a name that can stay inside a store; raise `StoreError` otherwise.
+
+    Refused are absolute names, `.`, `..`, empty components and components that start with a dot (drivers' temporary
+    names), and every character outside a small set that all file systems and object stores keep as it is.
+    """
+    if _NAME.fullmatch(name) is None:
+        raise StoreError(f"not a name in a store: {name!r}")
+    return name
+
+
+def check_prefix(prefix: str) -> str:
+    """Return `prefix` if it may begin a name: empty, or a name, with or without a slash at its end."""
+    if prefix and _NAME.fullmatch(prefix.removesuffix("/")) is None:
+        raise StoreError(f"not a prefix of names in a store: {prefix!r}")
+    return prefix
+
+
+def object_name(object_: Digest) -> str:
+    """Return the name of the object with this digest: `objects/ab/cdef...`."""
+    if not is_digest(object_):
+        raise StoreError(f"not a digest: {object_!r}")
+    return f"objects/{object_[:2]}/{object_[2:]}"
+
+
+def object_of(name: str) -> Digest | None:
+    """Inverse of `object_name`; None for any other name."""
+    head, _, tail = name.removeprefix(OBJECTS).partition("/")
+    if name.startswith(OBJECTS) and len(head) == 2 and is_digest(head + tail):
+        return Digest(head + tail)
+    return None
+
+
+def is_immutable(name: str) -> bool:
+    """Tell whether what is under `name` never changes once written; drivers make it read-only where they can."""
+    return name.startswith(OBJECTS)
+
+
+def segment_name(run: str, seq: int) -> str:
+    """Return the name of the `seq`-th record segment of a run, counting from 1."""
+    if _RUN.fullmatch(run) is None:
+        raise StoreError(f"not the id of a run: {run!r}")
+    return f"records/{run}-{seq:06d}.jsonl"
+
+
+def segment_of(name: str) -> tuple[str, int] | None:
+    """Inverse of `segment_name`: (run, seq); None for any other name."""
+    found = _SEGMENT.fullmatch(name)
+    return (found["run"], int(found["seq"])) if found else None
+
+
+def escape(text: str) -> str:
+    """Return `text` as one path component: what is not a letter, digit, `_`, `-` or `@` becomes `%` and two hex digits.
+
+    Different texts give different components; very long ones are cut and end in `~` and a part of their digest.
+    """
+    if not text:
+        raise StoreError("an empty text names nothing")
+    data = text.encode("utf-8", "surrogatepass")
+    safe = "".join(chr(b) if b in _PLAIN else f"%{b:02x}" for b in data)
+    return safe if len(safe) <= _LONGEST else f"{safe[:_LONGEST]}~{digest(data)[:16]}"
+
+
+def stage_folder(stage: str) -> str:
+    """Return the prefix of all checkpoints of a stage: `checkpoints/<stage>/`."""
+    return f"{CHECKPOINTS}{escape(stage)}/"
+
+
+def checkpoint_name(stage: str, timestamp: str, status: str) -> str:
+    """Return `checkpoints/<stage>/<stage>_<timestamp>_<status>.json`; `timestamp` is `YYYYmmddHHMMSS`."""
+    return f"{stage_folder(stage)}{escape(stage)}_{timestamp}_{status}.json"
+
+
+def latest_name(stage: str) -> str:
+    """Return the name of the pointer to a stage's newest checkpoint."""
+    return f"{stage_folder(stage)}{LATEST}"
+
+
+def lock_name(what: str) -> str:
+    """Return the name of the lock file for `what`; the text itself stands inside the file."""
+    return f"{LOCKS}{digest(what.encode('utf-8', 'surrogatepass'))[:32]}.lock"
+
+
+def temporary_name(token: str) -> str:
+    """Return a name for unfinished work; `token` makes it unique. Nothing under `tmp/` is listed or trusted."""
+    return check_name(f"{TEMPORARY}{token}")
+
+
+def quarantine_name(object_: Digest, token: str) -> str:
+    """Return the name under which a bad object is set aside for people to look at."""
+    return check_name(f"{QUARANTINE}{object_}-{token}")

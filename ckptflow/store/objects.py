@@ -1,0 +1,239 @@
+"""Edge. Objects: immutable bytes in a store, named by their BLAKE3.
+
+Rules: an object is believed only after its bytes were hashed on this machine, never for its name, size or mode. What
+was believed is remembered together with the file's size, modification time and inode. A bad object is moved to
+`quarantine/` and reported as `StoreDamaged`; a bad one at a name that is to be written is replaced, not skipped.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import stat as modes
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from blake3 import blake3
+
+from ..errors import StoreDamaged, StoreError
+from ..ids import Digest, digest
+from . import layout
+from .oserrors import store_error
+from .protocol import NotThere, Store
+
+_BLOCK = 8 << 20
+_SMALL = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class FileState:
+    """What tells that a file is still the one that was hashed. `changed_ns` (ctime) only dates it: links change it."""
+
+    bytes: int
+    modified_ns: int
+    inode: int
+    changed_ns: int
+
+    @classmethod
+    def of(cls, found: os.stat_result) -> FileState:
+        """Return the state in a stat result."""
+        return cls(found.st_size, found.st_mtime_ns, found.st_ino, found.st_ctime_ns)
+
+    @property
+    def identity(self) -> tuple[int, int, int]:
+        """What must be unchanged: size, modification time, inode."""
+        return self.bytes, self.modified_ns, self.inode
+
+
+class Verified(Protocol):
+    """Remembers across processes which files were hashed and found good. May forget at any time."""
+
+    def knows(self, object_: Digest, state: FileState) -> bool:
+        """Tell whether this very file was found good."""
+        ...
+
+    def remember(self, object_: Digest, state: FileState) -> None:
+        """The file, as it is now, is good."""
+        ...
+
+
+class Objects:
+    """Content addressing over a store. `verified` adds a memory that outlives the process."""
+
+    __slots__ = ("_good", "_numbers", "_store", "_verified")
+
+    def __init__(self, store: Store, verified: Verified | None = None) -> None:
+        self._store = store
+        self._verified = verified
+        self._good: dict[Digest, tuple[int, int, int]] = {}
+        self._numbers = itertools.count()
+
+    def put(self, data: bytes) -> Digest:
+        """Store `data` and return its digest. Nothing is written if a good object is there."""
+        object_ = digest(data)
+        if not self._is_good(object_, len(data)):
+            self._store.put(layout.object_name(object_), data)
+            self._believe(object_)
+        return object_
+
+    def put_file(self, path: Path, *, move: bool) -> tuple[Digest, int]:
+        """Store the bytes of a local file; return its digest and size in bytes. `move` gives the file itself away.
+
+        A copy is hashed while it is made, so that digest and bytes agree even if somebody writes to `path` meanwhile. A
+        file that has other names (hard links) or is a link is copied in either case: its bytes may change under us.
+        """
+        try:
+            found = os.lstat(path)
+            own = move and modes.S_ISREG(found.st_mode) and found.st_nlink == 1
+            if self._store.local(layout.MARKER) is None:
+                data = path.read_bytes()
+                object_, size = self.put(data), len(data)
+            elif own:
+                object_, size = _hash_file(path), found.st_size
+                self._take(path, object_, size)
+            else:
+                object_, size = self._copy_in(path)
+            if move:
+                path.unlink(missing_ok=True)
+        except OSError as error:
+            raise store_error(error, f"store {path}", self._store.url) from error
+        return object_, size
+
+    def get(self, object_: Digest) -> bytes:
+        """Return the bytes, verified. Raises `NotThere`, `StoreDamaged`."""
+        data = self._store.get(layout.object_name(object_))
+        if digest(data) != object_:
+            raise self._damaged(object_)
+        return data
+
+    def path(self, object_: Digest) -> Path:
+        """Return the path of the object's file, verified at its first use on this machine; never write to it.
+
+        Raises `NotThere`, `StoreDamaged`, and `StoreError` where the store has no plain files.
+        """
+        path = self._local(object_)
+        if path is None:
+            raise StoreError(f"objects of {self._store.url} are not local files", hint="fetch them first")
+        if not self._check_file(object_, path):
+            raise self._damaged(object_)
+        return path
+
+    def has(self, object_: Digest, size: int | None = None) -> bool:
+        """Tell whether the object is there, with this size if given: a torn one is a miss at the cost of a stat."""
+        entry = self._store.stat(layout.object_name(object_))
+        return entry is not None and (size is None or entry.bytes == size)
+
+    def quarantine(self, object_: Digest) -> None:
+        """Set the object aside under `quarantine/`; nothing if it is not there."""
+        name = layout.object_name(object_)
+        aside = layout.quarantine_name(object_, f"{os.getpid()}-{os.urandom(4).hex()}")
+        self._good.pop(object_, None)
+        path = self._store.local(name)
+        if path is not None:
+            if self._store.stat(name) is not None:
+                self._store.adopt(path, aside)
+            return
+        with suppress(NotThere):
+            self._store.put(aside, self._store.get(name))
+            self._store.delete(name)
+
+    def scratch(self) -> Path:
+        """Return a fresh path for unfinished work on the store's disk, so that `put_file(move=True)` is a rename."""
+        token = f"{os.getpid()}-{os.urandom(4).hex()}-{next(self._numbers)}"
+        path = self._store.local(layout.temporary_name(token))
+        if path is None:
+            raise StoreError(f"{self._store.url} has no place for temporary files")
+        try:
+            path.parent.mkdir(exist_ok=True)
+        except OSError as error:
+            raise store_error(error, f"make {layout.TEMPORARY}", self._store.url) from error
+        return path
+
+    def _local(self, object_: Digest) -> Path | None:
+        return self._store.local(layout.object_name(object_))
+
+    def _is_good(self, object_: Digest, size: int) -> bool:
+        """Tell whether a write can be saved. Never true for a store without plain files: a request is no cheaper."""
+        path = self._local(object_)
+        if path is None:
+            return False
+        try:
+            return os.lstat(path).st_size == size and self._check_file(object_, path)
+        except (FileNotFoundError, NotThere):
+            return False
+
+    def _check_file(self, object_: Digest, path: Path) -> bool:
+        """Hash the file unless this very one is known to be good. Raises `NotThere`."""
+        try:
+            found = os.lstat(path)
+            if not modes.S_ISREG(found.st_mode):
+                return False
+            state = FileState.of(found)
+            if self._good.get(object_) == state.identity:
+                return True
+            if self._verified is None or not self._verified.knows(object_, state):
+                if _hash_file(path) != object_:
+                    return False
+                if FileState.of(os.lstat(path)) == state and self._verified is not None:
+                    self._verified.remember(object_, state)
+        except FileNotFoundError:
+            self._store.stat(layout.object_name(object_))  # tells a missing store from a missing object
+            raise NotThere(f"no object {object_[:12]} in {self._store.url}") from None
+        except OSError as error:
+            raise store_error(error, f"read {layout.object_name(object_)}", self._store.url) from error
+        self._good[object_] = state.identity
+        return True
+
+    def _believe(self, object_: Digest) -> None:
+        """This process has just written it: good until the file changes. Not remembered beyond: it may be lost yet."""
+        path = self._local(object_)
+        if path is not None:
+            with suppress(OSError):
+                self._good[object_] = FileState.of(os.lstat(path)).identity
+
+    def _take(self, path: Path, object_: Digest, size: int) -> None:
+        if not self._is_good(object_, size):
+            self._store.adopt(path, layout.object_name(object_))
+            self._believe(object_)
+
+    def _copy_in(self, path: Path) -> tuple[Digest, int]:
+        copy = self.scratch()
+        try:
+            object_, size = _copy_hashing(path, copy)
+            self._take(copy, object_, size)
+        finally:
+            copy.unlink(missing_ok=True)
+        return object_, size
+
+    def _damaged(self, object_: Digest) -> StoreDamaged:
+        self.quarantine(object_)
+        return StoreDamaged(
+            f"object {object_[:12]} in {self._store.url} is damaged and was set aside",
+            hint=f"it will be made again; the bad bytes are under {layout.QUARANTINE}",
+        )
+
+
+def _hash_file(path: Path) -> Digest:
+    """Hash a file that nobody shortens meanwhile (a mapped file that shrinks would kill the process)."""
+    hasher = blake3(max_threads=blake3.AUTO)
+    with open(path, "rb", buffering=0) as file:
+        if os.fstat(file.fileno()).st_size <= _SMALL:
+            return digest(file.read())
+    hasher.update_mmap(path)
+    return Digest(hasher.hexdigest())
+
+
+def _copy_hashing(source: Path, target: Path) -> tuple[Digest, int]:
+    """Copy `source` to the new file `target`; return digest and size of what was written."""
+    hasher = blake3(max_threads=blake3.AUTO)
+    size = 0
+    with open(source, "rb", buffering=0) as reader, open(target, "xb", buffering=0) as writer:
+        while block := reader.read(_BLOCK):
+            hasher.update(block)
+            view = memoryview(block)
+            while view:
+                view = view[writer.write(view) :]
+            size += len(block)
+    return Digest(hasher.hexdigest()), size
