@@ -1,0 +1,219 @@
+"""Pure. Arrow arrays brought to one canonical form, on numpy views of their buffers.
+
+Arrow has many layouts for one value: offsets into shared buffers, bytes under nulls, dictionaries, views, runs. A
+`Column` has one: where nulls are, lengths, and dense data without what lies under a null. Plain numbers and strings
+are views of Arrow's own memory; only what is not canonical is copied. All on little-endian machines.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ..ids import Hasher, digest
+
+Bytes: TypeAlias = npt.NDArray[np.uint8]
+Positions: TypeAlias = npt.NDArray[np.int64]
+
+BLOCK = 1 << 17
+"""Most rows of a batch that are brought to canonical form at a time: bounds the memory that copies take."""
+
+_NONE: Positions = np.empty(0, np.int64)
+_NO_BYTES: Bytes = np.empty(0, np.uint8)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """`length` values. Rows `a` to `b` own elements `a` to `b` of `data` (of `width` bytes each) and of the children,
+    or, where there are `offsets` (length + 1 of them, ascending), elements `offsets[a]` to `offsets[b]`.
+
+    `nulls`: ascending positions; what lies under them is zero or empty. `data` is None where there is none. `span`: the
+    bytes with which each length counts (0: all alike, not counted). `mark`: digest of an ordered dictionary's entries.
+    """
+
+    length: int
+    nulls: Positions = field(default_factory=lambda: _NONE)
+    data: Bytes | None = None
+    width: int = 1
+    offsets: npt.NDArray[np.int64] | npt.NDArray[np.int32] | None = None
+    span: int = 0
+    children: tuple[Column, ...] = ()
+    mark: bytes = b""
+
+
+def columns_of(batch: pa.RecordBatch) -> tuple[Column, ...]:
+    """Return the columns of `batch` in canonical form. Raises TypeError for a type that has none."""
+    return tuple(column_of(array) for array in batch.columns)
+
+
+def column_of(array: pa.Array) -> Column:
+    """Return `array` in canonical form; equal values give equal columns, whatever their layout in memory."""
+    kind = array.type
+    types = pa.types
+    if isinstance(kind, pa.BaseExtensionType):
+        return column_of(array.storage)
+    if types.is_dictionary(kind):
+        return _dictionary(array)
+    if types.is_run_end_encoded(kind):
+        return column_of(pc.run_end_decode(array))
+    if types.is_null(kind):
+        return Column(len(array))
+    if types.is_struct(kind):
+        return Column(len(array), _nulls(array), children=tuple(column_of(child) for child in array.flatten()))
+    if types.is_union(kind):
+        return _union(array)
+    if types.is_fixed_size_list(kind):
+        return _fixed_list(array)
+    if types.is_list(kind) or types.is_large_list(kind) or types.is_map(kind):
+        return _list(array)
+    if types.is_list_view(kind) or types.is_large_list_view(kind):
+        make = pa.large_list if types.is_large_list_view(kind) else pa.list_
+        return _list(array.cast(make(kind.value_field)))
+    if types.is_string_view(kind) or types.is_binary_view(kind):
+        return _text(array.cast(pa.large_binary() if types.is_binary_view(kind) else pa.large_string()), 4)
+    if types.is_string(kind) or types.is_binary(kind):
+        return _text(array, 4)
+    if types.is_large_string(kind) or types.is_large_binary(kind):
+        return _text(array, 8)
+    return _fixed(array)
+
+
+def _nulls(array: pa.Array) -> Positions:
+    if array.null_count == 0:
+        return _NONE
+    return np.flatnonzero(array.is_null().to_numpy(zero_copy_only=False))
+
+
+def _buffer(buffer: pa.Buffer | None) -> Bytes:
+    return _NO_BYTES if buffer is None else np.frombuffer(buffer, np.uint8)
+
+
+def _fixed(array: pa.Array) -> Column:
+    nulls = _nulls(array)
+    start, count = array.offset, len(array)
+    raw = _buffer(array.buffers()[1]) if count else _NO_BYTES
+    if pa.types.is_boolean(array.type):
+        first = start // 8
+        bits = np.unpackbits(raw[first : (start + count + 7) // 8], bitorder="little")
+        data, width = bits[start - 8 * first : start - 8 * first + count], 1
+    else:
+        try:
+            width = array.type.bit_width // 8
+        except ValueError as error:
+            raise TypeError(f"a column of type {array.type} has no canonical form") from error
+        data = raw[start * width : (start + count) * width]
+    if len(nulls) and width:
+        data = data.copy()
+        data.reshape(count, width)[nulls] = 0
+    return Column(count, nulls, data, width)
+
+
+def _text(array: pa.Array, span: int) -> Column:
+    large = pa.types.is_large_string(array.type) or pa.types.is_large_binary(array.type)
+    nulls = _nulls(array)
+    count = len(array)
+    if count == 0:
+        return Column(0, data=_NO_BYTES, offsets=np.zeros(1, np.int32), span=span)
+    offsets = _offsets(array, np.int64 if large else np.int32)
+    if len(nulls) and np.any(offsets[nulls + 1] != offsets[nulls]):
+        array = pc.fill_null(array, _blank(array.type))
+        offsets = _offsets(array, np.int64 if large else np.int32)
+    return Column(count, nulls, _buffer(array.buffers()[2]), 1, offsets, span)
+
+
+def _blank(kind: pa.DataType) -> bytes | str:
+    return "" if pa.types.is_string(kind) or pa.types.is_large_string(kind) else b""
+
+
+def _offsets(array: pa.Array, kind: type[np.int32] | type[np.int64]) -> npt.NDArray[np.int64]:
+    size = np.dtype(kind).itemsize
+    raw = _buffer(array.buffers()[1])[array.offset * size : (array.offset + len(array) + 1) * size]
+    offsets: npt.NDArray[np.int64] = raw.view(kind)
+    return offsets
+
+
+def _list(array: pa.Array) -> Column:
+    nulls = _nulls(array)
+    large = pa.types.is_large_list(array.type)
+    if len(array) == 0:
+        offsets = np.zeros(1, np.int64)
+    else:
+        offsets = _offsets(array, np.int64 if large else np.int32).astype(np.int64)
+    first, last = int(offsets[0]), int(offsets[-1])
+    values = _entries(array)
+    lengths = np.diff(offsets)
+    if len(nulls) and np.any(lengths[nulls]):
+        valid = np.ones(len(array), bool)
+        valid[nulls] = False
+        values = values.slice(first, last - first).filter(pa.array(np.repeat(valid, lengths)))
+        lengths[nulls] = 0
+        offsets = np.concatenate((np.zeros(1, np.int64), np.cumsum(lengths)))
+    else:
+        values = values.slice(first, last - first)
+        offsets -= first
+    return Column(len(array), nulls, offsets=offsets, span=8 if large else 4, children=(column_of(values),))
+
+
+def _entries(array: pa.Array) -> pa.Array:
+    if not pa.types.is_map(array.type):
+        return array.values
+    fields = [pa.field("key", array.type.key_type, False), array.type.item_field.with_name("value")]
+    return pa.StructArray.from_arrays([array.keys, array.items], fields=fields)
+
+
+def _fixed_list(array: pa.Array) -> Column:
+    nulls = _nulls(array)
+    lengths = np.full(len(array), array.type.list_size, np.int64)
+    lengths[nulls] = 0
+    offsets = np.concatenate((np.zeros(1, np.int64), np.cumsum(lengths)))
+    return Column(len(array), nulls, offsets=offsets, children=(column_of(array.flatten()),))
+
+
+def _dictionary(array: pa.DictionaryArray) -> Column:
+    entries = array.dictionary
+    if pa.types.is_string(entries.type):
+        values = _text(entries.cast(pa.large_string()).take(array.indices), 4)
+    elif pa.types.is_binary(entries.type):
+        values = _text(entries.cast(pa.large_binary()).take(array.indices), 4)
+    else:
+        values = column_of(entries.take(array.indices))
+    if not array.type.ordered:
+        return values
+    mark = bytes.fromhex(array_digest(entries))
+    return Column(len(array), children=(values,), mark=mark)
+
+
+def array_digest(array: pa.Array) -> str:
+    """Return a digest of the values of `array`, types not counted: streams of each column of its tree in order."""
+    whole = Hasher()
+
+    def walk(column: Column, start: int, stop: int) -> None:
+        whole.update(f"{stop - start} {digest(np.asarray(column.nulls, np.int64).tobytes())} ".encode() + column.mark)
+        if column.offsets is not None:
+            whole.update(np.diff(column.offsets[start : stop + 1]).astype(np.int64).tobytes())
+            start, stop = int(column.offsets[start]), int(column.offsets[stop])
+        if column.data is not None:
+            whole.update(column.data[start * column.width : stop * column.width].tobytes())
+        for child in column.children:
+            walk(child, start, stop)
+
+    walk(column_of(array), 0, len(array))
+    return whole.digest()
+
+
+def _union(array: pa.UnionArray) -> Column:
+    codes = array.type_codes.to_numpy(zero_copy_only=False)
+    dense = array.type.mode == "dense"
+    children = []
+    for index, code in enumerate(array.type.type_codes):
+        own = codes == code
+        child = array.field(index)
+        child = child.take(array.offsets.filter(pa.array(own))) if dense else child.filter(pa.array(own))
+        offsets = np.concatenate((np.zeros(1, np.int64), np.cumsum(own)))
+        children.append(Column(len(array), offsets=offsets, children=(column_of(child),)))
+    return Column(len(array), data=codes.astype(np.int8).view(np.uint8), children=tuple(children))
