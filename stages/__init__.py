@@ -1,0 +1,1 @@
+"""Pure. The functions of the demonstration pipelines; nothing in here needs ckptflow."""
