@@ -99,17 +99,12 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The chunk is processed; its objects are in the store, written whole, not yet synced.
-
-    `listings` are the labels of the outs that turned out to be directories: their part names a listing object, and its
-    `bytes` is the size of all files together.
-    """
+    """The chunk is processed; its objects are in the store, written whole, not yet synced."""
 
     task: int
     outs: Mapping[str, Part]
     seconds: float
     rows_in: int | None = None
-    listings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +136,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """These tasks were handed out and never begun: their worker died before, or was told to end. They cost no attempt."""
+    """These tasks were handed out and came to nothing through no fault of theirs. They cost no attempt."""
 
     tasks: tuple[int, ...]
 

@@ -1,0 +1,110 @@
+"""Edge. One call of a stage function: arguments bound by name, results bound to outs.
+
+Results: one out takes the value itself; several take a mapping with exactly their names, an object with these fields (a
+named tuple, a dataclass), or a tuple in their order. An out of format `file` or `dir` is no result: the function gets a
+path under the out's name and writes there.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ..chunk.model import Part
+from ..errors import ResultError, StageError
+from .command import discard
+from .loading import load_function
+from .messages import Input, Output, Task
+from .storing import PATH_FORMATS, Staging, store_path, store_value
+
+Read = Callable[[Input], Any]
+"""Returns what an input stands for, in the form it asks for."""
+
+
+def run_call(task: Task, staging: Staging, read: Read) -> dict[str, Part]:
+    """Call the task's function and store its outs: its part by label.
+
+    Raises whatever the function raises; ResultError where outs and results do not fit; StoreError.
+    """
+    function = load_function(task.call or "")
+    paths: dict[str, Path] = {}
+    try:
+        for output in task.outputs:
+            if output.format in PATH_FORMATS:
+                paths[output.label] = _path_for(output, staging)
+        arguments = dict(task.kwargs)
+        arguments.update({i.name: read(i) for i in task.inputs if i.name is not None})
+        arguments.update({o.name: paths[o.label] for o in task.outputs if o.name and o.label in paths})
+        result = function(**arguments)
+        del arguments  # the deps are not needed while the result is written
+        results = bind_results(result, tuple(o for o in task.outputs if o.label not in paths))
+        del result
+        stored = {}
+        for output in task.outputs:
+            if output.label in paths:
+                stored[output.label] = store_path(staging, output, paths[output.label], move=True)
+            else:
+                stored[output.label] = _store(staging, output, results.pop(output.label))
+        return stored
+    finally:
+        for path in paths.values():
+            discard(path.parent)
+
+
+def bind_results(result: Any, outputs: tuple[Output, ...]) -> dict[str, Any]:
+    """Return the value for each out, by label. Raises ResultError."""
+    if not outputs:
+        return {}
+    if len(outputs) == 1:
+        if result is None:
+            raise ResultError(f"the function returned None for `{outputs[0].label}`", hint="is a `return` missing?")
+        return {outputs[0].label: result}
+    names = [output.label for output in outputs]
+    wanted = f"a mapping with {', '.join(names)}"
+    hint = f"return {wanted}; or an object with these fields; or a tuple in this order"
+    if isinstance(result, Mapping):
+        values = dict(result)
+    elif isinstance(result, tuple) and (fields := getattr(result, "_fields", None)):
+        values = dict(zip(fields, result, strict=True))
+    elif dataclasses.is_dataclass(result) and not isinstance(result, type):
+        values = {field.name: getattr(result, field.name) for field in dataclasses.fields(result)}
+    elif isinstance(result, tuple):
+        if len(result) != len(names):
+            raise ResultError(f"the function returned {len(result)} values for {len(names)} outs", hint=hint)
+        values = dict(zip(names, result, strict=True))
+    else:
+        raise ResultError(
+            f"the function returned {type(result).__name__} for the outs {', '.join(names)}",
+            hint=f"{hint}; is a `return` missing?" if result is None else hint,
+        )
+    missing = [name for name in names if name not in values]
+    extra = [str(name) for name in values if name not in names]
+    if missing or extra:
+        said = [f"nothing for {', '.join(missing)}"] if missing else []
+        said += [f"{', '.join(extra)}, which the stage does not declare"] if extra else []
+        raise ResultError(f"the function returned {' and '.join(said)}", hint=hint)
+    return values
+
+
+def _path_for(output: Output, staging: Staging) -> Path:
+    """Return a fresh path with the out's own file name; its parent is the out's alone. A directory is made already."""
+    if output.name is None:
+        raise StageError(
+            f"out `{output.label}` of format `{output.format}` needs a name: the argument that takes its path",
+            hint="declare outs as a mapping: {name: path}",
+        )
+    parent = staging.fresh()
+    parent.mkdir()
+    path = parent / Path(output.path).name
+    if output.format == "dir":
+        path.mkdir()
+    return path
+
+
+def _store(staging: Staging, output: Output, value: Any) -> Part:
+    try:
+        return store_value(staging, output, value)
+    except ResultError as error:
+        raise ResultError(f"out `{output.label}`: {error.message}", hint=error.hint) from error

@@ -1,0 +1,71 @@
+"""Edge. What a stage function may ask about the chunk that it is working on, and tell about how far it is.
+
+Outside a run there is a context too, and it does nothing, so that stage functions stay ordinary functions. The context
+of a run is one variable of the worker's process, not a `ContextVar`: a worker does one chunk at a time, and threads
+that the function starts must find it as well.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import logging
+
+_PROGRESS_SECONDS = 0.1
+
+
+@dataclass(slots=True)
+class Context:
+    """One attempt at one chunk. `index` counts from 0 and is None in a stage that is not chunked, and outside a run.
+
+    `key` is the chunk's key (empty outside a run), `chunks` the number of chunks of the stage, `attempt` counts from 1.
+    `state` is what `checkpoint` was given last, None before. In this version it lives as long as the attempt: it is
+    not yet carried over to the next one.
+    """
+
+    stage: str = ""
+    key: str = ""
+    index: int | None = None
+    chunks: int = 1
+    attempt: int = 1
+    state: Any = None
+    _tell: Callable[[int, int | None], None] | None = field(default=None, repr=False)
+    _told: float = field(default=0.0, repr=False)
+
+    @property
+    def logger(self) -> logging.Logger:
+        """A logger named for the stage; in a run its lines go to the log of the chunk, from level INFO on."""
+        import logging  # next to no function asks for it
+
+        return logging.getLogger(f"ckptflow.stage.{self.stage}" if self.stage else "ckptflow.stage")
+
+    def progress(self, n: int, total: int | None = None) -> None:
+        """Say that `n` items (of `total`) are done. Cheap: at most ten reports a second are sent, and the last one."""
+        if self._tell is None:
+            return
+        now = time.monotonic()
+        if now - self._told >= _PROGRESS_SECONDS or n == total:
+            self._told = now
+            self._tell(n, total)
+
+    def checkpoint(self, state: Any) -> None:
+        """Keep `state` as the point at which the function could go on."""
+        self.state = state
+
+
+_current: Context | None = None
+
+
+def context() -> Context:
+    """Return the context of the chunk that this process is working on, or one that does nothing."""
+    return _current if _current is not None else Context()
+
+
+def enter(new: Context | None) -> None:
+    """Make `new` the context of this process; None ends it. For workers only."""
+    global _current
+    _current = new

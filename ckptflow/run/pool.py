@@ -1,0 +1,372 @@
+"""Edge. The worker processes of one run on this machine, owned by the engine's one thread.
+
+Rules: a worker has at most one batch, so the pool always knows which task a dead worker was at; that task alone has
+failed, the rest of its batch goes back unharmed. What a worker reported before it died counts. A worker is a process
+group: whatever its tasks started dies with it, and all of it dies with the engine (see `worker.die_with_engine`).
+Workers are started when there is work for them.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Self
+
+from ..errors import Failure
+from .aside import recover
+from .channel import Channel
+from .command import signal_name
+from .messages import CutDone, CutTask, Done, Failed, Report, Returned, Started, Task, WorkerSetup
+from .worker import log_tail
+
+_BOOT = """\
+import sys
+sys.path.insert(0, sys.argv[1])
+import ckptflow
+del sys.path[0]
+from ckptflow.run.worker import main
+main()
+"""
+_HERE = str(Path(__file__).resolve().parents[2])
+_FIXED = {"TZ": "UTC", "LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "0"}
+_POLL_SECONDS = 0.2
+_LEAVE_SECONDS = 2.0
+_TERM_SECONDS = 1.0
+_PIDFD = hasattr(os, "pidfd_open")
+
+
+@dataclass(slots=True, eq=False)
+class _Worker:
+    """One process and what it was given. `batch` holds the tasks without a final report, by id, in order."""
+
+    number: int
+    process: subprocess.Popen[bytes]
+    channel: Channel
+    pidfd: int | None
+    lifeline: int
+    staging: Path
+    words: IO[bytes]
+    batch: dict[int, Task | CutTask] = field(default_factory=dict)
+    current: int | None = None
+    deadline: float | None = None
+    stage: str = ""
+    begun: bool = False
+    since: float = 0.0
+
+
+class Pool:
+    """Up to `workers` processes. Not for use from several threads. A context manager: leaving it ends all workers."""
+
+    def __init__(self, workers: int, setup: WorkerSetup) -> None:
+        self._size = workers
+        self._setup = setup
+        self._workers: dict[int, _Worker] = {}
+        self._started = 0
+        self._early: list[Report] = []  # what became known outside of `wait`
+        self._selector = selectors.DefaultSelector()
+        self._wake_read, self._wake_write = os.pipe()
+        for fd in (self._wake_read, self._wake_write):
+            os.set_blocking(fd, False)
+        self._selector.register(self._wake_read, selectors.EVENT_READ, None)
+        self._token = f"{os.getpid()}-{os.urandom(4).hex()}"
+        self._draining = False
+        self._closed = False
+
+    @property
+    def wakeup_fd(self) -> int:
+        """For `signal.set_wakeup_fd`: a byte written here makes `wait` return at once."""
+        return self._wake_write
+
+    def idle(self) -> int:
+        """Return how many workers, started or not, could take a batch now."""
+        return 0 if self._draining else self._size - self.running()
+
+    def running(self) -> int:
+        """Return how many workers have a batch."""
+        return sum(1 for worker in self._workers.values() if worker.batch)
+
+    def submit(self, batch: tuple[Task | CutTask, ...]) -> int:
+        """Give `batch` (not empty) to an idle worker, preferring one that knows the stage; return its number."""
+        assert batch and self.idle() > 0
+        while True:
+            free = [worker for worker in self._workers.values() if not worker.batch]
+            known = [worker for worker in free if worker.stage == batch[0].stage]
+            worker = (known or free or [None])[0] or self._start()  # type: ignore[list-item]
+            try:
+                worker.channel.send(batch)
+            except OSError:  # it died while it had nothing to do: nobody's loss
+                self._bury(worker)
+                continue
+            worker.batch = {task.id: task for task in batch}
+            worker.stage = batch[0].stage
+            return worker.number
+
+    def wait(self, timeout: float | None = None) -> list[Report]:
+        """Return the reports that have come, waiting up to `timeout` seconds (None: for ever) for the first.
+
+        Empty after the timeout, after a byte on `wakeup_fd`, and when no worker has anything to do. Each task that was
+        handed out gets exactly one of Done, CutDone, Failed or a place in a Returned.
+        """
+        end = None if timeout is None else time.monotonic() + timeout
+        while not self._early:
+            if timeout is None and not self.running():
+                break
+            if self._turn(end):
+                break
+            self._stop_late()
+            if end is not None and time.monotonic() >= end:
+                break
+        reports, self._early = self._early, []
+        return reports
+
+    def drain(self) -> None:
+        """Hand out no more: each worker ends the task that it is at, and the rest of its batch comes back."""
+        self._draining = True
+        for worker in self._workers.values():
+            if len(worker.batch) > 1:
+                with suppress(OSError):
+                    worker.channel.send(None)
+
+    def stop(self, grace: float) -> list[Report]:
+        """Drain, give the tasks at hand `grace` seconds, then end them: SIGTERM to their commands, SIGKILL to all.
+
+        Returns all reports that had not been taken. Tasks ended in this way come back as Returned.
+        Ends early, as if the grace were over, when a byte comes on `wakeup_fd`.
+        """
+        self.drain()
+        reports: list[Report] = []
+        end = time.monotonic() + grace
+        while self.running():
+            got = self.wait(max(0.0, end - time.monotonic()))
+            reports += got
+            if not got:
+                break
+        for worker in list(self._workers.values()):
+            if worker.batch:
+                with suppress(ProcessLookupError):
+                    os.killpg(worker.process.pid, signal.SIGTERM)
+        end = time.monotonic() + min(_TERM_SECONDS, grace)
+        while self.running() and (got := self.wait(max(0.0, end - time.monotonic()))):
+            reports += [Returned((r.task,)) if isinstance(r, Failed) else r for r in got]
+        for worker in list(self._workers.values()):
+            if worker.batch:
+                self._collect(worker)
+                reports += self._early
+                self._early = []
+            if worker.batch:
+                reports.append(Returned(tuple(worker.batch)))
+                self._bury(worker)
+        return reports
+
+    def close(self) -> None:
+        """End all workers: idle ones leave by themselves, busy ones are killed. Their tasks get no report."""
+        if self._closed:
+            return
+        self._closed = True
+        workers = list(self._workers.values())
+        leaving = [worker for worker in workers if not worker.batch]
+        for worker in leaving:
+            self._part(worker)
+        for worker in workers:
+            if worker.batch:
+                self._bury(worker)
+        end = time.monotonic() + _LEAVE_SECONDS
+        while time.monotonic() < end and not all(map(_is_dead, leaving)):
+            time.sleep(0.002)
+        for worker in leaving:
+            self._clean(worker)
+        self._selector.close()
+        os.close(self._wake_read)
+        os.close(self._wake_write)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def _start(self) -> _Worker:
+        """Start a process and send it what it needs to know; raises OSError where the system has no room for one."""
+        number = self._started = self._started + 1
+        ours, theirs = socket.socketpair()
+        alive, lifeline = os.pipe()
+        words = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the worker; holds what it says before a task
+        try:
+            process = subprocess.Popen(
+                [sys.executable, "-P", "-c", _BOOT, _HERE, str(theirs.fileno()), str(alive)],
+                stdin=subprocess.DEVNULL,
+                stdout=words,
+                stderr=words,
+                cwd=self._setup.root,
+                env={**os.environ, **_FIXED, **self._setup.env},
+                pass_fds=(theirs.fileno(), alive),
+                start_new_session=True,
+            )
+        except BaseException:
+            ours.close()
+            os.close(lifeline)
+            words.close()
+            raise
+        finally:
+            theirs.close()
+            os.close(alive)
+        os.set_blocking(ours.fileno(), False)
+        worker = _Worker(
+            number=number,
+            process=process,
+            channel=Channel(ours.detach()),
+            pidfd=os.pidfd_open(process.pid) if _PIDFD else None,
+            lifeline=lifeline,
+            staging=Path(self._setup.store) / "tmp" / f"{self._token}-{number}",
+            words=words,
+        )
+        self._workers[number] = worker
+        for fd in (worker.channel.fd, worker.pidfd):
+            if fd is not None:
+                self._selector.register(fd, selectors.EVENT_READ, worker)
+        with suppress(OSError):  # dead already: the next message finds that out
+            worker.channel.send((number, str(worker.staging), self._setup))
+        return worker
+
+    def _turn(self, end: float | None) -> bool:
+        """Wait once for something to happen and take it in; True if somebody asked for attention."""
+        limits = [worker.deadline for worker in self._workers.values() if worker.deadline is not None]
+        if end is not None:
+            limits.append(end)
+        timeout = max(0.0, min(limits) - time.monotonic()) if limits else None
+        if not _PIDFD:
+            timeout = _POLL_SECONDS if timeout is None else min(timeout, _POLL_SECONDS)
+        woken = False
+        lost = []
+        for key, _ in self._selector.select(timeout):
+            worker: _Worker | None = key.data
+            if worker is None:
+                with suppress(BlockingIOError):
+                    os.read(self._wake_read, 4096)
+                woken = True
+            elif key.fd == worker.pidfd or not self._collect(worker):
+                lost.append(worker)
+        if not _PIDFD:
+            lost += [worker for worker in self._workers.values() if worker not in lost and _is_dead(worker)]
+        for worker in dict.fromkeys(lost):
+            self._lost(worker)
+        return woken
+
+    def _collect(self, worker: _Worker) -> bool:
+        """Take in what the worker has reported; False when it has closed its end."""
+        try:
+            messages = worker.channel.pump()
+        except EOFError:
+            return False
+        for report in (report for message in messages for report in message):
+            match report:
+                case Started(task):
+                    worker.current, worker.begun, worker.since = task, True, time.monotonic()
+                    limit = getattr(worker.batch[task], "timeout", None)
+                    worker.deadline = None if limit is None else worker.since + limit
+                case Done(task) | CutDone(task) | Failed(task):
+                    del worker.batch[task]
+                    worker.current = worker.deadline = None
+                case Returned(tasks):
+                    for task in tasks:
+                        del worker.batch[task]
+            self._early.append(report)
+        return True
+
+    def _stop_late(self) -> None:
+        now = time.monotonic()
+        for worker in list(self._workers.values()):
+            if worker.deadline is None or worker.deadline > now:
+                continue
+            if self._collect(worker) and worker.deadline is not None and worker.deadline <= now:
+                limit = worker.deadline - worker.since
+                failure = Failure("timeout", f"took longer than {limit:g} s", hint="raise `timeout` of the stage")
+                self._fail_current(worker, failure)
+
+    def _lost(self, worker: _Worker) -> None:
+        """The worker is dead, or has closed its channel: its current task has failed, what it had reported counts."""
+        while self._collect(worker) and worker.channel.pending():
+            pass
+        if not worker.batch:
+            self._bury(worker)
+            return
+        self._fail_current(worker, None)
+
+    def _fail_current(self, worker: _Worker, failure: Failure | None) -> None:
+        """End the worker; its current task gets `failure` (None: what its death tells), the others come back."""
+        # A worker that dies with a batch before it begins anything would do so for ever if nobody were charged for it.
+        task = worker.batch.pop(worker.current if worker.current is not None else next(iter(worker.batch)))
+        rest = tuple(worker.batch)
+        seconds = time.monotonic() - worker.since if worker.begun else 0.0
+        status = self._end(worker)
+        failure = failure or _death(worker, status)
+        self._early.append(Failed(task.id, log_tail(failure, task.log), seconds))
+        if rest:
+            self._early.append(Returned(rest))
+        self._part(worker)
+        self._clean(worker, task)
+
+    def _bury(self, worker: _Worker) -> None:
+        """End the worker and all it started, and remove what it was making."""
+        self._end(worker)
+        self._part(worker)
+        self._clean(worker, *worker.batch.values())
+
+    def _part(self, worker: _Worker) -> None:
+        """Let go of the worker: an idle one leaves when its channel closes."""
+        del self._workers[worker.number]
+        for fd in (worker.channel.fd, worker.pidfd):
+            if fd is not None:
+                self._selector.unregister(fd)
+                os.close(fd)
+
+    def _end(self, worker: _Worker) -> int:
+        """Kill the worker's process group and return the worker's exit status, that of before if it was dead."""
+        # Before the process is waited for: until then nobody else can get its number.
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(worker.process.pid, signal.SIGKILL)
+        return worker.process.wait()
+
+    def _clean(self, worker: _Worker, *tasks: Task | CutTask) -> None:
+        self._end(worker)
+        os.close(worker.lifeline)
+        worker.words.close()
+        shutil.rmtree(worker.staging, ignore_errors=True)
+        if any(isinstance(task, Task) and task.cmd and task.index is None for task in tasks):
+            recover(Path(self._setup.root))
+
+
+def _is_dead(worker: _Worker) -> bool:
+    """Tell whether the process has ended, without releasing its number where the system allows that."""
+    if hasattr(os, "waitid"):
+        with suppress(ChildProcessError):
+            return os.waitid(os.P_PID, worker.process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        return True
+    return worker.process.poll() is not None
+
+
+def _death(worker: _Worker, status: int) -> Failure:
+    """Say what is known of a worker that ended by itself while it had work."""
+    if not worker.begun:
+        worker.words.seek(0)
+        words = worker.words.read().decode("utf-8", "replace").strip()
+        return Failure("killed", "a worker process could not start", traceback=words)
+    if status >= 0:
+        return Failure("killed", f"the worker process ended with status {status} (os._exit?)")
+    name = signal_name(-status)
+    hint = None
+    if -status == signal.SIGKILL:
+        hint = "often the kernel, out of memory: use fewer workers or smaller chunks"
+    elif -status in (signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE):
+        hint = "native code crashed; the log shows where, if it could tell"
+    return Failure("killed", f"the worker process was killed by {name}", hint=hint)

@@ -1,0 +1,141 @@
+"""Edge. What a chunk made becomes objects in the store: a value through its format, a file, a directory.
+
+Everything is written whole in the worker's staging directory, on the store's own disk, and then moved to its name.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat as modes
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..chunk.model import Part
+from ..chunk.tree import ListedFile, Listing
+from ..errors import DepUnreadable, ResultError, StoreError
+from ..ids import Digest, StageName
+from ..store.objects import Objects
+from ..store.oserrors import store_error
+from .messages import CutTask, Input, Output, Source
+
+PATH_FORMATS = frozenset({"file", "dir"})
+"""Formats whose outs a function writes itself, to a path that it is given."""
+
+_BY_VALUES = frozenset({"parquet", "arrow"})
+"""Formats of files by a command that are named by their rows. Text tables are not: commands read their bytes."""
+
+_DISK = frozenset({errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EIO})
+
+
+@dataclass(slots=True)
+class Staging:
+    """The store that results go to, and a directory of this worker's own on the store's disk, made when needed."""
+
+    objects: Objects
+    directory: Path
+    store: Path
+    root: Path
+    spills: Path
+    _made: bool = field(default=False, repr=False)
+    _number: int = field(default=0, repr=False)
+
+    def fresh(self, suffix: str = "") -> Path:
+        """Return a path in the staging directory at which there is nothing."""
+        if not self._made:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            self._made = True
+        self._number += 1
+        return self.directory / f"{self._number}{suffix}"
+
+    def disk_error(self, error: OSError) -> StoreError | None:
+        """Return what a full or read-only disk means to the user; None where the error is another."""
+        if error.errno not in _DISK:
+            return None
+        return store_error(error, "write a result", str(self.store))
+
+
+def store_value(staging: Staging, output: Output, value: object) -> Part:
+    """Write `value` in the out's format. Raises ResultError where it cannot, StoreError where the disk cannot."""
+    from ..formats.registry import get_format
+
+    path = staging.fresh()
+    try:
+        written = get_format(output.format).write(value, path)
+        object_, size = staging.objects.put_file(path, move=True)
+    finally:
+        path.unlink(missing_ok=True)
+    return Part(object=object_, bytes=size, values=written.values or object_, rows=written.rows)
+
+
+def store_path(staging: Staging, output: Output, path: Path, *, move: bool) -> Part:
+    """Store the file or directory that user code left at `path`; return its part.
+
+    `move` gives the files themselves away. Raises ResultError for what cannot be kept (missing, a FIFO, a link to
+    nowhere, the wrong one of file and directory).
+    """
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError) as error:
+        if path.is_symlink():
+            raise ResultError(f"`{output.label}` is a symbolic link to nothing") from error
+        raise ResultError(f"nothing was written to `{output.label}`") from error
+    if modes.S_ISDIR(mode):
+        if output.format == "file" and output.name is not None:
+            raise ResultError(f"`{output.label}` is a directory", hint="declare it with `format: dir`")
+        return _store_directory(staging, output, path, move=move)
+    if not modes.S_ISREG(mode):
+        raise ResultError(f"`{output.label}` is neither a file nor a directory")
+    if output.format == "dir":
+        raise ResultError(f"`{output.label}` is a file", hint="declare it with `format: file`, or write a directory")
+    object_, size = staging.objects.put_file(path, move=move)
+    if output.format not in _BY_VALUES:
+        return Part(object=object_, bytes=size, values=object_)
+    values, rows = _values_of(staging, output, object_)
+    return Part(object=object_, bytes=size, values=values, rows=rows)
+
+
+def _values_of(staging: Staging, output: Output, object_: Digest) -> tuple[Digest, int | None]:
+    """Read the stored bytes back and name their rows; of the object, since the file may be written to meanwhile."""
+    from .cutting import cut
+
+    path = str(staging.objects.path(object_))
+    source = Source(path=path, format=output.format, identity=object_)
+    task = CutTask(0, StageName(""), inputs=(Input(output.label, source),), spec=None, log="")
+    try:
+        sheet = cut(task, staging.objects.path, staging.root, staging.spills)
+    except DepUnreadable as error:
+        raise ResultError(
+            f"`{output.label}` is no {output.format} file: {error.message.replace(path, output.path)}"
+        ) from error
+    piece = sheet.pieces[output.label][0]
+    return piece.digest, piece.rows
+
+
+def _store_directory(staging: Staging, output: Output, top: Path, *, move: bool) -> Part:
+    files = []
+    for name, path in _files_of(output, top):
+        mode = path.stat().st_mode
+        object_, size = staging.objects.put_file(path, move=move)
+        files.append(ListedFile(name, object_, size, bool(mode & 0o100)))
+    listing = staging.objects.put(Listing(tuple(files)).encode())
+    return Part(object=listing, bytes=sum(f.bytes for f in files), values=listing, listing=True)
+
+
+def _files_of(output: Output, top: Path) -> Iterator[tuple[str, Path]]:
+    """Yield relative POSIX name and path of each file; empty directories are not kept. Links to files are followed."""
+    for folder, folders, names in os.walk(top):
+        for name in sorted((*names, *(f for f in folders if (Path(folder) / f).is_symlink()))):
+            path = Path(folder) / name
+            relative = path.relative_to(top).as_posix()
+            if not path.is_file():
+                raise ResultError(
+                    f"`{output.label}` holds `{relative}`, which is no plain file",
+                    hint="links to directories, FIFOs and sockets cannot be kept: write files",
+                )
+            try:
+                relative.encode()
+            except UnicodeEncodeError as error:
+                raise ResultError(f"`{output.label}` holds a file whose name is not UTF-8: {relative!a}") from error
+            yield relative, path

@@ -1,0 +1,60 @@
+"""Edge. An exception of the user's code as text: their frames, notes and causes, and none of the engine's frames."""
+
+from __future__ import annotations
+
+import traceback
+from pathlib import Path
+
+_PACKAGE = f"{Path(__file__).resolve().parents[1]}/"
+_BOOTSTRAP = ("<frozen importlib", "<frozen runpy")
+_DEEPEST = 60
+"""Of a recursion a thousand frames deep, as many frames are shown from each end as half of this."""
+
+
+def message(error: BaseException) -> str:
+    """Return `ValueError: what it says`, without its notes."""
+    name = type(error).__qualname__
+    if type(error).__module__ not in ("builtins", "__main__"):
+        name = f"{type(error).__module__}.{name}"
+    try:
+        text = str(error)
+    except Exception as broken:
+        text = f"<its text cannot be made: {type(broken).__name__}>"
+    return f"{name}: {text}" if text else name
+
+
+def notes(error: BaseException) -> tuple[str, ...]:
+    """Return the notes that were added to the exception."""
+    return tuple(str(note) for note in getattr(error, "__notes__", ()))
+
+
+def user_traceback(error: BaseException, root: str) -> str:
+    """Return the traceback as Python prints it, chained causes included, paths relative to `root` where inside it."""
+    shown = traceback.TracebackException.from_exception(error, compact=True)
+    _trim(shown, f"{root}/")
+    return "".join(shown.format()).rstrip("\n")
+
+
+def has_user_frames(error: BaseException) -> bool:
+    """Tell whether the error was raised in, or under, code that is not the engine's and not a library's it called."""
+    frames = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return any(not _ours(name) and "site-packages" not in name and not name.startswith("<") for name in frames)
+
+
+def _ours(filename: str) -> bool:
+    return filename.startswith((_PACKAGE, *_BOOTSTRAP))
+
+
+def _trim(shown: traceback.TracebackException, root: str) -> None:
+    kept = [frame for frame in shown.stack if not _ours(frame.filename)]
+    if len(kept) > _DEEPEST:
+        kept = kept[: _DEEPEST // 2] + kept[-_DEEPEST // 2 :]
+    for frame in kept:
+        frame.filename = frame.filename.removeprefix(root)
+    shown.stack = traceback.StackSummary.from_list(kept)
+    if shown.__cause__:
+        _trim(shown.__cause__, root)
+    if shown.__context__:
+        _trim(shown.__context__, root)
+    for inner in shown.exceptions or ():
+        _trim(inner, root)

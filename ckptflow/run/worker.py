@@ -1,0 +1,282 @@
+"""Edge. The worker process: takes batches of tasks, does one after the other, reports each at once.
+
+It imports pyarrow, formats and the user's modules when a task first needs them, so that a pipeline of plain commands
+starts fast. Whatever user code does ends as a report: an exception, `sys.exit`, an interrupt; what ends the process
+itself is seen by the pool. The worker is the head of its own process group, with no terminal; SIGINT and SIGTERM pass
+it by, since the engine decides when to stop. When the engine dies, by SIGKILL too, the whole group is killed at once.
+"""
+
+from __future__ import annotations
+
+import atexit
+import faulthandler
+import fcntl
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ..chunk.model import Part
+from ..errors import DepMissing, DepUnreadable, Failure, ResultError, StageError, StoreDamaged, StoreError
+from ..store.local import LocalStore
+from ..store.objects import Objects
+from ..store.protocol import NotThere
+from . import context, tracebacks
+from .channel import Channel
+from .command import CommandFailed, restore_environment, run_command, stage_environment
+from .loading import CodeChanged, import_from
+from .messages import (
+    CutDone,
+    CutTask,
+    Done,
+    Failed,
+    Input,
+    Progress,
+    Report,
+    Returned,
+    Started,
+    Task,
+    WorkerSetup,
+)
+from .storing import Staging
+
+OUTPUT_BYTES = 4096
+"""How much of the end of a chunk's output goes with its failure; all of it is in its log."""
+
+
+def main() -> None:
+    """Run until the pool closes the channel. Arguments: two descriptors (channel, lifeline)."""
+    channel_fd, lifeline = (int(text) for text in sys.argv[2:4])
+    sys.argv[1:] = []
+    for fd in (channel_fd, lifeline):
+        os.set_inheritable(fd, False)
+    die_with_engine(lifeline)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _pass_by)  # a handler and not SIG_IGN, which commands would inherit
+    faulthandler.enable()  # a crash of native code leaves the Python frames in the log of its chunk
+    channel = Channel(channel_fd)
+    with suppress(EOFError, BrokenPipeError):
+        number, staging, setup = channel.recv()
+        Worker(channel, number, Path(staging), setup).serve()
+    # What users registered to run at exit runs; tearing down the interpreter and freeing its memory is not waited for.
+    atexit._run_exitfuncs()
+    os._exit(0)
+
+
+def _pass_by(number: int, frame: object) -> None:
+    """Do nothing with a signal."""
+
+
+def die_with_engine(lifeline: int) -> None:
+    """Kill this process's group when the other end of the pipe `lifeline`, which the engine holds, is closed.
+
+    On Linux the kernel does it by itself: the group owns the pipe and gets SIGKILL when something happens to it, even
+    in the middle of native code. Elsewhere a thread waits for the end of the pipe.
+    """
+    if hasattr(fcntl, "F_SETSIG"):
+        fcntl.fcntl(lifeline, fcntl.F_SETOWN, -os.getpgrp())
+        fcntl.fcntl(lifeline, fcntl.F_SETSIG, signal.SIGKILL)
+        fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC | os.O_NONBLOCK)
+        with suppress(BlockingIOError):
+            os.read(lifeline, 1)
+            os.killpg(0, signal.SIGKILL)  # the engine was gone before we asked
+        return
+
+    def watch() -> None:
+        os.read(lifeline, 1)
+        os.killpg(0, signal.SIGKILL)
+
+    threading.Thread(target=watch, daemon=True, name="lifeline").start()
+
+
+class Worker:
+    """State of one worker process: its channel, the store, what it has read and loaded."""
+
+    def __init__(self, channel: Channel, number: int, staging: Path, setup: WorkerSetup) -> None:
+        self._channel = channel
+        self._sending = threading.Lock()  # `progress` may be called from threads of the user's
+        self._number = number
+        self._root = Path(setup.root)
+        self._spills = Path(setup.spills)
+        self._setup = setup
+        self._objects = Objects(LocalStore(setup.store))
+        self._staging = Staging(self._objects, staging, Path(setup.store), self._root, self._spills)
+        self._cache: Any = None
+        self._stdio = (sys.stdout, sys.stderr)
+        for stream in self._stdio:
+            stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
+        import_from(setup.root, setup.sources)
+
+    def serve(self) -> None:
+        """Work until the channel is closed: EOFError or BrokenPipeError."""
+        while True:
+            batch = self._channel.recv()
+            reports: list[Report] = []
+            for place, task in enumerate(batch or ()):
+                if place and self._told_to_end():
+                    reports.append(Returned(tuple(t.id for t in batch[place:])))
+                    break
+                # One message says that a task is done and the next begun: half the wake-ups of the engine.
+                self._send(*reports, Started(task.id, self._number))
+                reports = [self._attempt(task)]
+            if reports:
+                self._send(*reports)
+
+    def _told_to_end(self) -> bool:
+        """A busy worker is sent only one thing: None, to begin no further task."""
+        return self._channel.pending() and self._channel.recv() is None
+
+    def _send(self, *reports: Report) -> None:
+        with self._sending:
+            self._channel.send(reports)
+
+    def _attempt(self, task: Task | CutTask) -> Report:
+        began = time.perf_counter()
+        with _Captured(task.log, self._stdio):
+            try:
+                os.chdir(self._root)
+                report = self._cut(task, began) if isinstance(task, CutTask) else self._run(task, began)
+            except BaseException as error:
+                _flush(self._stdio)
+                failure = log_tail(self._failure(error, task), task.log)
+                return Failed(task.id, failure, time.perf_counter() - began)
+        return report
+
+    def _cut(self, task: CutTask, began: float) -> CutDone:
+        from .cutting import cut
+
+        sheet = cut(task, self._objects.path, self._root, self._spills)
+        return CutDone(task.id, sheet, time.perf_counter() - began)
+
+    def _run(self, task: Task, began: float) -> Done:
+        before = stage_environment(task.env) if task.env else {}
+        try:
+            stored = self._run_call(task) if task.call else run_command(task, self._staging, self._materialise)
+        finally:
+            if before:
+                restore_environment(before)
+        rows = (i.piece.rows for i in task.inputs if i.piece is not None and i.piece.rows is not None)
+        return Done(
+            task.id,
+            outs=stored,
+            seconds=time.perf_counter() - began,
+            rows_in=next(rows, None),
+        )
+
+    def _run_call(self, task: Task) -> dict[str, Part]:
+        from .calling import run_call
+
+        context.enter(
+            context.Context(task.stage, task.key, task.index, task.chunks, task.attempt, _tell=self._teller(task.id))
+        )
+        try:
+            return run_call(task, self._staging, self._read)
+        finally:
+            context.enter(None)
+
+    def _teller(self, task: int) -> Callable[[int, int | None], None]:
+        def tell(done: int, total: int | None) -> None:
+            self._send(Progress(task, done, total))
+
+        return tell
+
+    def _read(self, input_: Input) -> Any:
+        from .reading import ReadCache, read_input
+
+        if self._cache is None:
+            self._cache = ReadCache(self._setup.cache_bytes)
+        return read_input(
+            input_, root=self._root, object_path=self._objects.path, spill_dir=self._spills, cache=self._cache
+        )
+
+    def _materialise(self, input_: Input, path: Path) -> None:
+        from .reading import materialise
+
+        materialise(input_, path, root=self._root, object_path=self._objects.path, spill_dir=self._spills)
+
+    def _failure(self, error: BaseException, task: Task | CutTask) -> Failure:
+        if isinstance(error, OSError) and not tracebacks.has_user_frames(error):
+            error = self._staging.disk_error(error) or error
+        hint = getattr(error, "hint", None)
+        match error:
+            case CommandFailed():
+                return Failure("exit", error.message, hint=hint)
+            case ResultError():
+                return Failure("result", error.message, hint=hint)
+            case CodeChanged():
+                return Failure("dep-changed", error.message, hint=hint)
+            case DepMissing() | DepUnreadable():
+                return Failure("dep", error.message, hint=hint)
+            case StoreDamaged() | NotThere():
+                return Failure("damaged", error.message, hint=hint)
+            case StoreError():
+                return Failure("store", error.message, hint=hint)
+            case StageError():
+                return Failure("exception", error.message, hint=hint)
+        return Failure(
+            "exception",
+            tracebacks.message(error),
+            traceback=tracebacks.user_traceback(error, self._setup.root),
+            notes=tracebacks.notes(error),
+        )
+
+
+class _Captured:
+    """Standard output and error of the body, and of what it starts, go to the file `log`; an empty one is removed."""
+
+    __slots__ = ("_fd", "_log", "_stdio")
+
+    def __init__(self, log: str, stdio: tuple[Any, Any]) -> None:
+        self._log = log
+        self._stdio = stdio
+
+    def __enter__(self) -> None:
+        sys.stdout, sys.stderr = self._stdio  # the chunk before may have put others there
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
+        try:
+            self._fd = os.open(self._log, flags, 0o666)
+        except FileNotFoundError:
+            os.makedirs(os.path.dirname(self._log), exist_ok=True)  # noqa: PTH103, PTH120 - a text, once a directory
+            self._fd = os.open(self._log, flags, 0o666)
+        os.dup2(self._fd, 1)
+        os.dup2(self._fd, 2)
+
+    def __exit__(self, *error: object) -> None:
+        _flush(self._stdio)
+        empty = not os.fstat(self._fd).st_size
+        os.close(self._fd)
+        if empty:
+            _unlink(self._log)
+
+
+def _unlink(path: str) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(path)  # noqa: PTH108 - a text, once a chunk
+
+
+def _flush(stdio: tuple[Any, Any]) -> None:
+    for stream in (*stdio, sys.stdout, sys.stderr):
+        with suppress(Exception):  # closed, or replaced, by the user's code
+            stream.flush()
+
+
+def log_tail(failure: Failure, log: str) -> Failure:
+    """Return `failure` with the end of what was printed, and where all of it is; remove a log that is empty."""
+    try:
+        with open(log, "rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - OUTPUT_BYTES))
+            text = file.read().decode("utf-8", "replace")
+    except OSError:
+        return failure
+    if not size:
+        _unlink(log)
+    if size > OUTPUT_BYTES:
+        text = text.partition("\n")[2] or text
+    return replace(failure, output=text, log=log) if text else failure
