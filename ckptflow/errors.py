@@ -139,13 +139,27 @@ class ResultError(StageError):
     code = "CF031"
 
 
+class CommandFailed(StageError):
+    """A stage's command ended with a status other than 0, or by a signal."""
+
+    code = "CF032"
+
+
+class CodeChanged(CkptflowError):
+    """A module of the project is not what it was when the run was planned."""
+
+    code = "CF033"
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """Why one attempt at a chunk ended badly, as plain data that travels from a worker.
 
     `kind` is one of `exception` (the user's code raised), `result` (wrong type returned), `exit` (a command's status),
-    `timeout`, `killed` (the worker died), `dep` (a dep could not be read), `dep-changed` (a dep changed under the run),
-    `store` (the store could not be written: disk full, read-only). `traceback` has no engine frames.
+    `timeout`, `killed` (the worker died), `dep` (a dep could not be read), `dep-changed` (a dep, or a module of
+    the project, changed under the run), `damaged` (an object in the store that a dep is made of is missing or not what
+    its name says), `spill` (what was kept of a cut is gone: cut again), `store` (the store could not be used: disk
+    full, read-only). `traceback` has no engine frames.
     """
 
     kind: str

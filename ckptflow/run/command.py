@@ -18,19 +18,13 @@ from functools import cache
 from pathlib import Path
 
 from ..chunk.model import Part
-from ..errors import ResultError, StageError
+from ..errors import CommandFailed, ResultError, StageError
 from .aside import outs_aside
 from .messages import Input, Task
 from .storing import Staging, store_path
 
 _HINTS = {126: "the command is not executable", 127: "a command was not found: is it installed, is PATH right?"}
 _CHUNK = re.compile(r"\$\{\s*chunk\.(in|out|index)(?:\.([^}\s]+))?\s*\}")
-
-
-class CommandFailed(StageError):
-    """A command ended with a status other than 0, or by a signal."""
-
-    code = "CF033"
 
 
 Materialise = Callable[[Input, Path], None]

@@ -16,17 +16,11 @@ from pathlib import Path
 from types import CodeType
 from typing import Any
 
-from ..errors import CkptflowError, StageError
+from ..errors import CodeChanged, StageError
 from ..ids import digest
 
 _PACKAGE = str(Path(__file__).resolve().parents[1])
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
-
-
-class CodeChanged(CkptflowError):
-    """A module of the project is not what it was when the run was planned."""
-
-    code = "CF032"
 
 
 class _ProjectSource(importlib.machinery.SourceFileLoader):

@@ -23,14 +23,24 @@ from pathlib import Path
 from typing import Any
 
 from ..chunk.model import Part
-from ..errors import DepMissing, DepUnreadable, Failure, ResultError, StageError, StoreDamaged, StoreError
+from ..errors import (
+    CodeChanged,
+    CommandFailed,
+    DepMissing,
+    DepUnreadable,
+    Failure,
+    ResultError,
+    StageError,
+    StoreDamaged,
+    StoreError,
+)
 from ..store.local import LocalStore
 from ..store.objects import Objects
 from ..store.protocol import NotThere
 from . import context, tracebacks
 from .channel import Channel
-from .command import CommandFailed, restore_environment, run_command, stage_environment
-from .loading import CodeChanged, import_from
+from .command import restore_environment, run_command, stage_environment
+from .loading import import_from
 from .messages import (
     CutDone,
     CutTask,
