@@ -1,0 +1,119 @@
+"""Edge. The group of commands. A command's module is imported when it is used, so that none pays for another."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from importlib import import_module
+from typing import Any
+
+import click
+
+from .. import __version__
+from ..errors import UsageError
+from . import terminal
+from .session import Session
+
+_SECTIONS: dict[str, dict[str, str]] = {
+    "Run": {
+        "repro": "Bring stages and what they depend on up to date.",
+        "plan": "Say what repro would do.",
+    },
+    "Look": {
+        "status": "Say which stages and chunks are stale.",
+        "why": "Say why a stage is stale.",
+        "dag": "Draw the graph of stages.",
+        "show": "Show an out: schema, rows, a preview.",
+        "log": "List the runs of the past.",
+    },
+    "Keep": {
+        "init": "Start a project.",
+        "verify": "Check what the store holds.",
+        "doctor": "Check this machine and this project.",
+        "config": "Show the settings and where they come from.",
+        "schema": "Print the JSON Schema of pipeline.yaml.",
+        "completion": "Print the completion script of a shell.",
+    },
+}
+
+_KNOWN_ELSEWHERE = {"run": "repro", "build": "repro", "make": "repro", "graph": "dag", "preview": "show"}
+_KNOWN_ELSEWHERE |= {"explain": "why", "history": "log", "runs": "log", "check": "verify", "create": "init"}
+
+
+class Commands(click.Group):
+    """A group whose commands are modules of `ckptflow.cli.commands`, each with a `command`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all commands, in the order of the help."""
+        return [name for section in _SECTIONS.values() for name in section]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the command `cmd_name`; None where there is no such command."""
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        command: click.Command = import_module(f".commands.{cmd_name}", __package__).command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that `args` begin with. Raises UsageError that names the nearest one."""
+        name = args[0]
+        names = self.list_commands(ctx)
+        if name in names or name.startswith("-") or ctx.resilient_parsing:
+            return super().resolve_command(ctx, args)
+        near = difflib.get_close_matches(name, [*names, *_KNOWN_ELSEWHERE], n=1)
+        meant = _KNOWN_ELSEWHERE.get(near[0], near[0]) if near else None
+        hint = f"did you mean `ckptflow {meant}`?" if meant else "`ckptflow --help` lists the commands"
+        raise UsageError(f"there is no command `{name}`", hint=hint)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands in sections, without importing any."""
+        for section, commands in _SECTIONS.items():
+            with formatter.section(section):
+                formatter.write_dl(list(commands.items()), col_max=12)
+
+
+def _change_directory(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    if value and not ctx.resilient_parsing:
+        try:
+            os.chdir(value)
+        except OSError as error:
+            raise UsageError(f"cannot work in `{value}`: {error.strerror}") from None
+
+
+def _set_color(ctx: click.Context, param: click.Parameter, value: str) -> None:
+    terminal.color = value
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option(
+    "-C", "--cd", metavar="DIR", callback=_change_directory, expose_value=False, is_eager=True, help="Work in DIR."
+)
+@click.option(
+    "--color",
+    type=click.Choice(["auto", "always", "never"]),
+    default="auto",
+    callback=_set_color,
+    expose_value=False,
+    is_eager=True,
+    help="When to use colours.  [auto]",
+)
+@click.option("-v", "--verbose", count=True, help="Say more; tracebacks of errors.")
+@click.option("-q", "--quiet", is_flag=True, help="Say only what went wrong.")
+@click.version_option(__version__, "-V", "--version", message="ckptflow %(version)s", help="Print the version.")
+@click.pass_context
+def app(ctx: click.Context, verbose: int, quiet: bool) -> None:
+    """Data pipelines that never do the same work twice."""
+    ctx.obj = Session(verbose=verbose, quiet=quiet)
+
+
+def invoke(args: list[str]) -> int:
+    """Run the command line `args`; return the exit code. Raises what the command raises, and click's exceptions."""
+    if instruction := os.environ.get("_CKPTFLOW_COMPLETE"):
+        from click.shell_completion import shell_complete
+
+        return shell_complete(app, {}, "ckptflow", "_CKPTFLOW_COMPLETE", instruction)
+    with app.make_context("ckptflow", list(args)) as ctx:
+        code: Any = app.invoke(ctx)
+    return int(code or 0)

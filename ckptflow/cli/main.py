@@ -1,0 +1,126 @@
+"""Edge. The entry point: the ways that must be fast, and the one place that turns errors into exit codes.
+
+Imports nothing but `sys` at the top. `--version` and a run with nothing to do are answered before click, YAML or any
+room that needs them is loaded; everything else goes through `app`.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import click
+
+    from ..errors import CkptflowError, UsageError
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line `argv` (without the program's name; default: that of the process); return the exit code."""
+    args = sys.argv[1:] if argv is None else argv
+    if args == ["--version"] or args == ["-V"]:
+        from .. import __version__
+
+        sys.stdout.write(f"ckptflow {__version__}\n")
+        return 0
+    return _guarded(args)
+
+
+def _guarded(args: list[str]) -> int:
+    """Run the command and tell its errors; whatever happens, the last word is an exit code."""
+    import click
+
+    from ..errors import CkptflowError
+    from . import terminal
+    from .app import invoke
+    from .exits import Exit
+
+    terminal.prepare()
+    try:
+        code = invoke(args)
+    except click.exceptions.Exit as ended:
+        code = ended.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        terminal.say("Interrupted.\n")
+        code = Exit.INTERRUPTED
+    except click.ClickException as wrong:
+        code = _tell(_usage_error(wrong), args)
+    except CkptflowError as error:
+        code = _tell(error, args)
+    except BrokenPipeError:
+        code = Exit.DONE  # the reader of our output has seen enough, as with `| head`
+    except Exception as error:
+        code = _tell_unexpected(error, args)
+    terminal.flush()
+    return int(code)
+
+
+def _usage_error(wrong: click.ClickException) -> UsageError:
+    import click
+
+    from ..errors import UsageError
+
+    ctx = getattr(wrong, "ctx", None)
+    path = ctx.command_path if ctx else "ckptflow"
+    if isinstance(wrong, click.NoSuchOption):
+        near = f"did you mean `{sorted(wrong.possibilities)[0]}`? " if wrong.possibilities else ""
+        return UsageError(f"there is no option `{wrong.option_name}`", hint=f"{near}`{path} --help` lists all")
+    return UsageError(wrong.format_message().rstrip("."), hint=f"`{path} --help` shows what there is")
+
+
+def _tell(error: CkptflowError, args: list[str]) -> int:
+    import json
+
+    from ..report.problems import error_json, error_lines
+    from . import terminal
+    from .exits import exit_code
+
+    code = exit_code(error)
+    if _asked(args, "--json"):
+        terminal.result(json.dumps(error_json(error, code), indent=2) + "\n")
+    terminal.say("".join(f"{line}\n" for line in error_lines(error, terminal.style(sys.stderr))))
+    if _wants_traceback(args):
+        _traceback(error)
+    return code
+
+
+def _tell_unexpected(error: Exception, args: list[str]) -> int:
+    from ..errors import CkptflowError
+
+    what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    if isinstance(error, OSError) and error.errno is not None:
+        hint = "the system refused; run again with -v for the traceback"
+    else:
+        hint = "this is a bug in ckptflow; run again with -v for the traceback"
+    return _tell(CkptflowError(what, hint=hint), args) if not _wants_traceback(args) else _raised(error)
+
+
+def _raised(error: Exception) -> int:
+    from .exits import Exit
+
+    _traceback(error)
+    return Exit.FAILED
+
+
+def _traceback(error: Exception) -> None:
+    import traceback
+
+    from . import terminal
+
+    terminal.say("".join(traceback.format_exception(error)))
+
+
+def _wants_traceback(args: list[str]) -> bool:
+    import os
+
+    return _asked(args, "-v", "-vv", "--verbose") or bool(os.environ.get("CKPTFLOW_DEBUG"))
+
+
+def _asked(args: list[str], *options: str) -> bool:
+    """Whether one of `options` was given; works for command lines that click could not read."""
+    given = args[: args.index("--")] if "--" in args else args
+    return any(option in given for option in options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,54 @@
+"""Edge. What the commands share: how much to say, the project, the options that several have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from ..project import Project
+
+_Command = TypeVar("_Command", bound="Callable[..., Any]")
+
+
+@dataclass(slots=True)
+class Session:
+    """One command line. `verbose` counts `-v`; `-v` and `-q` count before and after the command's name."""
+
+    verbose: int = 0
+    quiet: bool = False
+
+    def project(self, *, file: str | None = None, overrides: Mapping[str, str] | None = None) -> Project:
+        """Return the project of the current directory. Raises ProjectNotFound, SpecError."""
+        from ..project import Project
+
+        return Project.find(file=file, overrides=overrides or {})
+
+
+def verbosity(command: _Command) -> _Command:
+    """Give a command `-v` and `-q`."""
+    more = click.option("-v", "--verbose", count=True, expose_value=False, callback=_verbose, help="Say more.")
+    less = click.option("-q", "--quiet", is_flag=True, expose_value=False, callback=_quiet, help="Say less.")
+    return more(less(command))
+
+
+def as_json(command: _Command) -> _Command:
+    """Give a command `--json`, as the argument `as_json`."""
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")(command)
+
+
+def pipeline_file(command: _Command) -> _Command:
+    """Give a command `--file`."""
+    return click.option("--file", metavar="FILE", help="Another pipeline file.")(command)
+
+
+def _verbose(ctx: click.Context, param: click.Parameter, value: int) -> None:
+    ctx.find_object(Session).verbose += value  # type: ignore[union-attr]  # the group has made it
+
+
+def _quiet(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if value:
+        ctx.find_object(Session).quiet = True  # type: ignore[union-attr]  # the group has made it

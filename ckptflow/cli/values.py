@@ -1,0 +1,50 @@
+"""Edge. Kinds of values on the command line: targets, which a shell can complete, and durations."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from ..errors import CkptflowError
+from .session import Session
+
+_PART = re.compile(r"(\d+(?:\.\d+)?)(d|h|m|s)")
+_SECONDS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0}
+
+
+class Target(click.ParamType[str]):
+    """A stage, a chunk of one, an out, a pipeline file. Not checked here: the project knows what there is."""
+
+    name = "target"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Return the stages and outs of the project that begin with what was typed; none where it has mistakes."""
+        try:
+            stages = Session().project().pipeline.stages.values()
+        except CkptflowError:
+            return []
+        names = [stage.name for stage in stages] + [out.path for stage in stages for out in stage.outs]
+        return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
+class Duration(click.ParamType[float]):
+    """A length of time, `3h50m`, `90s`, `1.5h`, as seconds; a bare number counts seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the seconds; a usage error where `value` is not a duration above zero."""
+        text = str(value).strip()
+        parts = _PART.findall(text)
+        if "".join(number + unit for number, unit in parts) == text and parts:
+            seconds = sum(float(number) * _SECONDS[unit] for number, unit in parts)
+        elif re.fullmatch(r"\d+(\.\d+)?", text):
+            seconds = float(text)
+        else:
+            seconds = 0.0
+        if seconds <= 0:
+            self.fail(f"`{value}` is not a duration such as `3h50m` or `90s`", param, ctx)
+        return seconds

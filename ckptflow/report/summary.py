@@ -1,0 +1,42 @@
+"""Edge. The last lines of a run, from its result (the JSON object of SPEC section 8).
+
+Imports nothing heavy: the way on which nothing is to be done ends here too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .words import duration, listing, plural
+
+
+def summary_line(result: Mapping[str, Any], *, stopped: str | None = None) -> str:
+    """Return the run in one line: what was done, what was kept, what went wrong.
+
+    `stopped` says why a run ended before its end (`interrupted by SIGINT`, `the time is up`).
+    """
+    stages = result["stages"]
+    by_state: dict[str, list[str]] = {}
+    for stage in stages:
+        by_state.setdefault(stage["state"], []).append(stage["stage"])
+    ran, reused, failed = (sum(stage["chunks"][kind] for stage in stages) for kind in ("ran", "reused", "failed"))
+    took = duration(result["seconds"])
+    if stopped:
+        return f"Stopped after {took}: {stopped}. {plural(ran, 'chunk')} run and kept, {reused:,} reused."
+    if not result["ok"]:
+        parts = [f"{plural(failed, 'chunk')} failed in {listing(by_state.get('failed', ()), 4) or 'no stage'}"]
+        if blocked := by_state.get("blocked"):
+            parts.append(f"{len(blocked):,} blocked ({listing(blocked, 4)})")
+        parts.append(f"{ran:,} run and kept")
+        parts.append(f"{reused:,} reused")
+        return f"Failed after {took}: {', '.join(parts)}."
+    if not ran and not by_state.get("reused"):
+        return nothing_to_do(len(stages))
+    worked = len(by_state.get("ran", ())) + len(by_state.get("reused", ()))
+    return f"Done in {took}: {plural(worked, 'stage')}, {plural(ran, 'chunk')} run, {reused:,} reused."
+
+
+def nothing_to_do(stages: int) -> str:
+    """Return the line of a run that found everything up to date."""
+    return f"Nothing to do: {plural(stages, 'stage is', 'stages are')} up to date."

@@ -1,0 +1,87 @@
+"""Edge. What renderers want to know of a project, as they see it.
+
+`report` and `engine` stand on one rung of the ladder and do not know each other: the engine's values fit these
+protocols by their shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+
+class GraphView(Protocol):
+    """Stages in topological order, edges from a stage to one that reads its outs, chunks a stage where known."""
+
+    @property
+    def nodes(self) -> Sequence[str]: ...
+    @property
+    def edges(self) -> Sequence[tuple[str, str]]: ...
+    @property
+    def chunks(self) -> Mapping[str, int]: ...
+
+
+class OutView(Protocol):
+    """One out: `schema` has a name and a type a column; `preview` the first rows, a list of values each."""
+
+    @property
+    def path(self) -> str: ...
+    @property
+    def stage(self) -> str | None: ...
+    @property
+    def format(self) -> str: ...
+    @property
+    def schema(self) -> Sequence[tuple[str, str]]: ...
+    @property
+    def rows(self) -> int | None: ...
+    @property
+    def bytes(self) -> int: ...
+    @property
+    def chunks(self) -> int: ...
+    @property
+    def preview(self) -> Sequence[Sequence[object]]: ...
+
+
+class RunSummary(Protocol):
+    """One run of the past. `started` is ISO 8601 in UTC, `outcome` one word, the counts are of chunks."""
+
+    @property
+    def run(self) -> str: ...
+    @property
+    def started(self) -> str: ...
+    @property
+    def seconds(self) -> float: ...
+    @property
+    def outcome(self) -> str: ...
+    @property
+    def ran(self) -> int: ...
+    @property
+    def reused(self) -> int: ...
+    @property
+    def failed(self) -> int: ...
+
+
+class Finding(Protocol):
+    """Something in the store that is not as it should be: a kind of thing, its name, what is wrong, what helps."""
+
+    @property
+    def what(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def problem(self) -> str: ...
+    @property
+    def remedy(self) -> str: ...
+
+
+class Check(Protocol):
+    """One thing `doctor` looked at; `hint` says what to do where it is not well."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def ok(self) -> bool: ...
+    @property
+    def detail(self) -> str: ...
+    @property
+    def hint(self) -> str | None: ...
