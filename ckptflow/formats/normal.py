@@ -43,7 +43,9 @@ def normal_type(kind: pa.DataType) -> pa.DataType:
     if is_.is_list(kind) or is_.is_list_view(kind):
         return pa.list_(_item(kind.value_field))
     if is_.is_map(kind):
-        return pa.map_(normal_type(kind.key_type), normal_type(kind.item_type), keys_sorted=kind.keys_sorted)
+        key = pa.field("key", normal_type(kind.key_type), nullable=False)
+        value = pa.field("value", normal_type(kind.item_type), kind.item_field.nullable)
+        return pa.map_(key, value, keys_sorted=kind.keys_sorted)
     if is_.is_struct(kind):
         return pa.struct([_field(kind.field(i)) for i in range(kind.num_fields)])
     if is_.is_union(kind) or is_.is_interval(kind):
