@@ -24,6 +24,7 @@ from typing import Any
 
 from ..chunk.model import Part
 from ..errors import (
+    CkptflowError,
     CodeChanged,
     CommandFailed,
     DepMissing,
@@ -148,15 +149,13 @@ class Worker:
 
     def _attempt(self, task: Task | CutTask) -> Report:
         began = time.perf_counter()
-        with _Captured(task.log, self._stdio):
-            try:
-                os.chdir(self._root)
-                report = self._cut(task, began) if isinstance(task, CutTask) else self._run(task, began)
-            except BaseException as error:
-                _flush(self._stdio)
-                failure = log_tail(self._failure(error, task), task.log)
-                return Failed(task.id, failure, time.perf_counter() - began)
-        return report
+        try:
+            os.chdir(self._root)  # the task before may have gone elsewhere
+            with _Captured(task.log, self._stdio):
+                return self._cut(task, began) if isinstance(task, CutTask) else self._run(task, began)
+        except BaseException as error:
+            failure = log_tail(self._failure(error), task.log)
+            return Failed(task.id, failure, time.perf_counter() - began)
 
     def _cut(self, task: CutTask, began: float) -> CutDone:
         from .cutting import cut
@@ -210,10 +209,11 @@ class Worker:
 
         materialise(input_, path, root=self._root, object_path=self._objects.path, spill_dir=self._spills)
 
-    def _failure(self, error: BaseException, task: Task | CutTask) -> Failure:
-        if isinstance(error, OSError) and not tracebacks.has_user_frames(error):
-            error = self._staging.disk_error(error) or error
-        hint = getattr(error, "hint", None)
+    def _failure(self, error: BaseException) -> Failure:
+        full = self._staging.disk_error(error) if isinstance(error, OSError) else None
+        if full and not tracebacks.has_user_frames(error):
+            error = full
+        hint = error.hint if isinstance(error, CkptflowError) else full and full.hint
         match error:
             case CommandFailed():
                 return Failure("exit", error.message, hint=hint)
@@ -232,6 +232,7 @@ class Worker:
         return Failure(
             "exception",
             tracebacks.message(error),
+            hint=hint,
             traceback=tracebacks.user_traceback(error, self._setup.root),
             notes=tracebacks.notes(error),
         )
