@@ -8,7 +8,7 @@ is at hand:
 - `content`: content-defined boundaries
 - `rows`: `cut_rows(batches, schema, rows, cut) -> Iterator[RowPiece(start, stop, digest, bytes)]`,
   `cut_table_bytes(batches, schema, size, cut, *, groups=None) -> Iterator[RowPiece]`; `groups`: `[(start, stop), ...]`
-- `text`: `cut_lines(blocks, *, rows=None, bytes=None, cut, quoted, header, delimiter=b",", salt=b"") ->
+- `text`: `cut_lines(blocks, *, rows=None, size=None, cut, quoted, header, delimiter=b",", salt=b"") ->
   Iterator[LinePiece(start, stop, rows, digest)]`
 - `binary`: `cut_binary(blocks, size, cut) -> Iterator[BytePiece(start, stop, digest)]`
 - `files`: `cut_files([(relpath, Digest, bytes), ...], count, cut) -> list[FilesPiece(paths, digest, bytes)]`
