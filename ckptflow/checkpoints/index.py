@@ -16,12 +16,15 @@ from itertools import groupby
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
-from ..ids import ChunkKey
+from ..chunk.tree import Tree
+from ..ids import ChunkKey, Digest
 from ..plan.model import Record
+from ..store.objects import Objects
 from ..store.protocol import NotThere, Store
 from . import lines
 from .cachedb import discard, is_damage, open_cache, transaction
 from .records import Damage, RecordLog, SegmentReader, segments, split_lines
+from .trees import get_tree
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS segments_1 (
@@ -48,13 +51,14 @@ class Past:
     """Records by key. `db` is `.ckptflow/cache.db`, or None to keep the index in memory. Raises `StoreError`.
 
     `log` is the log of the running process, which `forget` writes to; reading commands have none. Records of other
-    processes are seen as of the first question or the last `refresh`.
+    processes are seen as of the first question or the last `refresh`. Implements `plan.model.Past`.
     """
 
-    __slots__ = ("_db", "_fresh", "_log", "_path", "_refreshed", "_spill_at", "_store")
+    __slots__ = ("_db", "_fresh", "_log", "_objects", "_path", "_refreshed", "_spill_at", "_store")
 
     def __init__(self, store: Store, db: Path | None = None, log: RecordLog | None = None) -> None:
         self._store = store
+        self._objects = Objects(store)
         self._path = db
         self._log = log
         self._db = open_cache(db, _SCHEMA)
@@ -71,6 +75,10 @@ class Past:
             self._ready()
             found.update(self._safely(lambda: self._from_index(rest)))
         return found
+
+    def tree(self, name: Digest) -> Tree | None:
+        """Return the out of that name, None if the store does not have it whole."""
+        return get_tree(self._objects, name)
 
     def add(self, record: Record) -> None:
         """Take in a record that the running process has just added to its log."""

@@ -125,6 +125,14 @@ class Objects:
         entry = self._store.stat(layout.object_name(object_))
         return entry is not None and (size is None or entry.bytes == size)
 
+    def check(self, object_: Digest) -> bool:
+        """Hash the object now, whatever is remembered of it, and tell whether it is good. Raises `NotThere`."""
+        path = self._local(object_)
+        if path is None:
+            return digest(self._store.get(layout.object_name(object_))) == object_
+        self._good.pop(object_, None)
+        return self._check_file(object_, path, remembered=False)
+
     def quarantine(self, object_: Digest) -> None:
         """Set the object aside under `quarantine/`; nothing if it is not there."""
         name = layout.object_name(object_)
@@ -164,7 +172,7 @@ class Objects:
         except (FileNotFoundError, NotThere):
             return False
 
-    def _check_file(self, object_: Digest, path: Path) -> bool:
+    def _check_file(self, object_: Digest, path: Path, *, remembered: bool = True) -> bool:
         """Hash the file unless this very one is known to be good. Raises `NotThere`."""
         try:
             found = os.lstat(path)
@@ -173,7 +181,7 @@ class Objects:
             state = FileState.of(found)
             if self._good.get(object_) == state.identity:
                 return True
-            if self._verified is None or not self._verified.knows(object_, state):
+            if not (remembered and self._verified is not None and self._verified.knows(object_, state)):
                 if _hash_file(path) != object_:
                     return False
                 if FileState.of(os.lstat(path)) == state and self._verified is not None:

@@ -1,0 +1,193 @@
+"""Edge. Is the store what it says? Everything is looked at, findings are values, nothing is changed but by `repair`.
+
+Looked at are the marker, the names and bytes of objects, what trees and listings refer to, the record log and what its
+records name, and checkpoints. Without `deep`, objects are not hashed: sizes and references only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ..chunk.model import Part
+from ..chunk.tree import Listing, MalformedDocument, Tree
+from ..errors import StoreDamaged, StoreError
+from ..ids import ChunkKey, Digest, digest
+from ..store import layout
+from ..store.marker import open_store
+from ..store.objects import Objects
+from ..store.protocol import NotThere, Store
+from .index import Past
+from .kept import read_checkpoint
+from .manifest import BadCheckpoint, split_name
+from .records import RecordLog
+
+_TREE = b'{"ckptflow":"tree"'
+_LISTING = b'{"ckptflow":"listing"'
+_SET_ASIDE = "`ckptflow verify --repair` sets it aside; the next run makes it again"
+_FORGET = "`ckptflow verify --repair` forgets it; the next run makes it again"
+
+
+class What(StrEnum):
+    """What kind of thing a finding is about."""
+
+    MARKER = "marker"
+    OBJECT = "object"
+    TREE = "tree"
+    RECORD = "record"
+    CHECKPOINT = "checkpoint"
+    STRANGER = "stranger"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something wrong: what it is, its name in the store, the problem and the remedy.
+
+    `object` is the object to be set aside, `key` the record to be forgotten, where that is the repair.
+    """
+
+    what: What
+    name: str
+    problem: str
+    remedy: str
+    object: Digest | None = None
+    key: ChunkKey | None = None
+
+
+def verify(store: Store, *, deep: bool) -> Iterator[Finding]:
+    """Yield all that is wrong with `store`. Raises `StoreError` only where the store cannot be read at all."""
+    try:
+        open_store(store)
+    except StoreDamaged as error:
+        yield Finding(What.MARKER, layout.MARKER, error.message, error.hint or "")
+    sizes: dict[Digest, int] = {}
+    bad: set[Digest] = set()  # damaged, or listing what is
+    yield from _objects(store, deep, sizes, bad)
+    yield from _trees(store, sizes, bad)
+    yield from _records(store, sizes, bad)
+    yield from _checkpoints(store)
+
+
+def repair(store: Store, findings: Iterable[Finding], log: RecordLog) -> int:
+    """Set bad objects aside and forget records that name bad or missing ones; return how many findings that settled.
+
+    The chunks concerned are made again by the next run. Raises `StoreError`.
+    """
+    objects = Objects(store)
+    settled = 0
+    for finding in findings:
+        if finding.key is not None:
+            log.forget(finding.key)
+        elif finding.object is not None:
+            objects.quarantine(finding.object)
+        else:
+            continue
+        settled += 1
+    log.sync()
+    return settled
+
+
+def _objects(store: Store, deep: bool, sizes: dict[Digest, int], bad: set[Digest]) -> Iterator[Finding]:
+    objects = Objects(store)
+    for entry in store.list(layout.OBJECTS):
+        object_ = layout.object_of(entry.name)
+        if object_ is None:
+            yield Finding(What.STRANGER, entry.name, "not the name of an object", "remove it")
+            continue
+        sizes[object_] = entry.bytes
+        if deep and not objects.check(object_):
+            bad.add(object_)
+            yield _bad_object(object_)
+
+
+def _trees(store: Store, sizes: dict[Digest, int], bad: set[Digest]) -> Iterator[Finding]:
+    """Check what listings and trees refer to; an object is taken for one by how it begins."""
+    for head in (_LISTING, _TREE):  # trees name listings
+        for object_ in [o for o in sizes if o not in bad]:
+            yield from _tree(store, object_, head, sizes, bad)
+
+
+def _tree(store: Store, object_: Digest, head: bytes, sizes: dict[Digest, int], bad: set[Digest]) -> Iterator[Finding]:
+    name = layout.object_name(object_)
+    if _head(store, name, len(head)) != head:
+        return
+    try:
+        data = store.get(name)
+        if digest(data) != object_:
+            bad.add(object_)
+            yield _bad_object(object_)
+            return
+        wanted = _references(data)
+    except NotThere:
+        return
+    except MalformedDocument:
+        return  # bytes of a user's that begin like ours
+    lost = [part for part, size in wanted if part in bad or part not in sizes or size not in (None, sizes[part])]
+    if lost:
+        bad.add(object_)
+        problem = f"{len(lost)} of {len(wanted)} objects are missing or damaged, {lost[0]} first"
+        yield Finding(What.TREE, name, problem, "`ckptflow repro` makes them again")
+
+
+def _references(data: bytes) -> list[tuple[Digest, int | None]]:
+    """Return the objects that a tree or listing names, with their sizes where it tells them."""
+    if data.startswith(_TREE):
+        return [(part.object, None if part.listing else part.bytes) for part in Tree.decode(data).parts]
+    return [(file.object, file.bytes) for file in Listing.decode(data).files]
+
+
+def _records(store: Store, sizes: dict[Digest, int], bad: set[Digest]) -> Iterator[Finding]:
+    past = Past(store)
+    try:
+        for damage in past.damage():
+            remedy = "the chunk is made again when it is needed; nothing else is lost"
+            yield Finding(What.RECORD, f"{damage.segment}:{damage.offset}", damage.problem, remedy)
+        for record in past.iter():
+            for label, part in record.outs.items():
+                problem = _part_problem(part, sizes, bad)
+                if problem:
+                    text = f"out `{label}` of a chunk of `{record.stage}` {problem}"
+                    yield Finding(What.RECORD, record.key, text, _FORGET, key=record.key)
+                    break
+    finally:
+        past.close()
+
+
+def _part_problem(part: Part, sizes: dict[Digest, int], bad: set[Digest]) -> str | None:
+    if part.object in bad:
+        return f"names {part.object}, which is damaged or names what is missing"
+    size = sizes.get(part.object)
+    if size is None:
+        return f"names {part.object}, which is not there"
+    return None if part.listing or size == part.bytes else f"names {part.object}, which has another size"
+
+
+def _checkpoints(store: Store) -> Iterator[Finding]:
+    for entry in store.list(layout.CHECKPOINTS):
+        if split_name(entry.name.rpartition("/")[2]) is None:
+            continue
+        try:
+            read_checkpoint(store, entry.name)
+        except BadCheckpoint as error:
+            yield Finding(What.CHECKPOINT, entry.name, str(error), "it is passed over; remove it when you like")
+        except NotThere:
+            continue
+
+
+def _bad_object(object_: Digest) -> Finding:
+    problem = "its bytes are not those that its name says"
+    return Finding(What.OBJECT, layout.object_name(object_), problem, _SET_ASIDE, object=object_)
+
+
+def _head(store: Store, name: str, size: int) -> bytes:
+    path = store.local(name)
+    try:
+        if path is None:
+            return store.get(name)[:size]
+        with open(path, "rb", buffering=0) as file:
+            return file.read(size)
+    except (NotThere, FileNotFoundError):
+        return b""
+    except OSError as error:
+        raise StoreError(f"cannot read {name} in {store.url}: {error.strerror}") from error

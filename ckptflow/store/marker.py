@@ -1,0 +1,101 @@
+"""Edge. The marker of a store: what tells a store from any other directory or bucket.
+
+A transport error is not a miss: only after the marker was read does "not there" mean that something is not there. A
+place with content and no marker is a mistake (a wrong prefix, a disk that is not mounted), never an empty store.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import StoreDamaged, StoreError
+from . import layout
+from .protocol import NotThere, Store
+
+VERSION = 1
+FEATURES: frozenset[str] = frozenset()
+"""What a store may use beyond version 1 and this program understands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """`ckptflow.json`: written once. `reader` is the smallest version of a program that may read the store; every
+    one of `features` must be understood to read or write it.
+    """
+
+    repository: str
+    version: int = VERSION
+    reader: int = VERSION
+    features: tuple[str, ...] = ()
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return {
+            **self.extra,
+            "ckptflow": "store",
+            "repository": self.repository,
+            "version": self.version,
+            "reader": self.reader,
+            "features": sorted(self.features),
+        }
+
+    @classmethod
+    def from_dict(cls, doc: Mapping[str, Any]) -> Marker:
+        """Inverse of `to_dict`; unknown fields are kept. Raises KeyError, TypeError, ValueError."""
+        if doc["ckptflow"] != "store":
+            raise ValueError("not a store's marker")
+        known = {"ckptflow", "repository", "version", "reader", "features"}
+        return cls(
+            repository=str(doc["repository"]),
+            version=int(doc["version"]),
+            reader=int(doc["reader"]),
+            features=tuple(str(f) for f in doc["features"]),
+            extra={name: value for name, value in doc.items() if name not in known},
+        )
+
+
+def open_store(store: Store, *, create: bool = False) -> Marker:
+    """Return the marker of `store`; with `create`, write one where there is nothing at all.
+
+    Raises `StoreError` for no store, for content without a marker, and for one that a newer program wrote;
+    `StoreDamaged` for a marker that cannot be read.
+    """
+    try:
+        return _read(store)
+    except NotThere:
+        pass
+    stranger = next(iter(store.list("")), None)
+    if stranger is not None:
+        raise StoreError(
+            f"{store.url} is no store of ckptflow: it holds {stranger.name} and no {layout.MARKER}",
+            hint="check the address and its prefix; a new store needs an empty place",
+        )
+    if not create:
+        raise StoreError(f"there is no store at {store.url}", hint="check the address, or make one: `ckptflow init`")
+    text = json.dumps(Marker(repository=os.urandom(16).hex()).to_dict(), sort_keys=True, indent=1) + "\n"
+    store.create(layout.MARKER, text.encode())
+    store.sync([layout.MARKER])
+    return _read(store)  # not the one just made: another process may have been first
+
+
+def _read(store: Store) -> Marker:
+    try:
+        marker = Marker.from_dict(json.loads(store.get(layout.MARKER)))
+    except (KeyError, TypeError, ValueError) as error:
+        raise StoreDamaged(
+            f"{layout.MARKER} of the store {store.url} cannot be read: {error!r}",
+            hint="restore that file from a copy of the store; everything else may be sound",
+        ) from error
+    strange = sorted(set(marker.features) - FEATURES)
+    if marker.reader > VERSION or strange:
+        needs = f"the features {', '.join(strange)}" if strange else f"version {marker.reader}"
+        raise StoreError(
+            f"the store {store.url} needs a program that knows {needs}; this one knows version {VERSION}",
+            hint="install a newer ckptflow: `pip install -U ckptflow`",
+        )
+    return marker
