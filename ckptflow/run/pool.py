@@ -80,6 +80,7 @@ class Pool:
         self._selector.register(self._wake_read, selectors.EVENT_READ, None)
         self._token = f"{os.getpid()}-{os.urandom(4).hex()}"
         self._draining = False
+        self._woken = False
         self._closed = False
 
     @property
@@ -118,11 +119,9 @@ class Pool:
         handed out gets exactly one of Done, CutDone, Failed or a place in a Returned.
         """
         end = None if timeout is None else time.monotonic() + timeout
-        while not self._early:
-            if timeout is None and not self.running():
-                break
-            if self._turn(end):
-                break
+        self._woken = False
+        while not self._early and not self._woken and (timeout is not None or self.running()):
+            self._turn(end)
             self._stop_late()
             if end is not None and time.monotonic() >= end:
                 break
@@ -143,20 +142,21 @@ class Pool:
         Returns all reports that had not been taken. Tasks ended in this way come back as Returned.
         Ends early, as if the grace were over, when a byte comes on `wakeup_fd`.
         """
+        self._hear_wake_up()  # the byte of the signal that asked for this stop
         self.drain()
         reports: list[Report] = []
         end = time.monotonic() + grace
         while self.running():
             got = self.wait(max(0.0, end - time.monotonic()))
             reports += got
-            if not got:
+            if self._woken or not got:
                 break
-        for worker in list(self._workers.values()):
-            if worker.batch:
-                with suppress(ProcessLookupError):
-                    os.killpg(worker.process.pid, signal.SIGTERM)
+        commands = [worker for worker in self._workers.values() if worker.batch and _runs_command(worker)]
+        for worker in commands:
+            with suppress(ProcessLookupError):
+                os.killpg(worker.process.pid, signal.SIGTERM)
         end = time.monotonic() + min(_TERM_SECONDS, grace)
-        while self.running() and (got := self.wait(max(0.0, end - time.monotonic()))):
+        while any(worker.batch for worker in commands) and (got := self.wait(max(0.0, end - time.monotonic()))):
             reports += [Returned((r.task,)) if isinstance(r, Failed) else r for r in got]
         for worker in list(self._workers.values()):
             if worker.batch:
@@ -238,29 +238,30 @@ class Pool:
             worker.channel.send((number, str(worker.staging), self._setup))
         return worker
 
-    def _turn(self, end: float | None) -> bool:
-        """Wait once for something to happen and take it in; True if somebody asked for attention."""
+    def _turn(self, end: float | None) -> None:
+        """Wait once, until `end` at most, for something to happen, and take it in."""
         limits = [worker.deadline for worker in self._workers.values() if worker.deadline is not None]
         if end is not None:
             limits.append(end)
         timeout = max(0.0, min(limits) - time.monotonic()) if limits else None
         if not _PIDFD:
             timeout = _POLL_SECONDS if timeout is None else min(timeout, _POLL_SECONDS)
-        woken = False
         lost = []
         for key, _ in self._selector.select(timeout):
             worker: _Worker | None = key.data
             if worker is None:
-                with suppress(BlockingIOError):
-                    os.read(self._wake_read, 4096)
-                woken = True
+                self._hear_wake_up()
+                self._woken = True
             elif key.fd == worker.pidfd or not self._collect(worker):
                 lost.append(worker)
         if not _PIDFD:
             lost += [worker for worker in self._workers.values() if worker not in lost and _is_dead(worker)]
         for worker in dict.fromkeys(lost):
             self._lost(worker)
-        return woken
+
+    def _hear_wake_up(self) -> None:
+        with suppress(BlockingIOError):
+            os.read(self._wake_read, 4096)
 
     def _collect(self, worker: _Worker) -> bool:
         """Take in what the worker has reported; False when it has closed its end."""
@@ -344,6 +345,11 @@ class Pool:
         shutil.rmtree(worker.staging, ignore_errors=True)
         if any(isinstance(task, Task) and task.cmd and task.index is None for task in tasks):
             recover(Path(self._setup.root))
+
+
+def _runs_command(worker: _Worker) -> bool:
+    task = worker.batch.get(worker.current) if worker.current is not None else None
+    return isinstance(task, Task) and bool(task.cmd)
 
 
 def _is_dead(worker: _Worker) -> bool:
