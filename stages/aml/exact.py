@@ -45,9 +45,17 @@ class Draws:
         unit: Floats = (raw >> np.uint64(11)).astype(np.float64) * 2.0**-53
         return unit
 
-    def below(self, limit: int | Ints, n: int) -> Ints:
-        """Return `n` whole numbers in [0, limit), for limits far below 2**53; `limit` may be one for each."""
-        return np.floor(self.uniform(n) * limit).astype(np.int64)
+    def below(self, limit: int, n: int) -> Ints:
+        """Return `n` whole numbers in [0, limit), all as likely, for limits far below 2**53."""
+        return self.low(limit, n, 1)
+
+    def low(self, limit: int, n: int, power: int) -> Ints:
+        """Return `n` whole numbers in [0, limit), the lower the likelier: uniform ones to this power, scaled."""
+        unit = self.uniform(n)
+        scaled = unit.copy()
+        for _ in range(power - 1):
+            scaled *= unit
+        return np.floor(scaled * limit).astype(np.int64)
 
     def bell(self, n: int) -> Floats:
         """Return `n` numbers of mean 0 and variance 1, near to normal: twelve uniform ones added, less six."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import networkx as nx
 import numpy as np
@@ -20,6 +20,8 @@ from scipy.sparse import csr_array
 
 from .tables import EDGE_FEATURES, NODE_FEATURES
 
+Number = TypeVar("Number", bound=np.generic)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TransactionGraph:
@@ -28,7 +30,7 @@ class TransactionGraph:
     `accounts` (N,): names as bytes, ascending. `node_features` (N, 15), `node_labels` (N,).
     `offsets` (N + 1,): the edges of node i are those from `offsets[i]` to `offsets[i + 1]`, excluded, in the order of
     the transactions. `targets` (M,): the paid node. `edge_features` (M, 10), `edge_labels` (M,). `rows` (M,): the row
-    of each edge in the table of transactions.
+    of each edge in the table of transactions. All arrays are read-only.
     """
 
     accounts: NDArray[np.bytes_]
@@ -67,7 +69,9 @@ class TransactionGraph:
     def adjacency(self) -> csr_array:
         """Return the matrix (N, N) whose entry (i, j) is the number of transactions from i to j."""
         n = self.number_of_nodes
-        matrix = csr_array((np.ones(self.number_of_edges, dtype=np.int64), self.targets, self.offsets), shape=(n, n))
+        ones = np.ones(self.number_of_edges, dtype=np.int64)
+        # A copy: adding up parallel edges works in place.
+        matrix = csr_array((ones, self.targets, self.offsets), shape=(n, n), copy=True)
         matrix.sum_duplicates()
         return matrix
 
@@ -131,14 +135,31 @@ def build(nodes: pa.Table, edges: pa.Table, edge_labels: pa.Table) -> Transactio
     for position, name in enumerate(EDGE_FEATURES.names):
         edge_matrix[:, position] = edges[name].to_numpy()[rows]
     return TransactionGraph(
-        accounts=np.array(names.to_pylist(), dtype=np.bytes_),
-        node_features=np.column_stack([nodes[name].to_numpy() for name in NODE_FEATURES.names]),
-        node_labels=nodes["is_laundering"].to_numpy().copy(),
-        offsets=np.concatenate([[0], np.cumsum(np.bincount(payer, minlength=len(names)))]).astype(np.int64),
-        targets=target.to_numpy()[rows],
-        edge_features=edge_matrix,
-        edge_labels=edge_labels["is_laundering"].to_numpy()[rows],
-        rows=rows.astype(np.int32),
+        accounts=_texts([name.encode() for name in names.to_pylist()]),
+        node_features=_settled(np.column_stack([nodes[name].to_numpy() for name in NODE_FEATURES.names]), np.float32),
+        node_labels=_settled(nodes["is_laundering"].to_numpy(), np.int8),
+        offsets=_settled(np.concatenate([[0], np.cumsum(np.bincount(payer, minlength=len(names)))]), np.int64),
+        targets=_settled(target.to_numpy()[rows], np.int32),
+        edge_features=_settled(edge_matrix, np.float32),
+        edge_labels=_settled(edge_labels["is_laundering"].to_numpy()[rows], np.int8),
+        rows=_settled(rows, np.int32),
         node_feature_names=tuple(NODE_FEATURES.names),
         edge_feature_names=tuple(EDGE_FEATURES.names),
     )
+
+
+def _texts(names: list[bytes]) -> NDArray[np.bytes_]:
+    """Return the names as a read-only array."""
+    texts = np.array(names, dtype=np.bytes_)
+    texts.flags.writeable = False
+    return texts
+
+
+def _settled(values: NDArray[Any], kind: type[Number]) -> NDArray[Number]:
+    """Return a read-only copy in C order whose pickle depends on the values and the shape alone.
+
+    A pickle shows which objects are one and the same, and arrays that come from Arrow have now numpy's own type object,
+    now an equal one. `frombuffer` takes the one that it is given.
+    """
+    plain = np.ascontiguousarray(values, dtype=kind)
+    return np.frombuffer(plain.tobytes(), dtype=np.dtype(kind)).reshape(plain.shape)

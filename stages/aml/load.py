@@ -48,7 +48,7 @@ def load(raw: Path, *, sample_size: int | None, usd_per: Mapping[str, float]) ->
     received = _cents(table["amount_received"], table["receiving_currency"], usd_per)
     paid = _cents(table["amount_paid"], table["payment_currency"], usd_per)
     table = table.append_column("received_cents", received).append_column("paid_cents", paid)
-    if not pc.all(pc.is_in(table["is_laundering"], pa.array([0, 1], pa.int8()))).as_py():
+    if pc.any(pc.invert(pc.is_in(table["is_laundering"], pa.array([0, 1], pa.int8())))).as_py():
         raise ValueError(f"{raw.name}: Is Laundering must be 0 or 1 in every row")
     return Loaded(table.select(TRANSACTIONS.names).cast(TRANSACTIONS), accounts)
 

@@ -11,8 +11,8 @@ Memory: some forty bytes a transaction and a hundred an account; the text is wri
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pyarrow import csv
 
-from .exact import Draws, Ints, exp2_linear
+from .exact import Draws, Floats, Ints, exp2_linear
 from .patterns import PATTERNS
 from .tables import PAYMENT_FORMATS, RAW_COLUMNS
 
@@ -37,32 +37,26 @@ ORDINARY_FORMATS = {"Cheque": 0.38, "Credit Card": 0.27, "ACH": 0.13, "Cash": 0.
 LAUNDERING_FORMATS = {"ACH": 0.86, "Cheque": 0.07, "Cash": 0.04, "Wire": 0.03}
 
 BITCOIN = "Bitcoin"
+DOLLAR = "US Dollar"
 BLOCK = 200_000
 
 
-@dataclass(frozen=True, slots=True)
-class Ledger:
-    """Payments as columns of equal length: who (account numbers), when (minutes from the first day), US cents, what."""
+PAYMENT = np.dtype(
+    [
+        ("source", np.int32),
+        ("target", np.int32),
+        ("minute", np.int32),
+        ("cents", np.int64),
+        ("paid_currency", np.int8),
+        ("received_currency", np.int8),
+        ("payment_format", np.int8),
+        ("laundering", np.int8),
+    ]
+)
+"""Who pays whom (account numbers), when (minutes from the first day), how much (US cents), and codes of the rest."""
 
-    source: NDArray[np.int32]
-    target: NDArray[np.int32]
-    minute: NDArray[np.int32]
-    cents: Ints
-    paid_currency: NDArray[np.int8]
-    received_currency: NDArray[np.int8]
-    payment_format: NDArray[np.int8]
-    laundering: NDArray[np.int8]
-
-    def take(self, rows: Ints | slice) -> Ledger:
-        """Return these rows in this order."""
-        return Ledger(*(getattr(self, field.name)[rows] for field in fields(self)))
-
-    @staticmethod
-    def join(first: Ledger, second: Ledger) -> Ledger:
-        """Return the rows of both, those of `first` first."""
-        return Ledger(
-            *(np.concatenate([getattr(first, field.name), getattr(second, field.name)]) for field in fields(Ledger))
-        )
+Ledger: TypeAlias = NDArray[np.void]
+"""Payments (n,) of type `PAYMENT`."""
 
 
 def synthetic(
@@ -82,7 +76,7 @@ def synthetic(
     `laundering_share`: the part of the transactions that are laundering, rounded up to whole patterns.
     `patterns`: names of `patterns.PATTERNS` to draw from, each as likely as the others.
     `days`: ordinary transactions fall into so many days from 2022/09/01; what is laundered late may end after them.
-    `usd_per`: US dollars for one unit of each currency, the most usual currency first.
+    `usd_per`: US dollars for one unit of each currency; the US dollar, where it is among them, is the most usual.
 
     The same arguments give the same bytes. Raises ValueError for arguments that cannot be met.
     """
@@ -91,15 +85,18 @@ def synthetic(
         raise ValueError(f"patterns must name some of {', '.join(PATTERNS)}; not known: {', '.join(unknown) or 'none'}")
     if accounts < 40 or days < 1:
         raise ValueError(f"at least 40 accounts and 1 day are needed, not {accounts} and {days}")
+    # The order of a mapping is no part of a recipe, so the result must not hang on it.
+    currencies = sorted(usd_per, key=lambda name: (name != DOLLAR, name))
+    rates = np.array([usd_per[name] for name in currencies], dtype=np.float64)
     total = round(accounts * transactions_per_account)
-    home = _home_currencies(accounts, len(usd_per), Draws(seed, 1))
+    home = _home_currencies(accounts, len(currencies), Draws(seed, 1))
     laundered = _laundered(round(total * laundering_share), patterns, days, home, Draws(seed, 2))
-    ordinary = total - len(laundered.source)
+    ordinary = total - len(laundered)
     if ordinary < accounts:
         raise ValueError(f"{total} transactions are too few: each of {accounts} accounts must send an ordinary one")
-    ledger = Ledger.join(_ordinary(ordinary, days, home, tuple(usd_per), Draws(seed, 3)), laundered)
-    in_time = ledger.take(np.argsort(ledger.minute, kind="stable"))
-    _write(raw, in_time, *_names(accounts, Draws(seed, 4)), usd_per)
+    ledger = np.concatenate([_ordinary(ordinary, days, home, currencies, Draws(seed, 3)), laundered])
+    in_time = ledger[np.argsort(ledger["minute"], kind="stable")]
+    _write(raw, in_time, _names(accounts, Draws(seed, 4)), currencies, rates)
 
 
 def _home_currencies(accounts: int, currencies: int, draws: Draws) -> NDArray[np.int8]:
@@ -120,13 +117,13 @@ def _ordinary(n: int, days: int, home: NDArray[np.int8], currencies: Sequence[st
     """Return `n` payments that are not laundering; the first `len(home)` have one sender each."""
     accounts = len(home)
     popularity = draws.order(accounts)
-    frequent = popularity[np.floor(accounts * draws.uniform(n - accounts) ** 2).astype(np.int64)]
+    frequent = popularity[draws.low(accounts, n - accounts, 2)]
     source = np.concatenate([np.arange(accounts), frequent])
 
     kind = draws.uniform(n)
-    contact = np.floor(CONTACTS * draws.uniform(n) ** 2).astype(np.int64)
+    contact = draws.low(CONTACTS, n, 2)
     contacts = draws.below(accounts, accounts * CONTACTS)
-    to_popular = popularity[np.floor(accounts * draws.uniform(n) ** 3).astype(np.int64)]
+    to_popular = popularity[draws.low(accounts, n, 3)]
     to_contact = contacts[source * CONTACTS + contact]
     target = np.where(kind < SELF_TRANSFERS + REGULAR_PAYMENTS, to_contact, to_popular)
     target = np.where(target == source, (target + 1) % accounts, target)
@@ -145,16 +142,12 @@ def _ordinary(n: int, days: int, home: NDArray[np.int8], currencies: Sequence[st
     if BITCOIN in currencies:
         payment_format[paid == currencies.index(BITCOIN)] = PAYMENT_FORMATS.index(BITCOIN)
     payment_format[to_self] = PAYMENT_FORMATS.index("Reinvestment")
-    return Ledger(
-        source=source.astype(np.int32),
-        target=target.astype(np.int32),
-        minute=minute.astype(np.int32),
-        cents=np.maximum(cents, 1).astype(np.int64),
-        paid_currency=paid,
-        received_currency=received.astype(np.int8),
-        payment_format=payment_format,
-        laundering=np.zeros(n, dtype=np.int8),
-    )
+    ledger = np.zeros(n, dtype=PAYMENT)
+    ledger["source"], ledger["target"], ledger["minute"] = source, target, minute
+    ledger["cents"] = np.maximum(cents, 1)
+    ledger["paid_currency"], ledger["received_currency"] = paid, received
+    ledger["payment_format"] = payment_format
+    return ledger
 
 
 def _laundered(wanted: int, patterns: Sequence[str], days: int, home: NDArray[np.int8], draws: Draws) -> Ledger:
@@ -173,18 +166,13 @@ def _laundered(wanted: int, patterns: Sequence[str], days: int, home: NDArray[np
             (people[payer], people[paid], int(minute), int(amount), currency)
             for (payer, paid), minute, amount in zip(payments, minutes, cents, strict=True)
         ]
-    table = np.array(rows, dtype=np.int64).reshape(-1, 5)
-    currency_codes = table[:, 4].astype(np.int8)
-    return Ledger(
-        source=table[:, 0].astype(np.int32),
-        target=table[:, 1].astype(np.int32),
-        minute=table[:, 2].astype(np.int32),
-        cents=table[:, 3].copy(),
-        paid_currency=currency_codes,
-        received_currency=currency_codes,
-        payment_format=_codes(LAUNDERING_FORMATS, len(table), draws),
-        laundering=np.ones(len(table), dtype=np.int8),
-    )
+    table = np.array(rows, dtype=np.int64).reshape(-1, 5).T
+    ledger = np.zeros(len(rows), dtype=PAYMENT)
+    ledger["source"], ledger["target"], ledger["minute"], ledger["cents"] = table[:4]
+    ledger["paid_currency"] = ledger["received_currency"] = table[4]
+    ledger["payment_format"] = _codes(LAUNDERING_FORMATS, len(rows), draws)
+    ledger["laundering"] = 1
+    return ledger
 
 
 def _distinct(n: int, accounts: int, draws: Draws) -> list[int]:
@@ -197,7 +185,7 @@ def _distinct(n: int, accounts: int, draws: Draws) -> list[int]:
 
 def _names(accounts: int, draws: Draws) -> tuple[pa.Array, pa.Array]:
     """Return the bank and the number of each account; numbers are hexadecimal, all different."""
-    banks = np.floor(max(2, accounts // 20) * draws.uniform(accounts) ** 2).astype(np.int64)
+    banks = draws.low(max(2, accounts // 20), accounts, 2)
     numbers = np.arange(accounts, dtype=np.uint64) * np.uint64(2_654_435_761) % np.uint64(2**32)
     return (
         pa.array([f"0{10 + bank}" for bank in banks.tolist()], pa.string()),
@@ -205,44 +193,44 @@ def _names(accounts: int, draws: Draws) -> tuple[pa.Array, pa.Array]:
     )
 
 
-def _write(raw: Path, ledger: Ledger, banks: pa.Array, numbers: pa.Array, usd_per: Mapping[str, float]) -> None:
-    """Write the ledger as text."""
-    names = pa.array(list(usd_per), pa.string())
-    rates = np.array(list(usd_per.values()), dtype=np.float64)
-    bitcoin = np.array([name == BITCOIN for name in usd_per])
+def _write(
+    raw: Path, ledger: Ledger, names: tuple[pa.Array, pa.Array], currencies: Sequence[str], rates: Floats
+) -> None:
+    """Write the ledger as text; `names` are the banks and the numbers of the accounts."""
+    banks, numbers = names
+    currency_names = pa.array(currencies, pa.string())
+    bitcoin = np.array([name == BITCOIN for name in currencies])
     formats = pa.array(PAYMENT_FORMATS, pa.string())
-    minutes = FIRST_DAY + np.arange(int(ledger.minute.max()) + 1)
+    minutes = FIRST_DAY + np.arange(int(ledger["minute"].max()) + 1)
     clock = pa.array([text.replace("-", "/").replace("T", " ") for text in np.datetime_as_string(minutes).tolist()])
     options = csv.WriteOptions(include_header=False, quoting_style="none")
     schema = pa.schema([(f"{position}", pa.string()) for position in range(len(RAW_COLUMNS))])
     with raw.open("wb") as file:
         file.write((",".join(RAW_COLUMNS) + "\n").encode())
         with csv.CSVWriter(file, schema, write_options=options) as writer:
-            for start in range(0, len(ledger.source), BLOCK):
-                part = ledger.take(slice(start, start + BLOCK))
+            for start in range(0, len(ledger), BLOCK):
+                part = ledger[start : start + BLOCK]
                 columns = [
-                    clock.take(part.minute),
-                    banks.take(part.source),
-                    numbers.take(part.source),
-                    banks.take(part.target),
-                    numbers.take(part.target),
-                    _amounts(part.cents, rates[part.received_currency], bitcoin[part.received_currency]),
-                    names.take(part.received_currency),
-                    _amounts(part.cents, rates[part.paid_currency], bitcoin[part.paid_currency]),
-                    names.take(part.paid_currency),
-                    formats.take(part.payment_format),
-                    pa.array(part.laundering).cast(pa.string()),
+                    clock.take(part["minute"]),
+                    banks.take(part["source"]),
+                    numbers.take(part["source"]),
+                    banks.take(part["target"]),
+                    numbers.take(part["target"]),
+                    _amounts(part["cents"], rates[part["received_currency"]], bitcoin[part["received_currency"]]),
+                    currency_names.take(part["received_currency"]),
+                    _amounts(part["cents"], rates[part["paid_currency"]], bitcoin[part["paid_currency"]]),
+                    currency_names.take(part["paid_currency"]),
+                    formats.take(part["payment_format"]),
+                    pa.array(part["laundering"]).cast(pa.string()),
                 ]
                 writer.write_batch(pa.record_batch(columns, schema=schema))
 
 
-def _amounts(cents: Ints, rates: NDArray[np.float64], bitcoin: NDArray[np.bool_]) -> pa.Array:
+def _amounts(cents: Ints, rates: Floats, bitcoin: NDArray[np.bool_]) -> pa.Array:
     """Return US cents in other currencies as decimal text: six decimals for bitcoin, two for all others."""
-    places = np.where(bitcoin, 6, 2)
     scale = np.where(bitcoin, 1_000_000, 100)
     units = np.maximum(np.rint(cents / 100 / rates * scale), 1).astype(np.int64)
     whole, fraction = np.divmod(units, scale)
-    # The fraction's leading zeros: those of one thousand and some millions, less the leading digit.
+    # 7 hundredths are 107 without the first digit: so leading zeros stay.
     digits = pc.utf8_slice_codeunits(pa.array(fraction + scale).cast(pa.string()), 1)
-    assert pc.all(pc.equal(pc.utf8_length(digits), pa.array(places, pa.int32()))).as_py()
     return pc.binary_join_element_wise(pa.array(whole).cast(pa.string()), digits, ".")
