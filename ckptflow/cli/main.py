@@ -56,6 +56,8 @@ def _guarded(args: list[str]) -> int:
 
 
 def _usage_error(wrong: click.ClickException) -> UsageError:
+    import difflib
+
     import click
 
     from ..errors import UsageError
@@ -63,7 +65,8 @@ def _usage_error(wrong: click.ClickException) -> UsageError:
     ctx = getattr(wrong, "ctx", None)
     path = ctx.command_path if ctx else "ckptflow"
     if isinstance(wrong, click.NoSuchOption):
-        near = f"did you mean `{sorted(wrong.possibilities)[0]}`? " if wrong.possibilities else ""
+        close = difflib.get_close_matches(wrong.option_name, wrong.possibilities or (), n=1)
+        near = f"did you mean `{close[0]}`? " if close else ""
         return UsageError(f"there is no option `{wrong.option_name}`", hint=f"{near}`{path} --help` lists all")
     return UsageError(wrong.format_message().rstrip("."), hint=f"`{path} --help` shows what there is")
 

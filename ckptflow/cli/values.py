@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
 
 from ..errors import CkptflowError
+from ..spec.measures import parse_duration
 from .session import Session
-
-_PART = re.compile(r"(\d+(?:\.\d+)?)(d|h|m|s)")
-_SECONDS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0}
 
 
 class Target(click.ParamType[str]):
@@ -31,20 +28,13 @@ class Target(click.ParamType[str]):
 
 
 class Duration(click.ParamType[float]):
-    """A length of time, `3h50m`, `90s`, `1.5h`, as seconds; a bare number counts seconds."""
+    """A length of time, `3h50m`, `90s`, `1.5h`, as seconds."""
 
     name = "duration"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Return the seconds; a usage error where `value` is not a duration above zero."""
-        text = str(value).strip()
-        parts = _PART.findall(text)
-        if "".join(number + unit for number, unit in parts) == text and parts:
-            seconds = sum(float(number) * _SECONDS[unit] for number, unit in parts)
-        elif re.fullmatch(r"\d+(\.\d+)?", text):
-            seconds = float(text)
-        else:
-            seconds = 0.0
-        if seconds <= 0:
+        seconds = parse_duration(str(value))
+        if seconds is None:
             self.fail(f"`{value}` is not a duration such as `3h50m` or `90s`", param, ctx)
         return seconds

@@ -18,13 +18,17 @@ def text_dag(graph: GraphView, style: Style, *, chunks: bool = False) -> list[st
     after = _after(graph)
     awaited = {dest for _, dest in graph.edges}
     lanes: list[str | None] = []
-    lines = []
+    lines: list[str] = []
+    ended = -1
     for node in graph.nodes:
         column = lanes.index(node) if node in awaited else _free(lanes, 0)
+        if column == ended and node not in awaited:  # else it would seem to hang on the stage above
+            lines.append(" ".join("│" if lane else " " for lane in lanes).rstrip())
         lanes[column] = None
         marks = ["●" if i == column else "│" if lane else " " for i, lane in enumerate(lanes)]
         lines.append(f"{' '.join(marks).rstrip()} {labels[node]}")
         lines += _branches(lanes, column, after.get(node, []))
+        ended = -1 if after.get(node) else column
     return [style.fit(line) for line in lines]
 
 

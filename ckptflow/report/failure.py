@@ -52,11 +52,10 @@ def failure_line(event: ChunkFailed, style: Style) -> str:
 
 def remedy(failed: int, stage: str, kept: int) -> str:
     """Return the last word on a stage with failed chunks: how to go on, and what that costs."""
-    finished = f"{plural(kept, 'finished chunk')} of {clean(stage)} kept; " if kept else ""
-    return (
-        f"{finished}`ckptflow repro` tries the {plural(failed, 'failed one')} again "
-        f"(a change of the stage's code makes its other chunks stale too)"
-    )
+    finished = f"{plural(kept, 'finished chunk is', 'finished chunks are')} kept. " if kept else ""
+    again = f"`ckptflow repro` tries the {plural(failed, 'failed one')} again"
+    cost = "; if the code of the stage is changed, all its chunks run again" if kept else ""
+    return f"{clean(stage)}: {finished}{again}{cost}."
 
 
 def _traceback(failure: Failure) -> list[str]:

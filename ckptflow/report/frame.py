@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from .progress import Progress, StageProgress
 from .style import Style
-from .words import chunk_name, clip, clock, columns_of, duration, listing, number, percent, plural
+from .words import chunk_name, clean, clip, clock, columns_of, duration, listing, number, percent, plural
 
 STAGES = 8
 CHUNKS = 4
@@ -106,7 +106,7 @@ def _cut(line: Line, style: Style) -> Line:
     room = style.width - 1  # a full last column makes some terminals wrap
     pieces = []
     for text, role in line:
-        text = clip(style.fit(text), room)
+        text = clip(clean(style.fit(text)), room)
         room -= columns_of(text)
         pieces.append((text, role))
         if room <= 0:

@@ -121,5 +121,5 @@ class Live:
         role = "warn" if stopping else "good" if ok else "bad"
         return [
             *lines,
-            self._style.paint(summary_line(result, stopped=clean(stopping.reason) if stopping else None), role),
+            self._style.paint(summary_line(result, stopped=stopping.reason if stopping else None), role),
         ]

@@ -118,10 +118,10 @@ class Plain:
         self._write(f"{stamp} {text}\n")
 
     def _tell_progress(self, name: str, now: float) -> None:
-        if now - self._told.setdefault(name, now) < PROGRESS_EVERY:
+        stage = self._progress.stage(name)
+        if now - self._told.setdefault(name, now) < PROGRESS_EVERY or stage.finished == stage.chunks:
             return
         self._told[name] = now
-        stage = self._progress.stage(name)
         if stage.chunks is None:
             self._line(f"{name} {plural(stage.finished, 'chunk')} done")
             return
@@ -149,4 +149,4 @@ class Plain:
             if stage.failed:
                 self._line(remedy(stage.failed, stage.stage, stage.ran + stage.reused))
         stopping = self._progress.stopping
-        self._line(summary_line(result, stopped=clean(stopping.reason) if stopping else None))
+        self._line(summary_line(result, stopped=stopping.reason if stopping else None))

@@ -136,8 +136,9 @@ class Progress:
                 stage.failed += 1
             case StagePlanned(stage=name, chunks=chunks, reused=reused):
                 stage = self.stage(name)
-                stage.chunks = chunks
-                stage.reused = max(stage.reused, reused)
+                # A run that had to plan again finds what it ran itself among the records; that is not counted twice.
+                again = stage.ran if reused >= stage.reused + stage.ran else 0
+                stage.chunks, stage.reused = chunks, max(stage.reused, reused - again)
             case StageStarted(stage=name):
                 stage = self.stage(name)
                 stage.state = "running"

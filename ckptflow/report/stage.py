@@ -12,6 +12,7 @@ MARKS = {
     "frozen": ("✓", "dim"),
     "failed": ("✗", "bad"),
     "blocked": ("○", "warn"),
+    "stopped": ("○", "warn"),
 }
 """The sign of each state a stage can end in, with the role of its colour."""
 
@@ -25,6 +26,8 @@ def ending(stage: StageProgress) -> str:
             return "frozen"
         case "blocked":
             return "blocked: something before it failed"
+        case "stopped":
+            return f"stopped: {number(stage.ran + stage.reused)} of {_chunks(stage)} kept"
         case "reused":
             return f"{_chunks(stage)} restored from records"
         case "failed":

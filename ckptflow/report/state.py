@@ -32,7 +32,7 @@ def why_lines(plan: PlanView) -> list[str]:
         name = clean(stage.stage)
         match stage.state:
             case "stale":
-                lines.append(f"{name} is stale: {_work(stage)} of {_total(stage)} chunks to run")
+                lines.append(f"{name} is stale: {_what(stage)}")
             case "frozen":
                 lines.append(f"{name} is frozen: it is not run, whatever changes")
             case _:
@@ -44,7 +44,7 @@ def why_lines(plan: PlanView) -> list[str]:
 
 def plan_lines(plan: PlanView, style: Style) -> list[str]:
     """Return what a run would do, stages with nothing to do left out."""
-    rows = [(_verb(s), s.stage, f"{_work(s)} of {_total(s)}", _reason(s)) for s in plan.stages if s.state == "stale"]
+    rows = [(_verb(s), s.stage, _part(s), _reason(s)) for s in plan.stages if s.state == "stale"]
     if not rows:
         return [nothing_to_do(len(plan.stages))]
     lines = table(("", "STAGE", "CHUNKS", "WHY"), rows, right="llr", width=style.width)
@@ -61,6 +61,14 @@ def totals(plan: PlanView) -> str:
     return ", ".join(parts) + "."
 
 
+def _what(stage: StageView) -> str:
+    if stage.maybe and stage.total is None:
+        return f"{_work(stage)} chunks to run; how many is known when the stages above have run"
+    if stage.stale or stage.maybe:
+        return f"{_work(stage)} of {plural(stage.total or 0, 'chunk')} to run"
+    return f"{plural(stage.reusable, 'chunk')} to be put in place, none to run"
+
+
 def _verb(stage: StageView) -> str:
     return "run" if stage.stale else "maybe" if stage.maybe else "restore"
 
@@ -70,6 +78,12 @@ def _work(stage: StageView) -> str:
     if stage.maybe:
         return f"{number(stage.stale)}-{number(stage.stale + stage.maybe)}"
     return number(stage.stale) if stage.stale else "-"
+
+
+def _part(stage: StageView) -> str:
+    if not stage.stale and not stage.maybe:
+        return number(stage.reusable)
+    return _work(stage) if stage.total is None else f"{_work(stage)} of {_total(stage)}"
 
 
 def _total(stage: StageView) -> str:

@@ -22,7 +22,7 @@ def summary_line(result: Mapping[str, Any], *, stopped: str | None = None) -> st
         by_state.setdefault(stage["state"], []).append(stage["stage"])
     ran, reused, failed = (sum(stage["chunks"][kind] for stage in stages) for kind in ("ran", "reused", "failed"))
     took = duration(result["seconds"])
-    if stopped:
+    if stopped and not result["ok"] and not failed:
         return f"Stopped after {took}: {stopped}. {plural(ran, 'chunk')} run and kept, {reused:,} reused."
     if not result["ok"]:
         parts = [f"{plural(failed, 'chunk')} failed in {listing(by_state.get('failed', ()), 4) or 'no stage'}"]

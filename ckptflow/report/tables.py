@@ -23,7 +23,7 @@ def table(
     widths = [max(columns_of(row[i]) for row in cells) for i in range(len(headings))]
     last = len(headings) - 1
     if width is not None:
-        widths[last] = max(8, min(widths[last], width - sum(widths[:last]) - len(_GAP) * last))
+        widths[last] = min(widths[last], max(8, width - sum(widths[:last]) - len(_GAP) * last))
     return [
         _GAP.join(
             _pad(clip(cell, widths[i]) if i == last else cell, widths[i], right[i : i + 1] == "r")

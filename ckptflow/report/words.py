@@ -7,21 +7,26 @@ file must not move the cursor of whoever looks at it.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable
 
-_SECOND, _MINUTE, _HOUR, _DAY = 1, 60, 3600, 86400
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+# ECMA-48: control sequences (colours, cursor) and strings for the terminal (its title, links)
+_ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)")
 _UNITS = ("kB", "MB", "GB", "TB", "PB", "EB")
 
 
 def duration(seconds: float) -> str:
-    """Return `seconds` in at most two units: `0.04s`, `2.4s`, `12m04s`, `2h10m`, `3d04h`. Below zero counts as zero."""
+    """Return `seconds` in at most two units: `0.04s`, `2.4s`, `29s`, `12m04s`, `2h10m`, `3d04h`; below zero as zero."""
     seconds = max(seconds, 0.0)
     if seconds < 0.095:
         return f"{seconds:.2f}s"
-    if seconds < 59.95:
+    if seconds < 9.95:
         return f"{seconds:.1f}s"
     whole = round(seconds)
+    if whole < _MINUTE:
+        return f"{whole}s"
     if whole < _HOUR:
         return f"{whole // _MINUTE}m{whole % _MINUTE:02d}s"
     if whole < _DAY:
@@ -75,8 +80,8 @@ def listing(names: Iterable[str], limit: int = 6) -> str:
 
 
 def clean(text: str) -> str:
-    """Return `text` on one line without control characters; tabs and line ends become spaces."""
-    return "".join(_visible(c) for c in text)
+    """Return `text` on one line without control characters and colours; tabs and line ends become spaces."""
+    return text if text.isascii() and text.isprintable() else "".join(map(_visible, _ESCAPES.sub("", text)))
 
 
 def clean_lines(text: str) -> list[str]:
