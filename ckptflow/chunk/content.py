@@ -65,8 +65,9 @@ def mixed(hashes: Hashes) -> Hashes:
 
 
 def words_of(data: npt.NDArray[np.uint8]) -> Hashes:
-    """Return the 64-bit little-endian word at every byte of `data`: a view, eight bytes shorter at the end by seven."""
-    return np.ndarray((max(0, len(data) - 7),), np.dtype("<u8"), buffer=data, strides=(1,))
+    """Return the 64-bit little-endian word at every byte of `data`: a view."""
+    words: Hashes = np.ndarray((max(0, len(data) - 7),), np.dtype("<u8"), buffer=data, strides=(1,))
+    return words
 
 
 def text_hashes(data: npt.NDArray[np.uint8], starts: Places, stops: Places, salt: int) -> Hashes:
@@ -98,7 +99,24 @@ def text_hashes(data: npt.NDArray[np.uint8], starts: Places, stops: Places, salt
         long = np.flatnonzero(lengths > 16)
         out[long] += words[begin[long] + (lengths[long] >> 1) - 4] * factor(salt + 2)
     out += lengths.astype(np.uint64) * factor(salt + 3)
-    return out
+    return np.asarray(out, np.uint64)
+
+
+def whole_text_hashes(data: npt.NDArray[np.uint8], starts: Places, stops: Places) -> Hashes:
+    """Return a mixed hash a string `data[starts[i]:stops[i]]`, of all its bytes: buckets want an even spread."""
+    lengths = stops - starts
+    out = (lengths + 1).astype(np.uint64) * factor(2000)
+    padded = np.concatenate((data, np.zeros(8, np.uint8)))
+    words = words_of(padded)
+    rows = np.flatnonzero(lengths > 0)
+    done = 0
+    while len(rows):
+        word = words[starts[rows] + done] & _LOW_BYTES[np.minimum(lengths[rows] - done, 8)]
+        near = (out[rows] ^ word) * factor(2001)
+        out[rows] = near ^ (near >> _SHIFT)
+        done += 8
+        rows = rows[lengths[rows] > done]
+    return mixed(out)
 
 
 class Window:

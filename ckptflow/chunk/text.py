@@ -182,7 +182,8 @@ class _Ends:
         self._before = int(raw[-1])
         closing_last = bool(len(quotes)) and int(quotes[-1]) == len(raw) - 1
         self._closed = closing_last and not self._inside
-        return newlines[even]
+        ends: Places = newlines[even]
+        return ends
 
     def _regular(self, raw: npt.NDArray[np.uint8], quotes: Places) -> bool:
         """Tell whether, taking turns, every opening quote stands where a field begins or doubles a closing one."""

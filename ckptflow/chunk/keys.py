@@ -1,0 +1,340 @@
+"""Pure. Co-partitioning: rows of several deps that share a key come into the same slot, so that one chunk sees them.
+
+Three ways to make slots: ranges of the sorted keys of the first dep, cut by content; hash buckets; one slot a value.
+What slot a row comes into depends on its key and the slotting alone, never on other rows or on the batch it is in.
+Nulls sort before all keys: they are in the first range, in bucket 0, or a slot of their own.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ..spec.model import Cut
+from .content import Hashes, Places, chooser
+from .keyvalues import AS_BYTES, Family, Keys, buffers, bytes_text, family_of, keys_of, ordinal_text
+
+Slots: TypeAlias = npt.NDArray[np.int32]
+
+_COMPACT = 1 << 22  # keys held before equal ones are counted together
+
+
+@dataclass(frozen=True, slots=True)
+class Ranges:
+    """Slot i holds keys from `bounds[i - 1]` (included) to `bounds[i]`; the first is open below, the last above.
+
+    Bounds are ordinals, or bytes (see `keyvalues`). `family` None: the first dep has no key, all rows are in slot 0.
+    """
+
+    family: Family | None
+    unsigned: bool
+    bounds: tuple[int, ...] | tuple[bytes, ...]
+
+    @property
+    def count(self) -> int:
+        """The number of slots, at least 1."""
+        return len(self.bounds) + 1
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """One text a slot for people: `… < 1200`, `1200 … < 2400`, `2400 …`."""
+        texts = _texts(self.bounds, self.family, unsigned=self.unsigned)
+        if not texts:
+            return ("all",)
+        between = (f"{low} … < {high}" for low, high in pairwise(texts))
+        return (f"… < {texts[0]}", *between, f"{texts[-1]} …")
+
+    def assign(self, column: pa.Array) -> Slots:
+        """Return the slot of each row of `column`. Raises ValueError for keys of another family."""
+        return _assign(self.family, column, self._slots, null=0)
+
+    def _slots(self, array: pa.Array) -> Slots:
+        if not self.bounds:
+            return np.zeros(len(array), np.int32)
+        keys = keys_of(array, unsigned=self.unsigned)
+        if keys.ordinals is not None:
+            slots = np.searchsorted(np.array(self.bounds, np.int64), keys.ordinals, side="right").astype(np.int32)
+        else:
+            slots = _locate([bound for bound in self.bounds if isinstance(bound, bytes)], keys.texts)
+        slots[keys.nulls] = 0
+        return slots
+
+
+@dataclass(frozen=True, slots=True)
+class Buckets:
+    """`count` slots by a hash of the key's value. `family` None: no column was seen, any key is taken."""
+
+    count: int
+    family: Family | None = None
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """One text a slot for people."""
+        return tuple(f"bucket {slot} of {self.count}" for slot in range(self.count))
+
+    def assign(self, column: pa.Array) -> Slots:
+        """Return the slot of each row of `column`. Raises ValueError for keys of another family."""
+        return _assign(self.family, column, self._slots, null=0)
+
+    def _slots(self, array: pa.Array) -> Slots:
+        if pa.types.is_uint64(array.type):
+            # The same 64 bits as a signed number of equal value has.
+            array = pa.Array.from_buffers(pa.int64(), len(array), array.buffers(), offset=array.offset)
+        keys = keys_of(array, unsigned=False)
+        slots = (keys.hashes() % np.uint64(self.count)).astype(np.int32)
+        slots[keys.nulls] = 0
+        return slots
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """One slot a distinct key of the first dep, ascending, null first. Rows with any other key are in no slot (-1)."""
+
+    family: Family | None
+    unsigned: bool
+    keys: tuple[int, ...] | tuple[bytes, ...]
+    null: bool
+
+    @property
+    def count(self) -> int:
+        """The number of slots, at least 1: without any key there is one, and it is empty."""
+        return max(1, len(self.keys) + self.null)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """One text a slot for people: the key."""
+        texts = _texts(self.keys, self.family, unsigned=self.unsigned)
+        return (*(("null",) if self.null else ()), *texts) or ("none",)
+
+    def assign(self, column: pa.Array) -> Slots:
+        """Return the slot of each row of `column`, -1 for none. Raises ValueError for keys of another family."""
+        return _assign(self.family, column, self._slots, null=0 if self.null else -1)
+
+    def _slots(self, array: pa.Array) -> Slots:
+        if self.family is None or not self.keys:
+            slots = np.full(len(array), -1, np.int32)
+            if self.null:
+                slots[array.is_null().to_numpy(zero_copy_only=False)] = 0
+            return slots
+        keys = keys_of(array, unsigned=self.unsigned)
+        if keys.ordinals is not None:
+            known = np.array(self.keys, np.int64)
+            at = np.minimum(np.searchsorted(known, keys.ordinals), len(known) - 1)
+            found = known[at] == keys.ordinals
+            if keys.outside is not None:
+                found &= ~keys.outside
+            slots = np.where(found, at + self.null, -1).astype(np.int32)
+        else:
+            found = pc.index_in(keys.texts, value_set=pa.array(self.keys, pa.large_binary()))
+            at = pc.fill_null(found, -1).to_numpy(zero_copy_only=False)
+            slots = np.where(at < 0, -1, at + self.null).astype(np.int32)
+        slots[keys.nulls] = 0 if self.null else -1
+        return slots
+
+
+Slotting: TypeAlias = Ranges | Buckets | Values
+
+
+def build_ranges(keys: Iterable[pa.Array], rows: int, cut: Cut) -> Ranges:
+    """Return ranges of about `rows` rows each, from the key column of the first dep, in arrays of one type.
+
+    No key is in two ranges, so a key with more rows makes a longer one. A key that comes or goes moves the bounds
+    beside it alone; keys appended behind all others touch the last ranges alone. Holds all distinct keys in memory.
+    Raises ValueError for a type that cannot be a key.
+    """
+    counted = _count(keys)
+    elements = len(counted.sizes) + (counted.nulls > 0)
+    sizes = np.concatenate((np.array([counted.nulls] if counted.nulls else [], np.int64), counted.sizes))
+    ends = np.cumsum(sizes)
+    hashes = counted.hashes()
+    if counted.nulls:
+        hashes = np.concatenate((np.zeros(1, np.uint64), hashes))
+    choose = chooser(rows, cut)
+    cuts = choose.push(ends - sizes, hashes, int(ends[-1]) if elements else 0) + choose.finish()
+    at = [boundary.element - (counted.nulls > 0) for boundary in cuts]
+    return Ranges(counted.family, counted.unsigned, counted.pick(np.array(at, np.int64)))
+
+
+def build_buckets(into: int, kind: pa.DataType | None = None) -> Buckets:
+    """Return `into` buckets for keys that compare with type `kind` (None: any). Raises ValueError for no key type."""
+    if into < 1:
+        raise ValueError(f"{into} buckets cannot be")
+    return Buckets(into, None if kind is None else family_of(kind))
+
+
+def build_values(keys: Iterable[pa.Array]) -> Values:
+    """Return one slot a distinct key, from the key column of the first dep, in arrays of one type.
+
+    Raises ValueError for a type that cannot be a key.
+    """
+    counted = _count(keys)
+    every = counted.pick(np.arange(len(counted.sizes)))
+    return Values(counted.family, counted.unsigned, every, counted.nulls > 0)
+
+
+def slots_of_batch(
+    slotting: Slotting, batch: pa.RecordBatch, columns: tuple[str, ...]
+) -> tuple[npt.NDArray[np.int64], Slots]:
+    """Return row numbers of `batch` and the slot of each, by slot and then by row; rows in no slot are left out.
+
+    A row goes once to each slot that any of its keys, in `columns`, is in. Raises ValueError where a column is missing,
+    occurs twice, or has keys that do not compare with those of the slotting.
+    """
+    assigned: list[Slots] = []
+    pairs: list[Places] = []
+    for name in columns:
+        found = batch.schema.get_all_field_indices(name)
+        if len(found) != 1:
+            there = ", ".join(batch.schema.names)
+            problem = "there are several columns" if found else "there is no column"
+            raise ValueError(f"{problem} `{name}` to cut by; there are: {there}")
+        slots = slotting.assign(batch.column(found[0]))
+        wanted = slots >= 0
+        for earlier in assigned:
+            wanted &= slots != earlier
+        rows = np.flatnonzero(wanted)
+        pairs.append((slots[rows].astype(np.int64) << 32) | rows)
+        assigned.append(slots)
+    both = np.sort(np.concatenate(pairs)) if pairs else np.empty(0, np.int64)
+    return both & 0xFFFFFFFF, (both >> 32).astype(np.int32)
+
+
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """The distinct keys of a column, ascending, with the rows of each; `nulls` counts the rows without a key."""
+
+    family: Family | None
+    unsigned: bool
+    nulls: int
+    sizes: Places
+    ordinals: Places | None
+    texts: pa.LargeBinaryArray | None
+
+    def hashes(self) -> Hashes:
+        return Keys(np.zeros(len(self.sizes), bool), self.ordinals, self.texts).hashes()
+
+    def pick(self, at: Places) -> tuple[int, ...] | tuple[bytes, ...]:
+        if self.ordinals is not None:
+            return tuple(self.ordinals[at].tolist())
+        assert self.texts is not None
+        return tuple(self.texts.take(pa.array(at)).to_pylist())
+
+
+def _count(arrays: Iterable[pa.Array]) -> _Counted:
+    family, unsigned, nulls, held = None, False, 0, 0
+    parts: list[tuple[Places, Places]] = []
+    texts: list[pa.Table] = []
+    first = True
+    for column in arrays:
+        array = _plain(column)
+        if first:
+            family, unsigned, first = family_of(array.type), bool(pa.types.is_uint64(array.type)), False
+        _check(family, array.type)
+        keys = keys_of(array, unsigned=unsigned)
+        nulls += int(np.count_nonzero(keys.nulls))
+        held += len(keys)
+        if keys.ordinals is not None:
+            parts.append(np.unique(keys.ordinals[~keys.nulls], return_counts=True))
+            if held > _COMPACT:
+                parts, held = [_merge(parts)], 0
+        else:
+            assert keys.texts is not None
+            values = keys.texts.drop_null()
+            texts.append(_total(pa.table({"key": values, "rows": np.ones(len(values), np.int64)})))
+            if held > _COMPACT:
+                texts, held = [_total(pa.concat_tables(texts))], 0
+    if family in AS_BYTES:
+        table = _total(pa.concat_tables(texts)).sort_by("key").combine_chunks()
+        keys_only = pa.concat_arrays(table["key"].chunks) if table.num_rows else pa.array([], pa.large_binary())
+        return _Counted(family, unsigned, nulls, table["rows"].to_numpy(), None, keys_only)
+    ordinals, sizes = _merge(parts)
+    return _Counted(family, unsigned, nulls, sizes, ordinals, None)
+
+
+def _merge(parts: list[tuple[Places, Places]]) -> tuple[Places, Places]:
+    ordinals = np.concatenate([np.empty(0, np.int64), *(part for part, _ in parts)])
+    sizes = np.concatenate([np.empty(0, np.int64), *(part for _, part in parts)])
+    distinct, where = np.unique(ordinals, return_inverse=True)
+    total = np.zeros(len(distinct), np.int64)
+    np.add.at(total, where, sizes)
+    return distinct, total
+
+
+def _total(table: pa.Table) -> pa.Table:
+    grouped = table.group_by("key", use_threads=False).aggregate([("rows", "sum")])
+    return pa.table({"key": grouped["key"], "rows": grouped["rows_sum"]})
+
+
+def _plain(array: pa.Array) -> pa.Array:
+    if isinstance(array, pa.ChunkedArray):
+        array = array.combine_chunks()
+        array = pa.concat_arrays(array.chunks) if isinstance(array, pa.ChunkedArray) else array
+    return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
+
+
+def _check(family: Family | None, kind: pa.DataType) -> None:
+    other = family_of(kind)
+    if family is not None and other is not None and other is not family:
+        raise ValueError(f"keys of type {kind} ({other}) do not compare with those of the first dep ({family})")
+
+
+def _assign(family: Family | None, column: pa.Array, slots_of: Callable[[pa.Array], Slots], *, null: int) -> Slots:
+    _check(family, column.type)
+    if not pa.types.is_dictionary(column.type):
+        return slots_of(column)
+    if not len(column.dictionary):
+        return np.full(len(column), null, np.int32)
+    entries = slots_of(_plain(column.dictionary))
+    slots: Slots = entries[pc.fill_null(column.indices, 0).to_numpy(zero_copy_only=False)]
+    slots[column.indices.is_null().to_numpy(zero_copy_only=False)] = null
+    return slots
+
+
+def _locate(bounds: list[bytes], texts: pa.LargeBinaryArray) -> Slots:
+    """Return how many of the ascending `bounds` are not above each text.
+
+    Eight bytes behind what all bounds begin with, as a big-endian number, decide for nearly all; the rest are compared
+    in full.
+    """
+    common = 0
+    low, high = bounds[0], bounds[-1]
+    while common < min(len(low), len(high)) and low[common] == high[common]:
+        common += 1
+    known = _leading(pa.array(bounds, pa.large_binary()), common)
+    words = _leading(texts, common)
+    slots = np.searchsorted(known, words, side="left").astype(np.int32)
+    sure = np.searchsorted(known, words, side="right") == slots
+    if common:
+        sure &= pc.fill_null(pc.starts_with(texts, low[:common]), False).to_numpy(zero_copy_only=False)
+    doubtful = np.flatnonzero(~sure)
+    for row, text in zip(doubtful.tolist(), texts.take(pa.array(doubtful)).to_pylist(), strict=True):
+        slots[row] = 0 if text is None else bisect_right(bounds, text)
+    return slots
+
+
+def _leading(texts: pa.LargeBinaryArray, skip: int) -> Hashes:
+    data, offsets = buffers(texts)
+    padded = np.concatenate((data, np.zeros(8, np.uint8)))
+    words = np.ndarray((len(padded) - 7,), np.dtype(">u8"), buffer=padded, strides=(1,))
+    starts = np.minimum(offsets[:-1] + skip, offsets[1:])
+    missing = 8 - np.minimum(offsets[1:] - starts, 8)
+    near = words[starts].astype(np.uint64)
+    # Zero what belongs to the next text. Shifting by all 64 bits is undefined, so in two steps.
+    half = (missing * 4).astype(np.uint64)
+    kept: Hashes = near >> half >> half << half << half
+    return kept
+
+
+def _texts(keys: tuple[int, ...] | tuple[bytes, ...], family: Family | None, *, unsigned: bool) -> tuple[str, ...]:
+    return tuple(
+        bytes_text(key, family) if isinstance(key, bytes) else ordinal_text(key, family, unsigned=unsigned)
+        for key in keys
+    )
