@@ -14,8 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
 
-from ..chunk.model import Sheet
+from ..chunk.model import Part, Sheet
 from ..chunk.tree import Layout, Tree
 from ..errors import Failure
 from ..fingerprint.recipe import chunk_key, stage_key
@@ -26,7 +27,7 @@ from .model import CutRequest, Facts, Past, Record, Source
 from .stagerun import ChunkState, Phase, StageRun
 
 LOOKUP_AT_ONCE = 10_000
-TABULAR = frozenset({"parquet", "arrow", "csv", "jsonl"})
+TABULAR = frozenset({"parquet", "arrow", "csv", "tsv", "jsonl"})
 """Formats whose content is rows: identity is by value, whatever the encoding."""
 
 
@@ -80,6 +81,9 @@ class Schedule:
         self._runs_left: dict[StageName, int] = {}
         self._cuts: dict[tuple[StageName, str], CutRequest] = {}
         self._complete: dict[StageName, None] = {}
+        self._rank = {name: -i for i, name in enumerate(graph.order)}
+        self._busy: list[tuple[int, StageName]] = []  # heap of stages that may have ready chunks, the last first
+        self._opened: list[StageName] = []
         self.halted = False
         self.stages: dict[StageName, StageRun] = {}
         for name in graph.order:
@@ -132,6 +136,12 @@ class Schedule:
             self.fail_stage(stage)
         return GaveUp(attempt)
 
+    def fail_cut(self, request: CutRequest, failure: Failure) -> None:
+        """The deps of a stage could not be cut."""
+        self._cuts.pop((request.stage, request.label), None)
+        self.stages[request.stage].cut_failure = failure
+        self.fail_stage(request.stage)
+
     def fail_stage(self, stage: StageName) -> None:
         """The stage as a whole failed: nothing after it can be brought up to date."""
         self.stages[stage].phase = Phase.FAILED
@@ -171,19 +181,30 @@ class Schedule:
         """Return chunks to run now, None if there are none. They count as running.
 
         Stages later in the order come first, so that results flow through; `most` tells how many chunks of a stage one
-        worker should get at a time.
+        worker should get at a time. `StageRun.teams`, the number of workers that a stage has, is kept by the caller.
         """
         if self.halted:
             return None
-        for run in reversed(self.stages.values()):
-            if not run.ready or run.phase is not Phase.OPEN:
+        passed_over: list[tuple[int, StageName]] = []
+        work = None
+        while self._busy and work is None:
+            run = self.stages[self._busy[0][1]]
+            if not run.ready or run.phase is not Phase.OPEN or self._runs_left.get(run.name, 1) <= 0:
+                heappop(self._busy)
                 continue
-            if run.stage.workers is not None and run.count(ChunkState.RUNNING) >= run.stage.workers:
+            room = most(run)
+            if run.stage.workers is not None and run.teams >= run.stage.workers:
+                passed_over.append(heappop(self._busy))
                 continue
-            indexes = self._take_from(run, most(run))
-            if indexes:
-                return Work(run.name, indexes)
-        return None
+            work = Work(run.name, self._take_from(run, room))
+        for item in passed_over:
+            heappush(self._busy, item)
+        return work
+
+    def opened(self) -> list[StageName]:
+        """Return the stages whose chunks became known since the last call."""
+        names, self._opened = self._opened, []
+        return names
 
     def unresolved(self) -> list[StageRun]:
         """Return the stages that are neither settled nor failed nor blocked."""
@@ -312,6 +333,7 @@ class Schedule:
             up = self._parts(run, cut[0])
             chunks = up.chunks if up is not None else run.sheets[cut[0]].chunks
         run.open(chunks)
+        self._opened.append(run.name)
         self._identify(run, range(chunks))
 
     def _parts(self, run: StageRun, label: str) -> StageRun | None:
@@ -351,18 +373,25 @@ class Schedule:
             sheet = run.sheets[cut[0]]
             return [(label, sheet.pieces[label][index].digest) for label in cut]
         part = self.part(run, cut[0], index)
-        return None if part is None else [(cut[0], part)]
+        return None if part is None else [(cut[0], part.values)]
 
-    def part(self, run: StageRun, label: str, index: int) -> Digest | None:
-        """Return the content of part `index` of the out that dep `label` is; None while it is not made yet."""
+    def part(self, run: StageRun, label: str, index: int) -> Part | None:
+        """Return part `index` of the out that dep `label` is; None while it is not made yet."""
         dep = next(d for d in run.stage.deps if d.label == label)
         up = self._upstream(run.name, dep)
         if up is None:
             return None
         if up[1] in up[0].trees:
-            return up[0].trees[up[1]].parts[index].values
+            return up[0].trees[up[1]].parts[index]
         record = up[0].records[index]
-        return record.outs[up[1]].values if record is not None else None
+        return record.outs[up[1]] if record is not None else None
+
+    def out_format(self, run: StageRun, label: str) -> str:
+        """Return the format of the out that dep `label` is."""
+        dep = next(d for d in run.stage.deps if d.label == label)
+        up = self._upstream(run.name, dep)
+        assert up is not None
+        return next(o.format for o in up[0].stage.outs if o.label == up[1])
 
     def _make_ready(self, run: StageRun, index: int) -> None:
         asked = self._selection.chunks.get(run.name)
@@ -370,20 +399,23 @@ class Schedule:
             run.move(index, ChunkState.HELD)
             return
         run.move(index, ChunkState.READY)
+        if not run.ready:
+            heappush(self._busy, (self._rank[run.name], run.name))
         run.ready.append(index)
+        run.sorted = False
 
     def _take_from(self, run: StageRun, most: int) -> tuple[int, ...]:
-        if run.name in self._runs_left:
-            most = min(most, self._runs_left[run.name])
-        if most <= 0:
-            return ()
-        run.ready.sort()
-        taken, run.ready = run.ready[:most], run.ready[most:]
+        """Take up to `most` neighbouring chunks, the first ones: neighbours share what is read."""
+        most = max(1, min(most, self._runs_left.get(run.name, most)))
+        if not run.sorted:
+            run.ready.sort(reverse=True)
+            run.sorted = True
+        taken = tuple(run.ready.pop() for _ in range(min(most, len(run.ready))))
         for index in taken:
             run.move(index, ChunkState.RUNNING)
         if run.name in self._runs_left:
             self._runs_left[run.name] -= len(taken)
-        return tuple(taken)
+        return taken
 
     def _settle_chunk(self, run: StageRun, index: int, record: Record, state: ChunkState) -> None:
         run.records[index] = record

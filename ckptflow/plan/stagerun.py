@@ -64,6 +64,7 @@ class StageRun:
     states: bytearray = field(default_factory=bytearray)
     attempts: dict[int, int] = field(default_factory=dict)
     failures: dict[int, Failure] = field(default_factory=dict)
+    cut_failure: Failure | None = None
     trees: dict[str, Tree] = field(default_factory=dict)
     names: dict[str, Digest] = field(default_factory=dict)
     fresh: bool = False
@@ -71,6 +72,8 @@ class StageRun:
     seconds: float = 0.0
     counts: list[int] = field(default_factory=lambda: [0] * len(ChunkState))
     ready: list[int] = field(default_factory=list)
+    sorted: bool = True
+    teams: int = 0
     blocker: StageName | None = None
 
     @property
@@ -123,8 +126,8 @@ class StageRun:
 def make_tree(out: Out, parts: tuple[Part, ...], *, chunked: bool) -> Tree:
     """Return the tree of `out` made of `parts`.
 
-    The files of all parts that are listings are merged into one directory; any other chunked out is a directory of parts,
-    an unchunked one a single file.
+    The files of all parts that are listings are merged into one directory; any other chunked out is a directory of
+    parts, an unchunked one a single file.
     """
     if out.format == "dir" or any(p.listing for p in parts):
         return Tree(Layout.DIR, "dir", parts)

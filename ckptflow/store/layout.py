@@ -16,6 +16,7 @@ OBJECTS = "objects/"
 RECORDS = "records/"
 CHECKPOINTS = "checkpoints/"
 LOCKS = "locks/"
+RUNS = "runs/"
 TEMPORARY = "tmp/"
 QUARANTINE = "quarantine/"
 LATEST = "latest.json"
@@ -77,6 +78,13 @@ def segment_of(name: str) -> tuple[str, int] | None:
     """Inverse of `segment_name`: (run, seq); None for any other name."""
     found = _SEGMENT.fullmatch(name)
     return (found["run"], int(found["seq"])) if found else None
+
+
+def run_name(run: str) -> str:
+    """Return the name of the document that tells what a run came to: `runs/<run>.json`."""
+    if _RUN.fullmatch(run) is None:
+        raise StoreError(f"not a run: {run!r}")
+    return f"{RUNS}{run}.json"
 
 
 def escape(text: str) -> str:

@@ -133,6 +133,14 @@ class Objects:
         self._good.pop(object_, None)
         return self._check_file(object_, path, remembered=False)
 
+    def is_same_file(self, object_: Digest, path: Path) -> bool:
+        """Tell whether `path` is the object's own file, by hard link or symlink."""
+        own = self._local(object_)
+        try:
+            return own is not None and os.path.samefile(own, path)  # noqa: PTH121
+        except OSError:
+            return False
+
     def quarantine(self, object_: Digest) -> None:
         """Set the object aside under `quarantine/`; nothing if it is not there."""
         name = layout.object_name(object_)

@@ -1,7 +1,7 @@
 """Edge. `.ckptflow/cache.db`: what was derived from files and may be derived again.
 
-Rules: nothing here is needed for a right result; the file may be deleted, truncated or of another version at any time and
-is then made anew. All tables of the workspace are here; `checkpoints.index` keeps its own in the same file.
+Rules: nothing here is needed for a right result; the file may be deleted or damaged at any time and is then made anew.
+All tables of the workspace are here; `checkpoints.index` keeps its own in the same file.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-VERSION = 1
+from ..checkpoints.cachedb import open_cache
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS files (
     path TEXT PRIMARY KEY, size INTEGER, mtime INTEGER, inode INTEGER, digest TEXT
@@ -23,34 +24,10 @@ CREATE TABLE IF NOT EXISTS documents (kind TEXT, key TEXT, value BLOB, PRIMARY K
 
 
 class Cache:
-    """The derived data of one project. Every method works, if slower, when the file cannot be written."""
+    """The derived data of one project; in memory for None. A full or read-only disk costs the cache, not the run."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._db = self._open()
-
-    def _open(self) -> sqlite3.Connection:
-        with contextlib.suppress(OSError):
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-        for attempt in (0, 1):
-            try:
-                db = sqlite3.connect(self._path, timeout=10, isolation_level=None)
-                db.execute("PRAGMA journal_mode=WAL")
-                db.execute("PRAGMA synchronous=OFF")
-                if db.execute("SELECT name FROM sqlite_master WHERE name='files'").fetchone() is None:
-                    db.executescript(_SCHEMA)
-                db.execute("SELECT digest FROM files LIMIT 1").fetchone()
-                db.execute("SELECT value FROM documents LIMIT 1").fetchone()
-                return db
-            except sqlite3.DatabaseError:
-                if attempt:
-                    break
-                with contextlib.suppress(OSError):
-                    for suffix in ("", "-wal", "-shm"):
-                        Path(f"{self._path}{suffix}").unlink(missing_ok=True)
-        db = sqlite3.connect(":memory:", isolation_level=None)
-        db.executescript(_SCHEMA)
-        return db
+    def __init__(self, path: Path | None) -> None:
+        self._db = open_cache(path, _SCHEMA)
 
     def close(self) -> None:
         """Write what is pending and let go of the file."""
@@ -110,7 +87,7 @@ class Cache:
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
-        """Commit what is done inside. A full or read-only disk costs the cache, not the run."""
+        """Commit what is done inside, or nothing of it where the disk does not allow it."""
         try:
             self._db.execute("BEGIN")
             yield

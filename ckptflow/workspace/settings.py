@@ -1,7 +1,7 @@
 """Edge. Settings: where they come from, in order of precedence, and what they are.
 
-Command-line flag, environment variable (`CKPTFLOW_` and the name), `.ckptflow/config.local.yaml`, `.ckptflow/config.yaml`,
-the user's `ckptflow/config.yaml` under XDG_CONFIG_HOME, default. `origin` remembers which it was.
+Command-line flag, environment variable (`CKPTFLOW_` and the name), `.ckptflow/config.local.yaml`,
+`.ckptflow/config.yaml`, the user's `ckptflow/config.yaml` under XDG_CONFIG_HOME, default. `origin` remembers which.
 """
 
 from __future__ import annotations

@@ -1,0 +1,99 @@
+"""Pure. How a stage's names bind to its function's parameters: what is passed, in which form, what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from ..errors import Problem
+from ..fingerprint.code import ParameterKind, Signature
+from ..formats.forms import Form
+from ..run.storing import PATH_FORMATS
+from ..spec.model import Dep, Stage
+
+_ANNOTATIONS = {
+    "pyarrow.Table": Form.TABLE,
+    "pyarrow.lib.Table": Form.TABLE,
+    "pyarrow.RecordBatchReader": Form.READER,
+    "pandas.DataFrame": Form.PANDAS,
+    "polars.DataFrame": Form.POLARS,
+    "polars.LazyFrame": Form.POLARS_LAZY,
+    "ckptflow.Dataset": Form.DATASET,
+    "pathlib.Path": Form.PATH,
+    "list[pathlib.Path]": Form.PATHS,
+    "collections.abc.Sequence[pathlib.Path]": Form.PATHS,
+    "bytes": Form.BYTES,
+    "str": Form.TEXT,
+}
+
+
+def form_of(dep: Dep, signature: Signature) -> Form:
+    """Return the form in which `dep` reaches the function: what its annotation says, else the natural one."""
+    for parameter in signature.parameters:
+        if parameter.name == dep.name and parameter.annotation is not None:
+            return _ANNOTATIONS.get(parameter.annotation, Form.NATURAL)
+    return Form.NATURAL
+
+
+def keyword_values(stage: Stage) -> dict[str, Any]:
+    """Return args and params by argument name; a param's argument is the last part of its name."""
+    return {**{argument_of(name): value for name, value in stage.params.items()}, **stage.args}
+
+
+def argument_of(param: str) -> str:
+    """Return the argument that a param binds to: `features.window_days` -> `window_days`, `a.yaml:x.y` -> `y`.
+
+    A whole file binds to its name without directory and suffix.
+    """
+    _, colon, key = param.rpartition(":")
+    if colon:
+        return key.rsplit(".", 1)[-1]
+    if "/" in param or param.endswith((".yaml", ".yml", ".json", ".toml")):
+        return key.rsplit("/", 1)[-1].split(".", 1)[0]
+    return param.rsplit(".", 1)[-1]
+
+
+def passed(stage: Stage) -> Mapping[str, str]:
+    """Return argument name -> what it is (`dep`, `param`, `argument`, `out`) for everything that the engine passes."""
+    names: dict[str, str] = {}
+    names.update({argument_of(name): "param" for name in stage.params})
+    names.update(dict.fromkeys(stage.args, "argument"))
+    names.update({d.name: "dep" for d in stage.deps if d.name is not None})
+    names.update({o.name: "out" for o in stage.outs if o.name is not None and o.format in PATH_FORMATS})
+    return names
+
+
+def check_signature(stage: Stage, signature: Signature) -> Iterator[Problem]:
+    """Yield a problem for each name that the function does not take and each parameter that nobody fills."""
+    given = passed(stage)
+    takes_any = any(p.kind is ParameterKind.VAR_KEYWORD for p in signature.parameters)
+    taken = {p.name for p in signature.parameters if p.kind in (ParameterKind.ANY, ParameterKind.KEYWORD)}
+    if signature.is_async:
+        yield Problem("CF171", f"stage `{stage.name}`: `{stage.call}` is async; a stage function is not", stage.place)
+    for name, what in given.items():
+        if name not in taken and not takes_any:
+            close = get_close_matches(name, taken - given.keys(), 1)
+            hint = f"did you mean `{close[0]}`?" if close else f"the function takes {_list(taken)}"
+            yield Problem(
+                "CF172", f"stage `{stage.name}`: `{stage.call}` takes no `{name}` ({what})", stage.place, hint
+            )
+    for parameter in signature.parameters:
+        if parameter.kind is ParameterKind.POSITIONAL and not parameter.has_default:
+            yield Problem(
+                "CF173",
+                f"stage `{stage.name}`: `{parameter.name}` of `{stage.call}` cannot be passed by name",
+                stage.place,
+                f"remove the `/` after `{parameter.name}`",
+            )
+        elif parameter.name in taken and not parameter.has_default and parameter.name not in given:
+            yield Problem(
+                "CF174",
+                f"stage `{stage.name}`: `{stage.call}` needs `{parameter.name}`, which is no dep, param or argument",
+                stage.place,
+                "name it under deps, params or args, or give it a default",
+            )
+
+
+def _list(names: set[str]) -> str:
+    return ", ".join(f"`{n}`" for n in sorted(names)) or "nothing"

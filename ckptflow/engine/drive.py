@@ -1,0 +1,318 @@
+"""Edge. The loop of a run: what the schedule wants goes to the workers, what they report goes to the schedule.
+
+Rules:
+- A result counts only if the workspace files it was made from are still the ones that were hashed; otherwise nothing is
+  recorded and the run plans again (`Outcome.REPLAN`). The same happens when an object or a partition proved lost.
+- A record is in the log before the schedule hears of it, so whatever is built on it is built on something kept.
+"""
+
+from __future__ import annotations
+
+import heapq
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from ..checkpoints.records import RecordLog
+from ..chunk.model import AtFiles
+from ..errors import Failure, StoreDamaged, StoreError
+from ..events import (
+    ChunkDone,
+    ChunkFailed,
+    ChunkProgress,
+    ChunkRetry,
+    ChunkStarted,
+    Cutting,
+    Note,
+    Reporter,
+    StagePlanned,
+    StageStarted,
+    Stopping,
+)
+from ..ids import StageName
+from ..plan.model import CutRequest, Record
+from ..plan.schedule import Retry, Schedule
+from ..plan.stagerun import ChunkState, Phase, StageRun
+from ..run.messages import CutDone, Done, Failed, Progress, Report, Returned, Started, Task
+from ..run.pool import Pool
+from .facts import ProjectFacts
+from .session import Session, StorePast
+from .stop import Stop
+from .tasks import TaskMaker
+
+BATCH_SECONDS = 0.25
+BATCH_MOST = 512
+REPLAN_KINDS = frozenset({"dep-changed", "damaged"})
+
+
+class Outcome(StrEnum):
+    """How the loop ended."""
+
+    DONE = "done"  # nothing more can be done: all is settled, failed or blocked
+    STOPPED = "stopped"  # a signal, or the time is up
+    REPLAN = "replan"  # the ground has moved: look again
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Chunks of one stage that one worker has."""
+
+    stage: StageName
+    left: int
+
+
+@dataclass(slots=True)
+class Watcher:
+    """What the loop tells while it runs: settle a complete stage, keep its checkpoint, explain why it runs."""
+
+    settle: Callable[[StageRun], None]
+    progress: Callable[[StageRun], None]
+    explain: Callable[[StageRun], tuple[str, ...]]
+
+
+@dataclass(slots=True)
+class Loop:
+    """One pass over one schedule with one pool."""
+
+    session: Session
+    schedule: Schedule
+    facts: ProjectFacts
+    past: StorePast
+    log: RecordLog
+    pool: Pool
+    tasks: TaskMaker
+    reporter: Reporter
+    run_id: str
+    stop: Stop
+    watcher: Watcher
+    started: set[StageName] = field(default_factory=set)
+    replan: str = ""
+    _chunks: dict[int, tuple[Task, _Batch]] = field(default_factory=dict)
+    _cuts: dict[int, CutRequest] = field(default_factory=dict)
+    _delayed: list[tuple[float, StageName, int]] = field(default_factory=list)
+    _number: int = 0
+
+    def run(self) -> Outcome:
+        """Work until nothing is left to do, or something ends it."""
+        self.schedule.start()
+        while not self.stop.wanted and not self.replan:
+            self._settle_complete()
+            self._release_due()
+            if not self.replan:
+                self._submit()
+            if not self._chunks and not self._cuts and not self._delayed:
+                break
+            self._take(self.pool.wait(self._patience()))
+        if self.stop.wanted or self.replan:
+            self._wind_down()
+        else:
+            return Outcome.DONE
+        return Outcome.STOPPED if self.stop.wanted else Outcome.REPLAN
+
+    # ---- out
+
+    def _settle_complete(self) -> None:
+        self._tell_opened()
+        while (names := self.schedule.complete()) and not self.replan:
+            for name in names:
+                try:
+                    self.watcher.settle(self.schedule.stages[name])
+                except StoreDamaged as error:
+                    self.replan = error.message
+                    break
+                self.schedule.settled(name)
+            self._tell_opened()
+
+    def _tell_opened(self) -> None:
+        for name in self.schedule.opened():
+            run = self.schedule.stages[name]
+            self.reporter.emit(StagePlanned(name, run.chunks, run.count(ChunkState.REUSED)))
+
+    def _submit(self) -> None:
+        asked = set(map(id, self._cuts.values()))
+        for request in self.schedule.cuts():
+            if id(request) not in asked and self.pool.idle():
+                self._start_stage(request.stage)
+                self.reporter.emit(Cutting(request.stage))
+                number = self._next()
+                self._cuts[number] = request
+                self.pool.submit((self.tasks.cut(number, request),))
+        while self.pool.idle():
+            work = self.schedule.take(self._batch_size)
+            if work is None:
+                return
+            run = self.schedule.stages[work.stage]
+            self._start_stage(work.stage)
+            run.teams += 1
+            batch = _Batch(work.stage, len(work.indexes))
+            tasks = [self.tasks.chunk(self._next(), run, index) for index in work.indexes]
+            self._chunks.update({task.id: (task, batch) for task in tasks})
+            self.pool.submit(tuple(tasks))
+
+    def _batch_size(self, run: StageRun) -> int:
+        """Return how many chunks to send at once: as many as take a moment, and leave some for the other workers."""
+        ran = run.count(ChunkState.RAN)
+        if not ran or run.stage.timeout is not None:
+            return 1
+        fit = int(BATCH_SECONDS / max(run.seconds / ran, 1e-6))
+        share = len(run.ready) // (2 * (self.pool.idle() + self.pool.running()))
+        return max(1, min(BATCH_MOST, fit, share))
+
+    def _start_stage(self, stage: StageName) -> None:
+        if stage not in self.started:
+            self.started.add(stage)
+            self.reporter.emit(StageStarted(stage, self.watcher.explain(self.schedule.stages[stage])))
+
+    def _release_due(self) -> None:
+        now = time.monotonic()
+        while self._delayed and self._delayed[0][0] <= now:
+            _, stage, index = heapq.heappop(self._delayed)
+            if self.schedule.stages[stage].phase is Phase.OPEN:
+                self.schedule.release(stage, index)
+
+    def _patience(self) -> float:
+        """Return how long to wait for reports: until something else is due."""
+        limits = [1.0]
+        if self._delayed:
+            limits.append(max(0.0, self._delayed[0][0] - time.monotonic()))
+        if (left := self.stop.left()) is not None:
+            limits.append(left)
+        return min(limits)
+
+    # ---- in
+
+    def _take(self, reports: list[Report]) -> None:
+        checked: dict[tuple[StageName, str], bool] = {}
+        for report in reports:
+            match report:
+                case Started(number, worker) if number in self._chunks:
+                    task, _ = self._chunks[number]
+                    self.reporter.emit(ChunkStarted(task.stage, task.index, task.attempt, worker))
+                case Started():
+                    pass
+                case Progress(number, done, total):
+                    task, _ = self._chunks[number]
+                    self.reporter.emit(ChunkProgress(task.stage, task.index, done, total))
+                case CutDone(number, sheet):
+                    request = self._cuts.pop(number)
+                    self.facts.keep_sheet(request, sheet)
+                    self.schedule.cut(request, sheet)
+                case Done():
+                    self._done(report, checked)
+                case Failed(number) if number in self._cuts:
+                    self._cut_failed(report)
+                case Failed():
+                    self._failed(report)
+                case Returned(numbers):
+                    for number in numbers:
+                        if number in self._chunks:
+                            task = self._leave(number)
+                            self.schedule.release(task.stage, task.index or 0)
+
+    def _leave(self, number: int) -> Task:
+        """Take a task off the books."""
+        task, batch = self._chunks.pop(number)
+        batch.left -= 1
+        if not batch.left:
+            self.schedule.stages[batch.stage].teams -= 1
+        return task
+
+    def _done(self, report: Done, checked: dict[tuple[StageName, str], bool]) -> None:
+        task = self._leave(report.task)
+        index = task.index or 0
+        changed = self._changed_dep(task, checked)
+        if changed is not None:
+            self.schedule.failed(task.stage, index, _moved(changed), counts=False)
+            self.replan = f"`{changed}` changed while {task.stage} was reading it"
+            return
+        record = Record(
+            key=task.key,
+            outs=report.outs,
+            stage=task.stage,
+            run=self.run_id,
+            seconds=report.seconds,
+            finished=datetime.now(UTC).isoformat(timespec="milliseconds"),
+            rows_in=report.rows_in,
+        )
+        self.log.add(record)
+        self.past.index.add(record)
+        self.schedule.done(task.stage, index, record)
+        rows = [p.rows for p in report.outs.values() if p.rows is not None]
+        size = sum(p.bytes for p in report.outs.values())
+        self.reporter.emit(ChunkDone(task.stage, task.index, report.seconds, sum(rows) if rows else None, size))
+        self.watcher.progress(self.schedule.stages[task.stage])
+
+    def _changed_dep(self, task: Task, checked: dict[tuple[StageName, str], bool]) -> str | None:
+        """Return a workspace dep of the task that is no longer what was hashed."""
+        for item in task.inputs:
+            seen = self.facts.observed.get((task.stage, item.label))
+            if seen is None or item.source.tree is not None:
+                continue
+            piece = item.piece
+            if piece is not None and isinstance(piece.where, AtFiles):
+                if not self.session.observer.unchanged(seen, piece.where.files):
+                    return item.source.path
+                continue
+            key = (task.stage, item.label)
+            if key not in checked:
+                checked[key] = self.session.observer.unchanged(seen)
+            if not checked[key]:
+                return item.source.path
+        return None
+
+    def _failed(self, report: Failed) -> None:
+        task = self._leave(report.task)
+        failure = report.failure
+        if failure.kind == "store":
+            raise StoreError(failure.message, hint=failure.hint)
+        if failure.kind in REPLAN_KINDS:
+            self.schedule.failed(task.stage, task.index or 0, failure, counts=False)
+            self.replan = failure.message
+            return
+        verdict = self.schedule.failed(task.stage, task.index or 0, failure)
+        if isinstance(verdict, Retry):
+            self.reporter.emit(ChunkRetry(task.stage, task.index, verdict.attempt, failure, verdict.delay))
+            heapq.heappush(self._delayed, (time.monotonic() + verdict.delay, task.stage, task.index or 0))
+        else:
+            label = self._label(task)
+            self.reporter.emit(ChunkFailed(task.stage, task.index, verdict.attempts, failure, label))
+        self.watcher.progress(self.schedule.stages[task.stage])
+
+    def _cut_failed(self, report: Failed) -> None:
+        request = self._cuts.pop(report.task)
+        if report.failure.kind in REPLAN_KINDS:
+            self.replan = report.failure.message
+            return
+        self.schedule.fail_cut(request, report.failure)
+        self.reporter.emit(ChunkFailed(request.stage, None, 1, report.failure, "cutting its deps"))
+
+    def _label(self, task: Task) -> str:
+        """Return what people call the chunk: its key range, file or rows."""
+        run = self.schedule.stages[task.stage]
+        for sheet in run.sheets.values():
+            if sheet.labels and task.index is not None and sheet.chunks == run.chunks:
+                return sheet.labels[task.index]
+        return ""
+
+    # ---- the end
+
+    def _wind_down(self) -> None:
+        """Start nothing more; take what is finished in time."""
+        grace = self.session.settings.grace
+        if self.stop.wanted:
+            self.reporter.emit(Stopping(self.stop.reason, len(self._chunks), grace))
+        else:
+            self.reporter.emit(Note("warning", f"{self.replan}; planning again"))
+        self._take(self.pool.stop(0.0 if self.stop.at_once else grace))
+        if not self.replan:
+            self._settle_complete()
+
+    def _next(self) -> int:
+        self._number += 1
+        return self._number
+
+
+def _moved(path: str) -> Failure:
+    return Failure("dep-changed", f"`{path}` changed while it was being read")

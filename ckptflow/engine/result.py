@@ -1,0 +1,113 @@
+"""Pure. What a run came to: the JSON object of SPEC section 8 and the word that the exit code depends on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ..plan.model import Before
+from ..plan.stagerun import ChunkState, Phase, StageRun
+from ..plan.view import is_unchanged
+
+
+@dataclass(frozen=True, slots=True)
+class StageResult:
+    """One stage. `state` is `fresh`, `ran`, `reused`, `failed`, `blocked`, `frozen`, or `stopped`: begun or waiting
+    when the run ended before it.
+    """
+
+    stage: str
+    state: str
+    seconds: float
+    total: int
+    ran: int
+    reused: int
+    failed: int
+    items_ok: int
+    items_failed: int
+    reasons: tuple[str, ...] = ()
+    rows: int | None = None
+    bytes: int | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON form of SPEC section 8."""
+        return {
+            "stage": self.stage,
+            "state": self.state,
+            "seconds": round(self.seconds, 3),
+            "chunks": {"total": self.total, "ran": self.ran, "reused": self.reused, "failed": self.failed},
+            "items": {"ok": self.items_ok, "failed": self.items_failed, "skipped": 0},
+            "reasons": list(self.reasons),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """A whole run. `outcome` is `ok`, `failed`, `interrupted` (then `signal` is its number) or `timeout`."""
+
+    run: str
+    outcome: str
+    seconds: float
+    stages: tuple[StageResult, ...]
+    signal: int | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether all that was asked for is done."""
+        return self.outcome == "ok"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON form of SPEC section 8."""
+        return {
+            "run": self.run,
+            "ok": self.ok,
+            "outcome": self.outcome,
+            "seconds": round(self.seconds, 3),
+            "stages": [s.to_json() for s in self.stages],
+        }
+
+
+def stage_result(
+    run: StageRun, before: Before | None, *, earlier: int, restored: bool, reasons: tuple[str, ...]
+) -> StageResult:
+    """Return what became of a stage. `earlier` chunks ran in former passes of the same run; `restored`: outs were put
+    back into the workspace.
+    """
+    ran = run.count(ChunkState.RAN) + earlier
+    reused = run.chunks if run.fresh else run.count(ChunkState.REUSED) - earlier
+    failed = run.count(ChunkState.FAILED)
+    made = [r for r in run.records if r is not None]
+    fresh = [r for r, s in zip(run.records, run.states, strict=True) if r is not None and s == ChunkState.RAN]
+    rows = [p.rows for r in made for p in r.outs.values() if p.rows is not None]
+    return StageResult(
+        stage=run.name,
+        state=_state(run, before, ran, restored),
+        seconds=run.seconds,
+        total=run.chunks,
+        ran=ran,
+        reused=max(0, reused),
+        failed=failed,
+        items_ok=sum(r.rows_in if r.rows_in is not None else 1 for r in fresh),
+        items_failed=failed,
+        reasons=reasons,
+        rows=sum(rows) if rows else None,
+        bytes=sum(p.bytes for r in made for p in r.outs.values()) if made else None,
+    )
+
+
+def _state(run: StageRun, before: Before | None, ran: int, restored: bool) -> str:
+    match run.phase:
+        case Phase.FAILED:
+            return "failed"
+        case Phase.BLOCKED:
+            return "blocked"
+        case Phase.SETTLED if run.pinned:
+            return "frozen"
+        case Phase.SETTLED if ran:
+            return "ran"
+        case Phase.SETTLED if restored or not (run.fresh or is_unchanged(run, before)):
+            return "reused"
+        case Phase.SETTLED:
+            return "fresh"
+        case _:
+            return "stopped"

@@ -1,0 +1,155 @@
+"""Edge. A project opened for work: settings, store, cache and what looks at the workspace, made once and passed on."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..checkpoints.index import Past as RecordIndex
+from ..checkpoints.records import RecordLog
+from ..checkpoints.verified import VerifiedFiles
+from ..chunk.tree import MalformedDocument, Tree
+from ..errors import StoreDamaged
+from ..ids import ChunkKey, Digest
+from ..plan.model import Record
+from ..store.local import LocalStore
+from ..store.marker import open_store
+from ..store.memory import MemoryStore
+from ..store.objects import Objects
+from ..store.oserrors import store_error
+from ..store.protocol import NotThere, Store
+from ..workspace.cache import Cache
+from ..workspace.locate import Location
+from ..workspace.observe import Observer
+from ..workspace.place import Placer
+from ..workspace.settings import Settings
+from ..workspace.sources import ProjectSources
+
+IGNORED_BY_GIT = "/store/\n/tmp/\n/logs/\n/cuts/\n/cache.db*\n/config.local.yaml\n"
+
+
+@dataclass(slots=True)
+class Session:
+    """Everything that a use case needs of one project. `close` lets go of it."""
+
+    location: Location
+    settings: Settings
+    cache: Cache
+    store: Store
+    store_root: Path
+    objects: Objects
+    observer: Observer
+    placer: Placer
+    sources: ProjectSources
+    damaged: list[str] = field(default_factory=list)
+
+    @property
+    def root(self) -> Path:
+        """The project's root directory."""
+        return self.location.root
+
+    @property
+    def spills(self) -> Path:
+        """Where partitions of cut deps lie; derived data."""
+        return self.location.state / "cuts"
+
+    @property
+    def logs(self) -> Path:
+        """Where the output of chunks goes."""
+        return self.location.state / "logs"
+
+    @property
+    def cache_path(self) -> Path:
+        """The file of all derived data."""
+        return self.location.state / "cache.db"
+
+    def close(self) -> None:
+        """Close the cache and the store."""
+        self.cache.close()
+        if isinstance(self.store, LocalStore):
+            self.store.close()
+
+    def look_again(self) -> None:
+        """Forget what was seen of the workspace and of the code."""
+        self.observer.forget()
+        self.sources = ProjectSources(self.root)
+
+
+def open_session(location: Location, settings: Settings, *, create: bool) -> Session:
+    """Open a project. `create` makes the store if there is none; else a project without one has nothing done yet.
+
+    Raises `StoreError`.
+    """
+    store_root = location.root / settings.store
+    store: Store
+    if create or store_root.exists():
+        if create:
+            make_state(location)
+        store = LocalStore(store_root, create=create)
+        open_store(store, create=create)
+    else:
+        store = MemoryStore()
+    cache_path = location.state / "cache.db" if location.state.is_dir() else None
+    cache = Cache(cache_path)
+    objects = Objects(store, VerifiedFiles(cache_path))
+    observer = Observer(location.root, cache)
+    return Session(
+        location=location,
+        settings=settings,
+        cache=cache,
+        store=store,
+        store_root=store_root,
+        objects=objects,
+        observer=observer,
+        placer=Placer(location.root, objects, observer, cache, settings.link),
+        sources=ProjectSources(location.root),
+    )
+
+
+def make_state(location: Location) -> None:
+    """Make the state directory, and tell git what in it is not to be kept. Raises `StoreError`."""
+    try:
+        location.state.mkdir(exist_ok=True)
+        ignore = location.state / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text(IGNORED_BY_GIT)
+    except OSError as error:
+        raise store_error(error, f"make {location.state}", str(location.root)) from error
+
+
+def new_run_id() -> str:
+    """Return a name for a run that sorts by time: `20261123T101500Z-3f9a`."""
+    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()) + f"-{os.urandom(2).hex()}"
+
+
+class StorePast:
+    """Finished work as the planner sees it: a record counts only if the objects that it names are there in full."""
+
+    def __init__(self, session: Session, log: RecordLog | None = None) -> None:
+        self._objects = session.objects
+        self._damaged = session.damaged
+        self.index = RecordIndex(session.store, session.cache_path if session.location.state.is_dir() else None, log)
+
+    def lookup(self, keys: Iterable[ChunkKey]) -> dict[ChunkKey, Record]:
+        """See `plan.model.Past`."""
+        found = self.index.lookup(keys)
+        return {
+            key: record
+            for key, record in found.items()
+            if all(self._objects.has(p.object, None if p.listing else p.bytes) for p in record.outs.values())
+        }
+
+    def tree(self, name: Digest) -> Tree | None:
+        """See `plan.model.Past`."""
+        try:
+            tree = Tree.decode(self._objects.get(name))
+        except (NotThere, MalformedDocument):
+            return None
+        except StoreDamaged as error:
+            self._damaged.append(str(error))
+            return None
+        there = all(self._objects.has(p.object, None if p.listing else p.bytes) for p in tree.parts)
+        return tree if there else None

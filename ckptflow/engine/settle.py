@@ -1,0 +1,102 @@
+"""Edge. The end of a stage: its outs become trees in the store, stand in the workspace, and are noted in the lock file.
+
+Order of writes: objects (by the workers), records (by the loop), then the tree, the workspace, the lock file. The lock
+file is written at most once a second and at the end: with thousands of stages it would else cost more than they do.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from ..checkpoints import lockfile
+from ..checkpoints.lockfile import LockEntry
+from ..fingerprint.recipe import stage_key
+from ..ids import Digest, StageName
+from ..plan.stagerun import ChunkState, StageRun
+from .session import Session
+
+LOCK_EVERY_SECONDS = 1.0
+
+
+class Settler:
+    """Settles stages of one run. `commit` false: the lock file is left as it is."""
+
+    def __init__(self, session: Session, known: Mapping[StageName, LockEntry], *, force: bool, commit: bool) -> None:
+        self._session = session
+        self._known = dict(known)
+        self._force = force
+        self._commit = commit
+        self._pending: dict[StageName, LockEntry] = {}
+        self._written = time.monotonic()
+        self.restored: set[StageName] = set()
+
+    def settle(self, run: StageRun) -> None:
+        """Keep, place and note the outs of a complete stage.
+
+        Raises `OutEdited`, `StoreError`; `StoreDamaged` when one of its objects proves bad.
+        """
+        session = self._session
+        ran = bool(run.count(ChunkState.RAN))
+        for out in run.stage.outs:
+            tree = run.trees[out.label]
+            if not run.fresh:
+                session.objects.put(tree.encode())
+            if out.workspace:
+                relink = ran and bool(run.stage.cmd) and not run.chunked and not out.persist
+                if session.placer.place(out, tree, force=self._force, relink=relink) and not ran:
+                    self.restored.add(run.name)
+        if run.pinned:
+            return
+        entry = _entry(run)
+        if self._known.get(run.name) != entry:
+            self._known[run.name] = self._pending[run.name] = entry
+        if time.monotonic() - self._written >= LOCK_EVERY_SECONDS:
+            self.write()
+
+    def write(self, removed: tuple[StageName, ...] = ()) -> None:
+        """Write what is noted to the lock file."""
+        if self._commit and (self._pending or removed):
+            self._session.store.sync()
+            lockfile.update(self._session.location.lock, self._pending.values(), removed)
+            self._pending = {}
+        self._written = time.monotonic()
+
+
+def _entry(run: StageRun) -> LockEntry:
+    recipe = run.recipe
+    deps: dict[str, dict[str, Any]] = {}
+    digests: list[tuple[str, Digest]] = []
+    for dep in run.stage.deps:
+        source = run.sources[dep.label]
+        form: Any = recipe.deps[dep.label].value()
+        deps[dep.label] = {"path": dep.path, "digest": source.identity, "form": form}
+        digests.append((dep.label, source.identity))
+    outs: dict[str, dict[str, Any]] = {}
+    for out in run.stage.outs:
+        tree = run.trees[out.label]
+        outs[out.label] = {
+            "path": out.path,
+            "tree": run.names[out.label],
+            "bytes": tree.bytes,
+            "form": recipe.outs[out.label],
+        }
+        if tree.rows is not None:
+            outs[out.label]["rows"] = tree.rows
+    return LockEntry(
+        stage=run.name,
+        key=stage_key(run.base, run.stage.chunk, digests),
+        deps=deps,
+        outs=outs,
+        chunks=run.chunks,
+        code=recipe.code,
+        call=run.stage.call,
+        cmd=recipe.cmd,
+        wdir=recipe.wdir,
+        args=recipe.args,
+        params=recipe.params,
+        env=recipe.env,
+        packages=recipe.packages,
+        version=recipe.version,
+    )

@@ -1,0 +1,97 @@
+"""Edge. What there is before anything is decided: the pipeline, its graph, the lock file, the code, the workspace."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..checkpoints import lockfile
+from ..checkpoints.lockfile import LockEntry
+from ..ids import StageName
+from ..plan.graph import Graph, build_graph
+from ..plan.schedule import Selection
+from ..plan.stagerun import StageRun
+from ..plan.stale import Cause, Reason
+from ..spec.load import load_pipeline
+from ..spec.model import Pipeline
+from ..workspace.observe import Stamp
+from ..workspace.place import OutState
+from .facts import ProjectFacts
+from .session import Session, StorePast
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """A project as it was found. `seen`: the files that declare it, see `ProjectFiles`."""
+
+    pipeline: Pipeline
+    graph: Graph
+    lock: Mapping[StageName, LockEntry]
+    seen: Mapping[str, tuple[Stamp, int] | None]
+
+
+class ProjectFiles:
+    """Gives the specification the texts it asks for, from below the root.
+
+    `seen` is what stat said of them before they were read, and the time; None for one that was not there.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self.seen: dict[str, tuple[Stamp, int] | None] = {}
+
+    def read(self, path: str) -> str | None:
+        """Return the text of a file, None if it is not there."""
+        full = self._root / path
+        try:
+            self.seen[path] = (Stamp.of(full.stat()), time.time_ns())
+            return full.read_text(encoding="utf-8-sig")
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            self.seen[path] = None
+            return None
+
+
+def read_pipeline(session: Session) -> Survey:
+    """Return the pipeline, its graph and the lock file. Raises `SpecError`."""
+    files = ProjectFiles(session.root)
+    pipeline = load_pipeline(session.location.file, files)
+    lock = lockfile.load(session.location.lock).stages
+    return Survey(pipeline, build_graph(pipeline), lock, files.seen)
+
+
+def gather(session: Session, survey: Survey, selection: Selection) -> ProjectFacts:
+    """Work out the recipes of what was selected. Raises `SpecError` for functions that do not fit."""
+    facts = ProjectFacts(
+        survey.pipeline,
+        survey.graph,
+        survey.lock,
+        session.observer,
+        session.sources,
+        session.cache,
+        has_spill=lambda name: (session.spills / name).exists(),
+    )
+    names = selection.stages | selection.pinned
+    facts.load({name: stage for name, stage in survey.pipeline.stages.items() if name in names})
+    return facts
+
+
+def out_reasons(session: Session, past: StorePast, survey: Survey, run: StageRun) -> tuple[Reason, ...]:
+    """Return what the workspace says about the outs of a stage: missing or changed by hand."""
+    found: list[Reason] = []
+    before = survey.lock.get(run.name)
+    for out in run.stage.outs:
+        if not out.workspace:
+            continue
+        tree = run.trees.get(out.label)
+        if tree is None and before is not None and out.label in before.outs:
+            tree = past.tree(before.outs[out.label]["tree"])
+        state = session.placer.state(out, tree)
+        if state is OutState.MISSING and run.fresh:
+            found.append(Reason(Cause.OUT_MISSING, f"`{out.path}` is missing and will be put back", out.path))
+        elif state is OutState.DAMAGED or (state is OutState.OURS and run.fresh):
+            found.append(Reason(Cause.OUT_MISSING, f"`{out.path}` is another version and will be put back", out.path))
+        elif state is OutState.EDITED:
+            found.append(Reason(Cause.OUT_EDITED, f"`{out.path}` was changed by hand", out.path))
+    return tuple(found)

@@ -1,0 +1,123 @@
+"""Pure. What workers are asked to do: tasks for chunks and cuts, made from the state of the schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..chunk.model import AtPart, Piece
+from ..formats.forms import Form
+from ..ids import StageName
+from ..plan.model import CutRequest, Source
+from ..plan.schedule import Schedule
+from ..plan.stagerun import StageRun
+from ..run.messages import CutTask, Input, Output, Task
+from ..run.messages import Source as WorkerSource
+from ..spec.model import chunked_deps
+from .binding import keyword_values
+
+
+class TaskMaker:
+    """Makes tasks for the stages of one schedule; what is the same for all chunks of a stage is worked out once."""
+
+    def __init__(self, schedule: Schedule, forms: Mapping[StageName, Mapping[str, Form]], logs: str) -> None:
+        self._schedule = schedule
+        self._forms = forms
+        self._logs = logs
+        self._common: dict[StageName, tuple[tuple[Input, ...], tuple[Output, ...], dict[str, object]]] = {}
+
+    def chunk(self, number: int, run: StageRun, index: int) -> Task:
+        """Return the task that processes chunk `index`."""
+        if run.name not in self._common:
+            self._common[run.name] = (self._inputs(run), _outputs(run), keyword_values(run.stage))
+        whole, outputs, kwargs = self._common[run.name]
+        key = run.keys[index]
+        assert key is not None
+        attempt = run.attempts.get(index, 0) + 1
+        return Task(
+            id=number,
+            stage=run.name,
+            key=key,
+            index=index if run.chunked else None,
+            chunks=run.chunks,
+            inputs=(*whole, *self._pieces(run, index)),
+            outputs=outputs,
+            log=self.log(run.name, index, attempt),
+            call=run.stage.call,
+            cmd=run.stage.cmd,
+            wdir=run.stage.wdir,
+            kwargs=kwargs,
+            env=run.stage.env,
+            timeout=run.stage.timeout,
+            attempt=attempt,
+        )
+
+    def cut(self, number: int, request: CutRequest) -> CutTask:
+        """Return the task that makes a sheet."""
+        run = self._schedule.stages[request.stage]
+        deps = {d.label: d for d in run.stage.deps}
+        inputs = tuple(
+            Input(label, worker_source(source), columns=deps[label].columns)
+            for label, source in request.sources.items()
+        )
+        return CutTask(number, request.stage, inputs, request.spec, self.log(request.stage, None, 1))
+
+    def log(self, stage: StageName, index: int | None, attempt: int) -> str:
+        """Return the path for what a chunk prints."""
+        safe = "".join(c if c.isalnum() or c in "-_." else f"%{ord(c):02x}" for c in stage)
+        return f"{self._logs}/{safe}/{'cut' if index is None else f'{index:05d}'}.{attempt}.log"
+
+    def _inputs(self, run: StageRun) -> tuple[Input, ...]:
+        """Return the deps that every chunk gets whole."""
+        cut = chunked_deps(run.stage.chunk)
+        return tuple(
+            Input(
+                label=dep.label,
+                source=worker_source(run.sources[dep.label]),
+                form=self._form(run, dep.label),
+                name=dep.name,
+                columns=dep.columns,
+            )
+            for dep in run.stage.deps
+            if dep.label not in cut
+        )
+
+    def _pieces(self, run: StageRun, index: int) -> tuple[Input, ...]:
+        cut = chunked_deps(run.stage.chunk)
+        return tuple(
+            Input(
+                label=dep.label,
+                source=self._piece_source(run, dep.label),
+                form=self._form(run, dep.label),
+                name=dep.name,
+                piece=self._piece(run, dep.label, index),
+                columns=dep.columns,
+            )
+            for dep in run.stage.deps
+            if dep.label in cut
+        )
+
+    def _piece(self, run: StageRun, label: str, index: int) -> Piece:
+        cut = chunked_deps(run.stage.chunk)
+        if cut[0] in run.sheets:
+            return run.sheets[cut[0]].pieces[label][index]
+        part = self._schedule.part(run, label, index)
+        assert part is not None
+        return Piece(part.values, AtPart(part), part.rows, part.bytes)
+
+    def _piece_source(self, run: StageRun, label: str) -> WorkerSource:
+        if label in run.sources:
+            return worker_source(run.sources[label])
+        dep = next(d for d in run.stage.deps if d.label == label)
+        return WorkerSource(dep.path, dep.format or self._schedule.out_format(run, label), "stream")
+
+    def _form(self, run: StageRun, label: str) -> Form:
+        return self._forms.get(run.name, {}).get(label, Form.PATH)
+
+
+def worker_source(source: Source) -> WorkerSource:
+    """Return a source as workers know it."""
+    return WorkerSource(source.path, source.format, source.identity, source.tree)
+
+
+def _outputs(run: StageRun) -> tuple[Output, ...]:
+    return tuple(Output(o.label, o.path, o.format, o.name, o.persist) for o in run.stage.outs)

@@ -1,0 +1,133 @@
+"""Edge. Writing the witness for `engine.fresh`: only from what the run itself saw, never from a second look.
+
+A file that was modified so shortly before it was seen that a later change could leave its stamp as it is (the racy
+case) makes a witness impossible; after a run that wrote something we therefore wait out the clock's granularity once.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from ..plan.schedule import Schedule
+from ..plan.stagerun import Phase
+from ..store import layout
+from ..workspace.observe import GRANULARITY_NS, Observed, Stamp, is_racy
+from ..workspace.place import OutState
+from ..workspace.settings import config_paths
+from . import fresh
+from .facts import ProjectFacts
+from .result import StageResult
+from .session import Session
+from .survey import Survey
+
+
+class NotYet(Exception):
+    """The verdict cannot be witnessed: something was too young when it was seen, or is not as it was."""
+
+
+def write(
+    session: Session,
+    survey: Survey,
+    schedule: Schedule,
+    facts: ProjectFacts,
+    results: Iterable[StageResult],
+    *,
+    wait: bool,
+) -> None:
+    """Keep a witness that everything is up to date; nothing if that is not so, or not certain.
+
+    `wait`: files were written a moment ago, so let their stamps grow old enough to be believed.
+    """
+    if any(r.phase is not Phase.SETTLED or (r.forced and not r.pinned) for r in schedule.stages.values()):
+        return
+    if any(r.stage.packages for r in schedule.stages.values()):
+        return  # installed versions are not files of the project
+    if wait:
+        time.sleep(GRANULARITY_NS / 1e9)
+    try:
+        witness = {
+            "about": fresh.about(),
+            "files": list(_files(session, survey, schedule, facts)),
+            "absent": list(_absent(session, survey)),
+            "dirs": list(_dirs(session, schedule, facts)),
+            "result": {"stages": [_quiet(r) for r in results]},
+        }
+    except NotYet:
+        return
+    session.cache.keep_document(fresh.KIND, session.location.file, witness)
+
+
+def _quiet(result: StageResult) -> dict[str, Any]:
+    doc = result.to_json()
+    state = "frozen" if result.state == "frozen" else "fresh"
+    chunks = {"total": result.total, "ran": 0, "reused": result.total, "failed": 0}
+    return {
+        **doc,
+        "state": state,
+        "seconds": 0.0,
+        "chunks": chunks,
+        "items": dict.fromkeys(doc["items"], 0),
+        "reasons": [],
+    }
+
+
+def _row(path: str, stamp: Stamp, seen_ns: int) -> list[Any]:
+    if is_racy(stamp.mtime_ns, seen_ns):
+        raise NotYet(path)
+    return [path, stamp.size, stamp.mtime_ns, stamp.inode]
+
+
+def _files(session: Session, survey: Survey, schedule: Schedule, facts: ProjectFacts) -> Iterator[list[Any]]:
+    for path, seen in (*survey.seen.items(), *session.sources.seen.items()):
+        if seen is not None:
+            yield _row(path, *seen)
+    now = time.time_ns()
+    known = [session.location.lock, *config_paths(session.root, os.environ)]
+    known += [session.store_root / layout.MARKER]
+    for run in schedule.stages.values():
+        known += [session.store_root / layout.object_name(name) for name in run.names.values()]
+    for path_ in known:
+        if path_.exists():
+            yield _row(str(path_), Stamp.of(path_.stat()), now)
+    for observed in _observed(session, schedule, facts):
+        if observed.kind == "file":
+            yield _row(observed.path, observed.files[0][1], now)
+
+
+def _absent(session: Session, survey: Survey) -> Iterator[str]:
+    yield from (path for path, seen in survey.seen.items() if seen is None)
+    yield from (path for path, digest in session.sources.read.items() if digest is None)
+    yield from (str(p) for p in config_paths(session.root, os.environ) if not p.exists())
+
+
+def _dirs(session: Session, schedule: Schedule, facts: ProjectFacts) -> Iterator[list[str]]:
+    done: set[str] = set()
+    for observed in _observed(session, schedule, facts):
+        if observed.kind != "file" and observed.base not in done:
+            done.add(observed.base)
+            stamp = fresh.tree_stamp(str(session.root / observed.base))
+            session.observer.forget(observed.path)
+            again = session.observer.see(observed.path)
+            if again is None or again.files != observed.files:
+                raise NotYet(observed.path)
+            now = time.time_ns()
+            if any(is_racy(s.mtime_ns, now) for _, s, _ in observed.files):
+                raise NotYet(observed.path)
+            yield [observed.base, stamp]
+
+
+def _observed(session: Session, schedule: Schedule, facts: ProjectFacts) -> Iterator[Observed]:
+    """Yield what was seen of the workspace: the deps that are no outs, and the outs."""
+    yield from facts.observed.values()
+    for run in schedule.stages.values():
+        for out in run.stage.outs:
+            if not out.workspace:
+                continue
+            tree = run.trees.get(out.label)
+            seen = session.observer.see(out.path)
+            if tree is None or seen is None or session.placer.state(out, tree) is not OutState.SAME:
+                raise NotYet(out.path)
+            yield seen

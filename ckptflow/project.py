@@ -1,0 +1,177 @@
+"""Edge. The Python API: a project, opened at a path, with the use cases as methods. The command line is built on it.
+
+The one place that reads the environment for the settings, and only when it is asked to open a project.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from .checkpoints.verify import Finding
+from .engine import inspect as looking
+from .engine.inspect import Check, GraphView, OutView, RunSummary
+from .engine.repro import repro
+from .engine.result import RunResult
+from .engine.session import Session, open_session
+from .engine.status import status
+from .engine.survey import read_pipeline
+from .engine.targets import ReproOptions, select
+from .errors import StageError
+from .events import Event, Reporter
+from .formats.dataset import Dataset
+from .ids import Digest, StageName
+from .plan.view import PlanView
+from .spec.model import Pipeline
+from .workspace.locate import Location, find_project
+from .workspace.settings import Settings, load_settings
+
+__all__ = ["Project", "ReproOptions", "RunResult", "load", "open"]
+
+
+class Project:
+    """A directory with a pipeline file. Cheap to make: nothing is opened before a method needs it.
+
+    `path` is the project's directory or one inside it, or a pipeline file. Methods raise the errors of
+    `ckptflow.errors`.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str] = ".",
+        *,
+        file: str | None = None,
+        overrides: Mapping[str, Any] | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> None:
+        start = Path(path)
+        if start.is_file():
+            start, file = start.parent, start.name
+        self.location: Location = find_project(start, file)
+        self.settings: Settings = load_settings(self.location.root, os.environ if env is None else env, overrides)
+
+    @classmethod
+    def find(cls, start: Path | None = None, *, file: str | None = None, overrides: Mapping[str, Any] = {}) -> Project:
+        """Return the project that `start` (default: the working directory) is in."""
+        return cls(start or Path.cwd(), file=file, overrides=overrides)
+
+    @property
+    def root(self) -> Path:
+        """The project's directory, absolute."""
+        return self.location.root
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """The stages as the pipeline file declares them. Raises `SpecError`."""
+        with self._session() as session:
+            return read_pipeline(session).pipeline
+
+    def repro(
+        self,
+        targets: Sequence[str] = (),
+        *,
+        options: ReproOptions | None = None,
+        reporter: Reporter | None = None,
+        check: bool = False,
+    ) -> RunResult:
+        """Bring targets (default: all) up to date. With `check`, a failed run raises `StageError`."""
+        with self._session(create=True) as session:
+            result = repro(session, targets, options or ReproOptions(), reporter or _Silent())
+        if check and not result.ok:
+            bad = ", ".join(s.stage for s in result.stages if s.state in ("failed", "blocked", "stopped"))
+            raise StageError(f"run {result.run} {result.outcome}: {bad}")
+        return result
+
+    def status(self, targets: Sequence[str] = (), *, options: ReproOptions | None = None) -> PlanView:
+        """Return which stages and chunks are stale, and why. Runs nothing."""
+        with self._session() as session:
+            survey = read_pipeline(session)
+            selection = select(survey.pipeline, survey.graph, targets, options or ReproOptions(), _failed(session))
+            return status(session, survey, selection)
+
+    def plan(self, targets: Sequence[str] = (), *, options: ReproOptions | None = None) -> PlanView:
+        """Return what `repro` would do."""
+        return self.status(targets, options=options)
+
+    def load(self, out: str) -> object:
+        """Return what an out holds: a table as `pyarrow.Table`, a pickle as its object, files as a path."""
+        with self._session() as session:
+            return looking.load_out(session, read_pipeline(session), out)
+
+    def open(self, out: str) -> Dataset:
+        """Return a lazy handle on a table out."""
+        with self._session() as session:
+            return looking.open_out(session, read_pipeline(session), out)
+
+    def show(self, out: str, rows: int = 10) -> OutView:
+        """Return the schema, size and first rows of an out."""
+        with self._session() as session:
+            return looking.show(session, read_pipeline(session), out, rows)
+
+    def verify(self, *, deep: bool = False, targets: Sequence[str] = ()) -> list[Finding]:
+        """Check the store and return what is wrong; bad objects are set aside and made again by the next `repro`."""
+        with self._session() as session:
+            return looking.verify(session, deep, self._objects_of(session, targets))
+
+    def log(self, limit: int = 20) -> list[RunSummary]:
+        """Return the latest runs, the latest first."""
+        with self._session() as session:
+            return looking.log(session, limit)
+
+    def doctor(self) -> Sequence[Check]:
+        """Return what there is to say about this machine and project."""
+        with self._session(create=True) as session:
+            return looking.doctor(session, read_pipeline(session))
+
+    def graph(self) -> GraphView:
+        """Return the graph of stages."""
+        with self._session() as session:
+            return looking.graph_view(read_pipeline(session))
+
+    @contextmanager
+    def _session(self, *, create: bool = False) -> Iterator[Session]:
+        session = open_session(self.location, self.settings, create=create)
+        try:
+            yield session
+        finally:
+            session.close()
+
+    def _objects_of(self, session: Session, targets: Sequence[str]) -> frozenset[Digest] | None:
+        if not targets:
+            return None
+        survey = read_pipeline(session)
+        names: set[Digest] = set()
+        for target in targets:
+            stage, out = looking.find_out(survey, target)
+            names.update(p.object for p in looking.tree_of(session, survey, stage, out).parts)
+        return frozenset(names)
+
+
+def load(out: str, project: str | os.PathLike[str] = ".") -> object:
+    """Return what an out of the project in the working directory (or at `project`) holds."""
+    return Project(project).load(out)
+
+
+def open(out: str, project: str | os.PathLike[str] = ".") -> Dataset:
+    """Return a lazy handle on a table out of the project in the working directory (or at `project`)."""
+    return Project(project).open(out)
+
+
+def _failed(session: Session) -> Any:
+    def failed(stage: StageName) -> frozenset[int]:
+        return frozenset(session.cache.document("failed", stage) or ())
+
+    return failed
+
+
+class _Silent:
+    """Tells nobody anything."""
+
+    def emit(self, event: Event) -> None:
+        """See `events.Reporter`."""
+
+    def close(self) -> None:
+        """See `events.Reporter`."""

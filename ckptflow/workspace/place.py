@@ -1,0 +1,252 @@
+"""Edge. Outs in the workspace: linked or copied there from the store, never over what somebody else made.
+
+Rules:
+- A file is linked under a temporary name and renamed over its target, one file at a time; only what differs is touched.
+- A file whose bytes the store does not hold is somebody's work: `OutEdited`, unless forced.
+- A linked file is read-only, so that a stray write cannot reach the store.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+from ..chunk.tree import Layout, Listing, Tree
+from ..errors import DepUnreadable, OutEdited, StoreDamaged, StoreError
+from ..ids import Digest
+from ..spec.model import Out
+from .cache import Cache
+from .observe import Observed, Observer, Stamp
+
+
+class Objects(Protocol):
+    """What placing needs of the store."""
+
+    def path(self, name: Digest) -> Path:
+        """Return the verified file that holds an object."""
+        ...
+
+    def get(self, name: Digest) -> bytes:
+        """Return the verified bytes of an object."""
+        ...
+
+    def has(self, name: Digest) -> bool:
+        """Tell whether the object is there."""
+        ...
+
+    def is_same_file(self, name: Digest, path: Path) -> bool:
+        """Tell whether `path` is the object's own file, by hard link or symlink."""
+        ...
+
+
+class OutState(StrEnum):
+    """How an out in the workspace compares with what it should be."""
+
+    SAME = "same"
+    MISSING = "missing"  # not there, or in part
+    OURS = "ours"  # something else that the store holds: may be replaced
+    DAMAGED = "damaged"  # the very file that the store holds, with other bytes: set aside in the store
+    EDITED = "edited"  # something that only the workspace holds
+
+
+def part_name(index: int, suffix: str) -> str:
+    """Return the file name of a part: sorted by name is sorted by index, for up to a million parts and beyond."""
+    return f"part-{index:06d}{suffix}"
+
+
+class Placer:
+    """Compares and places outs below `root`."""
+
+    def __init__(self, root: Path, objects: Objects, observer: Observer, cache: Cache, links: tuple[str, ...]) -> None:
+        self._root = root
+        self._objects = objects
+        self._observer = observer
+        self._cache = cache
+        self._links = [_METHODS[name] for name in links]
+        self._serial = 0
+
+    def expected(self, tree: Tree) -> dict[str, tuple[Digest, bool]]:
+        """Return file name (relative to the out, empty for the out itself) -> (object, executable)."""
+        match tree.layout:
+            case Layout.FILE:
+                return {"": (tree.parts[0].object, False)}
+            case Layout.PARTS:
+                return {part_name(i, tree.suffix): (p.object, False) for i, p in enumerate(tree.parts)}
+            case Layout.DIR:
+                files: dict[str, tuple[Digest, bool]] = {}
+                for part in tree.parts:
+                    for file in Listing.decode(self._objects.get(part.object)).files:
+                        known = files.get(file.path)
+                        if known is not None and known[0] != file.object:
+                            raise DepUnreadable(
+                                f"two chunks wrote `{file.path}` with different contents",
+                                hint="let the names of the files that a chunk writes depend on its data",
+                            )
+                        files[file.path] = (file.object, file.executable)
+                return files
+
+    def state(self, out: Out, tree: Tree | None) -> OutState:
+        """Compare an out with `tree`; with None, tell whether what lies there may be replaced."""
+        seen = self._see(out.path)
+        if seen is None:
+            return OutState.MISSING
+        expected = self.expected(tree) if tree is not None else {}
+        actual = {name: content for name, _, content in seen.files}
+        foreign = [
+            name
+            for name, content in actual.items()
+            if expected.get(name, (None,))[0] != content and not self._objects.has(content)
+        ]
+        if foreign:
+            damaged = [
+                name for name in foreign if name in expected and self._is_linked(out.path, name, expected[name][0])
+            ]
+            return OutState.DAMAGED if len(damaged) == len(foreign) else OutState.EDITED
+        wanted = {name: object_ for name, (object_, _) in expected.items()}
+        if tree is not None and actual == wanted and (seen.kind == "file") == (tree.layout is Layout.FILE):
+            return OutState.SAME
+        return OutState.MISSING if set(actual) < set(wanted) else OutState.OURS
+
+    def _is_linked(self, path: str, name: str, object_: Digest) -> bool:
+        """Tell whether this file is the store's own, by hard link or symlink, and set its bad bytes aside if so."""
+        full = self._root / path / name if name else self._root / path
+        try:
+            if not self._objects.is_same_file(object_, full):
+                return False
+            self._objects.path(object_)
+        except StoreDamaged:
+            return True
+        except StoreError:
+            return False
+        return False
+
+    def place(self, out: Out, tree: Tree, *, force: bool = False, relink: bool = False) -> bool:
+        """Make the workspace show `tree` at the out's path; return whether anything had to be changed.
+
+        `relink` also replaces files that are right and not linked to the store, so that their bytes are kept once.
+
+        Raises `OutEdited` where a change made by hand would be lost, `StoreDamaged` for a bad object.
+        """
+        state = self.state(out, tree)
+        if state is OutState.SAME and not relink:
+            return False
+        if state is OutState.EDITED and not force:
+            raise edited(out.path)
+        target = self._root / out.path
+        expected = self.expected(tree)
+        seen = self._see(out.path)
+        actual = {name: content for name, _, content in seen.files} if seen is not None else {}
+        if seen is not None and (seen.kind == "file") != (tree.layout is Layout.FILE):
+            _remove(target)
+            actual = {}
+        known: list[tuple[str, int, int, int, str]] = []
+        with _friendly(target):
+            if tree.layout is Layout.FILE:
+                target.parent.mkdir(parents=True, exist_ok=True)
+            else:
+                target.mkdir(parents=True, exist_ok=True)
+            for name, (object_, executable) in expected.items():
+                full = target / name if name else target
+                if actual.get(name) != object_ or (relink and not self._objects.is_same_file(object_, full)):
+                    self._link(object_, full, executable=executable)
+                    stamp = Stamp.of(full.stat())
+                    key = f"{out.path}/{name}" if name else out.path
+                    known.append((key, stamp.size, stamp.mtime_ns, stamp.inode, object_))
+            for name in actual.keys() - expected.keys():
+                (target / name).unlink(missing_ok=True)
+        self._cache.keep_digests(known)
+        self._observer.forget(out.path)
+        return True
+
+    def _see(self, path: str) -> Observed | None:
+        return self._observer.see(path)
+
+    def _link(self, object_: Digest, target: Path, *, executable: bool) -> None:
+        source = self._objects.path(object_)
+        self._serial += 1
+        temporary = target.parent / f".ckptflow-{os.getpid()}-{self._serial}"
+        if not target.parent.exists():
+            target.parent.mkdir(parents=True)
+        if executable:
+            _copy(source, temporary)
+            temporary.chmod(0o755)
+        else:
+            while True:
+                try:
+                    self._links[0](source, temporary)
+                    break
+                except OSError as error:
+                    temporary.unlink(missing_ok=True)
+                    if len(self._links) == 1 or error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+                        raise
+                    self._links.pop(0)
+        if target.is_dir() and not target.is_symlink():
+            _remove(target)
+        temporary.replace(target)
+
+
+def edited(path: str) -> OutEdited:
+    """Return the error for an out that was changed by hand."""
+    return OutEdited(
+        f"`{path}` was changed by hand, or was not made by ckptflow; a run would overwrite it",
+        hint="move it away to keep it, or say `--force` to overwrite it",
+    )
+
+
+def _reflink(source: Path, target: Path) -> None:
+    if sys.platform == "darwin":
+        import ctypes
+
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.clonefile(os.fsencode(source), os.fsencode(target), 0):
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number))
+    else:
+        import fcntl
+
+        with source.open("rb") as origin, target.open("wb") as copy:
+            fcntl.ioctl(copy.fileno(), 0x40049409, origin.fileno())  # FICLONE, linux/fs.h
+    target.chmod(0o644)
+
+
+def _symlink(source: Path, target: Path) -> None:
+    target.symlink_to(source.absolute())
+
+
+def _hardlink(source: Path, target: Path) -> None:
+    os.link(source, target)
+
+
+def _copy(source: Path, target: Path) -> None:
+    shutil.copyfile(source, target)
+
+
+_METHODS: Mapping[str, Callable[[Path, Path], None]] = {
+    "reflink": _reflink,
+    "hardlink": _hardlink,
+    "symlink": _symlink,
+    "copy": _copy,
+}
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _friendly(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        hint = "free some space and run again: finished chunks are kept" if error.errno == errno.ENOSPC else None
+        raise StoreError(f"`{target}` cannot be written: {error.strerror or error}", hint=hint) from error
