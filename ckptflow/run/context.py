@@ -38,10 +38,19 @@ class Context:
 
     @property
     def logger(self) -> logging.Logger:
-        """A logger named for the stage; in a run its lines go to the log of the chunk, from level INFO on."""
+        """A logger named for the stage; in a run its lines go to the log of the chunk, from level INFO on.
+
+        Where the user's code has set up logging itself, its handlers and levels stand.
+        """
         import logging  # next to no function asks for it
 
-        return logging.getLogger(f"ckptflow.stage.{self.stage}" if self.stage else "ckptflow.stage")
+        logger = logging.getLogger(f"ckptflow.stage.{self.stage}" if self.stage else "ckptflow.stage")
+        if self._tell is not None and not logger.hasHandlers():
+            handler = logging.StreamHandler()  # standard error: the log of the chunk
+            handler.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
+            logger.addHandler(handler)
+            logger.setLevel(logging.INFO)
+        return logger
 
     def progress(self, n: int, total: int | None = None) -> None:
         """Say that `n` items (of `total`) are done. Cheap: at most ten reports a second are sent, and the last one."""

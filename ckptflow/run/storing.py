@@ -9,6 +9,7 @@ import errno
 import os
 import stat as modes
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from ..ids import Digest, StageName
 from ..store.objects import Objects
 from ..store.oserrors import store_error
 from .messages import CutTask, Input, Output, Source
+from .tracebacks import has_user_frames
 
 PATH_FORMATS = frozenset({"file", "dir"})
 """Formats whose outs a function writes itself, to a path that it is given."""
@@ -44,7 +46,8 @@ class Staging:
     def fresh(self, suffix: str = "") -> Path:
         """Return a path in the staging directory at which there is nothing."""
         if not self._made:
-            self.directory.mkdir(parents=True, exist_ok=True)
+            with self.writing():
+                self.directory.mkdir(parents=True, exist_ok=True)
             self._made = True
         self._number += 1
         return self.directory / f"{self._number}{suffix}"
@@ -55,6 +58,16 @@ class Staging:
             return None
         return store_error(error, "write a result", str(self.store))
 
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Make errors of the disk a StoreError, except those of user code that the body runs (a generator)."""
+        try:
+            yield
+        except OSError as error:
+            if has_user_frames(error, str(self.root)):
+                raise
+            raise store_error(error, "write a result", str(self.store)) from error
+
 
 def store_value(staging: Staging, output: Output, value: object) -> Part:
     """Write `value` in the out's format. Raises ResultError where it cannot, StoreError where the disk cannot."""
@@ -62,7 +75,8 @@ def store_value(staging: Staging, output: Output, value: object) -> Part:
 
     path = staging.fresh()
     try:
-        written = get_format(output.format).write(value, path)
+        with staging.writing():
+            written = get_format(output.format).write(value, path)
         object_, size = staging.objects.put_file(path, move=True)
     finally:
         path.unlink(missing_ok=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import traceback
 from pathlib import Path
 
 _PACKAGE = f"{Path(__file__).resolve().parents[1]}/"
-_BOOTSTRAP = ("<frozen importlib", "<frozen runpy")
+_IMPORTS = ("<frozen importlib", str(Path(importlib.__file__).parent))
 _DEEPEST = 60
 """Of a recursion a thousand frames deep, as many frames are shown from each end as half of this."""
 
@@ -35,14 +36,14 @@ def user_traceback(error: BaseException, root: str) -> str:
     return "".join(shown.format()).rstrip("\n")
 
 
-def has_user_frames(error: BaseException) -> bool:
-    """Tell whether the error was raised in, or under, code that is not the engine's and not a library's it called."""
+def has_user_frames(error: BaseException, root: str) -> bool:
+    """Tell whether the error was raised in, or under, a module of the project in `root`."""
     frames = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)]
-    return any(not _ours(name) and "site-packages" not in name and not name.startswith("<") for name in frames)
+    return any(name.startswith(f"{root}/") and not _ours(name) and "/site-packages/" not in name for name in frames)
 
 
 def _ours(filename: str) -> bool:
-    return filename.startswith((_PACKAGE, *_BOOTSTRAP))
+    return filename.startswith((_PACKAGE, *_IMPORTS))
 
 
 def _trim(shown: traceback.TracebackException, root: str) -> None:

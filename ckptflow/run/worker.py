@@ -119,9 +119,9 @@ class Worker:
         self._objects = Objects(LocalStore(setup.store))
         self._staging = Staging(self._objects, staging, Path(setup.store), self._root, self._spills)
         self._cache: Any = None
-        self._stdio = (sys.stdout, sys.stderr)
+        self._stdio: list[Any] = [sys.stdout, sys.stderr]
         for stream in self._stdio:
-            stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
+            stream.reconfigure(line_buffering=True, errors="backslashreplace")
         import_from(setup.root, setup.sources)
 
     def serve(self) -> None:
@@ -211,9 +211,10 @@ class Worker:
 
     def _failure(self, error: BaseException) -> Failure:
         full = self._staging.disk_error(error) if isinstance(error, OSError) else None
-        if full and not tracebacks.has_user_frames(error):
+        if full and not tracebacks.has_user_frames(error, self._setup.root):
             error = full
-        hint = error.hint if isinstance(error, CkptflowError) else full and full.hint
+        told = error if isinstance(error, CkptflowError) else full
+        hint = told.hint if told else None
         match error:
             case CommandFailed():
                 return Failure("exit", error.message, hint=hint)
@@ -243,12 +244,11 @@ class _Captured:
 
     __slots__ = ("_fd", "_log", "_stdio")
 
-    def __init__(self, log: str, stdio: tuple[Any, Any]) -> None:
+    def __init__(self, log: str, stdio: list[Any]) -> None:
         self._log = log
         self._stdio = stdio
 
     def __enter__(self) -> None:
-        sys.stdout, sys.stderr = self._stdio  # the chunk before may have put others there
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
         try:
             self._fd = os.open(self._log, flags, 0o666)
@@ -257,6 +257,11 @@ class _Captured:
             self._fd = os.open(self._log, flags, 0o666)
         os.dup2(self._fd, 1)
         os.dup2(self._fd, 2)
+        # The chunk before may have closed the streams, or put others there.
+        for fd, name in ((1, "stdout"), (2, "stderr")):
+            if self._stdio[fd - 1].closed:
+                self._stdio[fd - 1] = open(fd, "w", 1, "utf-8", "backslashreplace", closefd=False)
+            setattr(sys, name, self._stdio[fd - 1])
 
     def __exit__(self, *error: object) -> None:
         _flush(self._stdio)
@@ -271,7 +276,7 @@ def _unlink(path: str) -> None:
         os.unlink(path)  # noqa: PTH108 - a text, once a chunk
 
 
-def _flush(stdio: tuple[Any, Any]) -> None:
+def _flush(stdio: list[Any]) -> None:
     for stream in (*stdio, sys.stdout, sys.stderr):
         with suppress(Exception):  # closed, or replaced, by the user's code
             stream.flush()
