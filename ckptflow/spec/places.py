@@ -1,0 +1,176 @@
+"""Pure. The `deps` and `outs` of a stage: from names and paths as written to `Dep` and `Out`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from .findings import Findings
+from .model import Dep, Out, OutKind
+from .nodes import Mapping, Node, Scalar, Sequence, to_value
+from .paths import is_absolute, is_glob, is_url, normalise, suffix
+
+_BY_SUFFIX = {
+    ".parquet": "parquet",
+    ".arrow": "arrow",
+    ".feather": "arrow",
+    ".pkl": "pickle",
+    ".pickle": "pickle",
+    ".json": "json",
+    ".npy": "npy",
+}
+_OUT_LISTS = {"outs": OutKind.OUT, "metrics": OutKind.METRIC, "plots": OutKind.PLOT}
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """One dep or out as it is written."""
+
+    name: Scalar | None
+    path: Scalar
+    flags: Mapping | None
+
+    def flag(self, name: str) -> Node | None:
+        return None if self.flags is None else self.flags.get(name)
+
+    def switch(self, name: str, default: bool) -> bool:
+        node = self.flag(name)
+        return node.value is True if isinstance(node, Scalar) else default
+
+    def text(self, name: str) -> str | None:
+        node = self.flag(name)
+        return node.text if isinstance(node, Scalar) else None
+
+
+def _entries(node: Node) -> Iterator[_Entry]:
+    """Yield the entries of a mapping or a list that has the right shape."""
+    if isinstance(node, Mapping):
+        for name, value in node.pairs:
+            if isinstance(value, Mapping):
+                path = value.get("path")
+                assert isinstance(path, Scalar)
+                yield _Entry(name, path, value)
+            else:
+                assert isinstance(value, Scalar)
+                yield _Entry(name, value, None)
+        return
+    assert isinstance(node, Sequence)
+    for item in node.items:
+        if isinstance(item, Mapping):
+            path, flags = item.pairs[0]
+            yield _Entry(None, path, flags if isinstance(flags, Mapping) else None)
+        else:
+            assert isinstance(item, Scalar)
+            yield _Entry(None, item, None)
+
+
+def out_format(path: str, explicit: str | None, *, call: bool) -> str:
+    """Return the format of an out: the explicit one, or what the suffix says.
+
+    A command writes its outs itself, so only what is known to be a table is more than a file there.
+    """
+    if explicit is not None:
+        return explicit
+    known = _BY_SUFFIX.get(suffix(path), "file")
+    if not call:
+        return known if known == "parquet" else "file"
+    return "dir" if known == "file" and path.endswith("/") else known
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Reads the deps and outs of one stage whose paths are relative to `base`."""
+
+    base: str
+    formats: frozenset[str]
+    findings: Findings
+    call: bool
+
+    def deps(self, node: Node) -> tuple[Dep, ...]:
+        """Return the deps; what is wrong with one is noted, and it is left out."""
+        found: list[Dep] = []
+        unnamed: set[str] = set()
+        for entry in _entries(node):
+            path = self._path(entry.path)
+            if path is None:
+                continue
+            if entry.name is None and path in unnamed:
+                self.findings.add("CF158", f"the dep `{path}` is listed twice", entry.path, "remove one of them")
+                continue
+            unnamed.add(path)
+            columns = entry.flag("columns")
+            value = to_value(columns) if columns is not None else None
+            dep = Dep(
+                path=path,
+                name=entry.name.text if entry.name else None,
+                format=self._format(entry),
+                columns=tuple(str(column) for column in value) if isinstance(value, list) else None,
+                place=self.findings.source.place(entry.path),
+            )
+            found.append(dep)
+        return tuple(found)
+
+    def outs(self, lists: dict[str, Node]) -> tuple[Out, ...]:
+        """Return outs, metrics and plots, in this order; what is wrong with one is noted, and it is left out."""
+        found: list[Out] = []
+        labels: set[str] = set()
+        for field, kind in _OUT_LISTS.items():
+            for entry in _entries(lists[field]) if field in lists else ():
+                path = self._out_path(entry.path)
+                if path is None:
+                    continue
+                out = Out(
+                    path=path,
+                    format=out_format(entry.path.text, self._format(entry), call=self.call),
+                    name=entry.name.text if entry.name else None,
+                    kind=kind,
+                    cache=entry.switch("cache", True),
+                    persist=entry.switch("persist", False),
+                    push=entry.switch("push", True),
+                    workspace=entry.switch("workspace", True),
+                    desc=entry.text("desc"),
+                    place=self.findings.source.place(entry.path),
+                )
+                if out.name is not None and out.label in labels:
+                    self.findings.add("CF124", f"two outs are named `{out.label}`", entry.name, "rename one of them")
+                labels.add(out.label)
+                found.append(out)
+        return tuple(found)
+
+    def _format(self, entry: _Entry) -> str | None:
+        node = entry.flag("format")
+        if node is None:
+            return None
+        assert isinstance(node, Scalar)
+        if node.text not in self.formats:
+            known = f"formats: {', '.join(sorted(self.formats))}"
+            hint = self.findings.suggest(node.text, sorted(self.formats))
+            self.findings.add("CF180", f"unknown format `{node.text}`", node, hint or known)
+            return None
+        return node.text
+
+    def _path(self, node: Scalar) -> str | None:
+        if is_url(node.text):
+            self.findings.add("CF112", f"`{node.text}`: URLs are not supported yet by this version", node)
+            return None
+        path = normalise(self.base, node.text)
+        if path is None:
+            hint = "move it into the project, or write an absolute path"
+            self.findings.add("CF152", f"the dep `{node.text}` lies outside the project", node, hint)
+        return path
+
+    def _out_path(self, node: Scalar) -> str | None:
+        if is_url(node.text):
+            self.findings.add("CF112", f"`{node.text}`: URLs are not supported yet by this version", node)
+            return None
+        path = None if is_absolute(node.text) else normalise(self.base, node.text)
+        if path is None:
+            hint = "an out is a relative path that stays inside the project"
+            self.findings.add("CF151", f"the out `{node.text}` lies outside the project", node, hint)
+        elif path == ".":
+            self.findings.add("CF151", f"the out `{node.text}` is the project itself", node)
+            return None
+        elif is_glob(path) and not ("[" in path and "*" not in path and "?" not in path):
+            self.findings.add("CF157", f"the out `{node.text}` is a pattern; an out is one path", node)
+            return None
+        return path

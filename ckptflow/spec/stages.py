@@ -1,0 +1,275 @@
+"""Pure. One stage: its node -> templates resolved -> shape checked -> `Stage`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from ..ids import StageName
+from .chunks import read_chunk
+from .conform import fields
+from .findings import Findings, listed
+from .measures import parse_duration
+from .model import ChunkSpec, Dep, OnError, Out, Stage, Value, chunked_deps
+from .nodes import Mapping, Node, Scalar, Sequence, to_value, whole
+from .paths import is_absolute, normalise
+from .places import Places
+from .table import STAGE
+from .template import Templates
+from .values import Values, copied, param_argument
+
+_UNTOUCHED = frozenset(("desc", "meta", "vars"))
+_UNFOLDED = ("foreach", "do", "matrix")
+_CHUNK_USE = re.compile(r"\$\{\s*chunk(?P<rest>[^}]*)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What all stages of a pipeline share. `base` is the pipeline file's directory, `vars` what `${}` can name."""
+
+    base: str
+    vars: dict[str, Value]
+    loaded: frozenset[str]
+    values: Values
+    findings: Findings
+    formats: frozenset[str]
+
+
+def read_stage(key: Scalar, node: Node, setting: Setting) -> Stage | None:
+    """Return the stage as far as it is right; mistakes are noted. None: it says too little to go on with."""
+    findings = setting.findings
+    if not isinstance(node, Mapping):
+        findings.add("CF111", f"the stage `{key.text}` takes a mapping", node, "stage:\n  cmd: ...")
+        return None
+    unfolded = [name for name in _UNFOLDED if node.key(name)]
+    if unfolded:
+        message = f"`{unfolded[0]}` in stage `{key.text}` is not supported yet by this version"
+        findings.add("CF112", message, node.key(unfolded[0]))
+        return None
+    body = _resolved(node, setting)
+    good = fields(STAGE, body, findings, f"stage `{key.text}`")
+    return _Builder(key, body, good, setting).build()
+
+
+def _resolved(node: Mapping, setting: Setting) -> Mapping:
+    """Return the stage with its templates resolved."""
+    own = setting.vars
+    extra = node.get("vars")
+    if isinstance(extra, Sequence):
+        own = copied(own)
+        wdir = node.get("wdir")
+        base = normalise(setting.base, wdir.text) if isinstance(wdir, Scalar) else setting.base
+        setting.values.merge_vars(extra, base or setting.base, own, set(setting.loaded))
+    templates = Templates(own, setting.findings, chunked=node.key("chunk") is not None)
+    pairs: list[tuple[Scalar, Node]] = []
+    for key, value in node.pairs:
+        if key.text in _UNTOUCHED:
+            pairs.append((key, value))
+        elif key.text == "cmd":
+            pairs.append((key, templates.resolve_command(value)))
+        else:
+            pairs.append((key, templates.resolve(value)))
+    return Mapping(node.line, node.column, node.length, pairs)
+
+
+@dataclass(frozen=True, slots=True)
+class _Builder:
+    """Makes one `Stage`. `body` is all that is written, `good` the fields whose shape is right."""
+
+    key: Scalar
+    body: Mapping
+    good: dict[str, Node]
+    setting: Setting
+
+    def build(self) -> Stage:
+        findings = self.setting.findings
+        call = self._text("call")
+        base = self._directory()
+        places = Places(base, self.setting.formats, findings, call=self.body.key("call") is not None)
+        deps = places.deps(self.good["deps"]) if "deps" in self.good else ()
+        known_deps = deps if "deps" in self.good or self.body.key("deps") is None else None
+        outs = places.outs(self.good)
+        params = self.setting.values.params(self.good["params"], base) if "params" in self.good else {}
+        chunk = read_chunk(self.good["chunk"], known_deps, base, findings) if "chunk" in self.good else None
+        stage = Stage(
+            name=StageName(self.key.text),
+            call=call,
+            cmd=self._commands(),
+            wdir=base,
+            args=self._table("args"),
+            deps=deps,
+            outs=outs,
+            params=params,
+            chunk=chunk,
+            env={name: str(node.text) for name, node in self._scalars("env")},
+            workers=self._number("workers"),
+            retries=self._number("retries") or 0,
+            backoff=self._seconds("backoff", 1.0) or 1.0,
+            timeout=self._seconds("timeout", None),
+            on_error=OnError(self._text("on_error") or OnError.FAIL),
+            packages=self._packages(),
+            version=self._value("version"),
+            rowwise=self._flag("rowwise"),
+            frozen=self._flag("frozen"),
+            always_changed=self._flag("always_changed"),
+            desc=self._text("desc"),
+            meta=self._value("meta"),
+            place=findings.source.place(self.key),
+        )
+        self._kind(stage)
+        if chunk is not None and stage.cmd and known_deps is not None:
+            self._chunk_uses(stage, chunk)
+        return stage
+
+    def _kind(self, stage: Stage) -> None:
+        """Check what holds for `call` stages alone, or for `cmd` stages alone."""
+        findings = self.setting.findings
+        call, cmd, args = (self.body.key(name) for name in ("call", "cmd", "args"))
+        if call is None and cmd is None:
+            findings.add("CF120", f"stage `{stage.name}` has neither `call` nor `cmd`", self.key)
+        elif call is not None and cmd is not None:
+            findings.add("CF121", f"stage `{stage.name}` has both `call` and `cmd`", cmd, "keep one of them")
+        elif cmd is not None and args is not None:
+            findings.add("CF123", "`args` goes with `call`; a command has none", args, "write ${...} in the command")
+        elif call is not None:
+            self._arguments(stage)
+
+    def _arguments(self, stage: Stage) -> None:
+        """Every argument of the function has one giver, and a name that Python takes."""
+        findings = self.setting.findings
+        givers: list[tuple[str, str, Node | None]] = []
+        args = self.good.get("args")
+        if isinstance(args, Mapping):
+            givers += [(key.text, "args", key) for key, _ in args.pairs]
+        givers += [(dep.name, f"the dep `{dep.name}`", self._name_of("deps", dep)) for dep in stage.deps if dep.name]
+        givers += [(param_argument(name), f"the param `{name}`", self._param_of(name)) for name in stage.params]
+        for out in stage.outs:
+            if out.name and out.format in ("file", "dir"):  # handed over as the path to write to
+                field = {"out": "outs", "metric": "metrics", "plot": "plots"}[out.kind]
+                givers.append((out.name, f"the out `{out.name}`", self._name_of(field, out)))
+        seen: dict[str, str] = {}
+        for name, giver, node in givers:
+            if not name.isidentifier():
+                findings.add("CF125", f"{giver} is no name for an argument: `{name}`", node or self.key)
+            elif name in seen:
+                message = f"the argument `{name}` of stage `{stage.name}` comes from {seen[name]} and from {giver}"
+                findings.add("CF124", message, node or self.key, "rename one; `args` can rename: x: ${a.b}")
+            else:
+                seen[name] = giver
+
+    def _name_of(self, field: str, place: Dep | Out) -> Node | None:
+        node = self.good.get(field)
+        return node.key(place.name) if isinstance(node, Mapping) and place.name else None
+
+    def _param_of(self, name: str) -> Node | None:
+        """Return the item of `params` that declares `name`."""
+        node = self.good.get("params")
+        assert isinstance(node, Sequence)
+        file, _, key = name.rpartition(":")
+        for item in node.items:
+            if isinstance(item, Scalar) and item.text == name:
+                return item
+            if isinstance(item, Mapping):
+                for path, keys in item.pairs:
+                    if isinstance(keys, Sequence):
+                        found = next((k for k in keys.items if isinstance(k, Scalar) and k.text == key), None)
+                        if found is not None:
+                            return found
+                    elif normalise(".", path.text) == file:
+                        return path
+        return None
+
+    def _chunk_uses(self, stage: Stage, chunk: ChunkSpec) -> None:
+        """Check every `${chunk...}` of a chunked command, and that it writes what it declares."""
+        findings = self.setting.findings
+        cmd = self.good["cmd"]
+        commands = cmd.items if isinstance(cmd, Sequence) else [cmd]
+        ins, outs = [dep.label for dep in stage.deps], [out.label for out in stage.outs]
+        written: set[str] = set()
+        sound = True
+        for node in commands:
+            assert isinstance(node, Scalar)
+            for use in _CHUNK_USE.finditer(node.text):
+                wrong = _wrong_use(use["rest"], chunked_deps(chunk), ins, outs)
+                if wrong is not None:
+                    findings.add("CF133", f"`{use.group()}`: {wrong}", node)
+                    sound = False
+                elif use["rest"].startswith(".out"):
+                    written.update(outs if use["rest"] == ".out" else [use["rest"].removeprefix(".out.")])
+        for label in (label for label in outs if sound and label not in written):
+            use_it = "${chunk.out}" if len(outs) == 1 else f"${{chunk.out.{label}}}"
+            message = f"the chunked command of stage `{stage.name}` does not write `{use_it}`"
+            findings.add("CF133", message, commands[0], f"each chunk writes its part of `{label}` to {use_it}")
+
+    def _directory(self) -> str:
+        """Return the directory that paths are relative to: the pipeline file's, and `wdir` from there."""
+        node = self.good.get("wdir")
+        if not isinstance(node, Scalar):
+            return self.setting.base
+        found = None if is_absolute(node.text) else normalise(self.setting.base, node.text)
+        if found is None:
+            self.setting.findings.add("CF152", f"`wdir: {node.text}` lies outside the project", node)
+        return found or self.setting.base
+
+    def _commands(self) -> tuple[str, ...]:
+        node = self.good.get("cmd")
+        if isinstance(node, Sequence):
+            return tuple(item.text for item in node.items if isinstance(item, Scalar))
+        return (node.text,) if isinstance(node, Scalar) else ()
+
+    def _packages(self) -> tuple[str, ...] | None:
+        node = self.good.get("packages")
+        if node is None:
+            return None
+        if isinstance(node, Sequence):
+            return tuple(dict.fromkeys(item.text for item in node.items if isinstance(item, Scalar)))
+        return ("auto",)
+
+    def _text(self, name: str) -> str | None:
+        node = self.good.get(name)
+        return node.text if isinstance(node, Scalar) else None
+
+    def _flag(self, name: str) -> bool:
+        node = self.good.get(name)
+        return isinstance(node, Scalar) and node.value is True
+
+    def _number(self, name: str) -> int | None:
+        node = self.good.get(name)
+        return node.value if isinstance(node, Scalar) and isinstance(node.value, int) else None
+
+    def _seconds(self, name: str, default: float | None) -> float | None:
+        node = self.good.get(name)
+        if not isinstance(node, Scalar):
+            return default
+        if isinstance(node.value, str):
+            return parse_duration(node.value)
+        return float(node.value) if node.value is not None else default
+
+    def _scalars(self, name: str) -> list[tuple[str, Scalar]]:
+        node = self.good.get(name)
+        pairs = node.pairs if isinstance(node, Mapping) else []
+        return [(key.text, value) for key, value in pairs if isinstance(value, Scalar)]
+
+    def _value(self, name: str) -> Value:
+        node = self.good.get(name)
+        return to_value(node) if node is not None and whole(node) else None
+
+    def _table(self, name: str) -> dict[str, Value]:
+        node = self.good.get(name)
+        if not isinstance(node, Mapping):
+            return {}
+        return {key.text: to_value(value) for key, value in node.pairs if whole(value)}
+
+
+def _wrong_use(rest: str, cut: tuple[str, ...], ins: list[str], outs: list[str]) -> str | None:
+    """Return what is wrong with `${chunk<rest>}` in a command, None where nothing is."""
+    if rest == ".index":
+        return None
+    for way, labels, named in ((".in", cut, ins), (".out", outs, outs)):
+        if rest == way:
+            return None if len(labels) == 1 else f"which one? there are: {listed(labels) or 'none'}"
+        if rest.startswith(f"{way}."):
+            return (
+                None if rest.removeprefix(f"{way}.") in named else f"there is no such name; there are: {listed(named)}"
+            )
+    return "there are ${chunk.in}, ${chunk.out}, ${chunk.index}, ${chunk.in.NAME} and ${chunk.out.NAME}"

@@ -1,0 +1,156 @@
+"""Pure. The one table of everything that can stand in a pipeline file: name, shape, meaning.
+
+`conform` checks files against it, `schema` prints it for editors, and the reference documentation quotes it. Fields
+marked `later` belong to the language and are refused with a word that says so.
+"""
+
+from __future__ import annotations
+
+from .model import Cut, OnError
+from .shapes import (
+    Anything,
+    Choice,
+    Count,
+    Deferred,
+    Duration,
+    Either,
+    Field,
+    Flag,
+    ListOf,
+    Nothing,
+    Pairs,
+    Plain,
+    Single,
+    Size,
+    Text,
+    record,
+)
+
+# ASCII punctuation but `-` and `_` has a meaning in targets and paths; names also become parts of file names.
+STAGE_NAME = Text(
+    "a stage name (letters, digits, `-` and `_`, at most 100)",
+    r"^(?!-)[^\x00-\x20!-,./:-@\[-^`{-~\x7f]{1,100}$",
+    "CF118",
+)
+_WORD = r"[A-Za-z_\u0080-\uffff][A-Za-z0-9_\u0080-\uffff]*"
+CALL = Text("`module:function`", rf"^{_WORD}(\.{_WORD})*:{_WORD}(\.{_WORD})*$", "CF122")
+NAME = Text("a name", r"^[^\s{}]+$")
+PATH = Text("a path", r"^[^\x00]+$", "CF150")
+COMMAND = Text("a command", r"\S")
+VARIABLE = Text("a name of an environment variable", r"^[A-Za-z_][A-Za-z0-9_]*$")
+
+_column = Text("a column's name", r"^[^\x00]+$")
+_columns = Either((_column, ListOf(_column, least=1)))
+_format = Text("a format's name", r"^\S+$")
+
+_DEP_FLAGS = (
+    Field("format", _format, "How the data is read, where the suffix does not tell: `parquet`, `csv`, ..."),
+    Field("columns", ListOf(_column, least=1), "Only these columns are read; others make nothing stale."),
+    Field("desc", Text(), "What it is, for people."),
+)
+_OUT_FLAGS = (
+    Field("format", _format, "How the result is written, where the suffix does not tell."),
+    Field("cache", Flag(), "Kept in the store (default true)."),
+    Field("persist", Flag(), "Left in place before the stage runs, so that the stage can add to it."),
+    Field("push", Flag(), "Uploaded by `push` (default true)."),
+    Field("workspace", Flag(), "Placed in the workspace (default true); else it lives in the store alone."),
+    Field("remote", Text(), "Accepted for DVC's sake, without effect."),
+    Field("desc", Text(), "What it is, for people."),
+    Field("type", Text(), "Accepted for DVC's sake, without effect."),
+    Field("labels", Anything(), "Accepted for DVC's sake, without effect."),
+    Field("meta", Anything(), "Anything; not read by ckptflow."),
+)
+_METRIC_FLAGS = (*_OUT_FLAGS, Field("xpath", Anything(), "Accepted for DVC's sake, without effect."))
+_PLOT_FLAGS = (
+    *_OUT_FLAGS,
+    *(
+        Field(name, Anything(), "Accepted for DVC's sake, without effect yet.")
+        for name in ("x", "y", "x_label", "y_label", "title", "template", "header")
+    ),
+)
+_path_field = Field("path", PATH, "Where it is, relative to the pipeline file (and `wdir`).", required=True)
+
+
+def _places(what: str, flags: tuple[Field, ...]) -> Either:
+    """Return the shape of deps and outs: names with paths, or DVC's list."""
+    named = Either((PATH, record(what, _path_field, *flags)))
+    flagged = Pairs(Either((record(what, *flags), Nothing())), key=PATH, size=1)
+    return Either((Pairs(named, key=NAME), ListOf(Either((PATH, flagged)))))
+
+
+CHUNK = record(
+    "chunk",
+    Field("over", Text("a dep's name", r"\S"), "The dep that is cut."),
+    Field("by", Pairs(_columns, least=1), "Deps that are cut together, each with its key columns; the first leads."),
+    Field("rows", Count(1), "About so many rows a chunk."),
+    Field("bytes", Size(), "About so many bytes a chunk: `64MiB`."),
+    Field("files", Count(1), "About so many files a chunk."),
+    Field("into", Count(1), "So many hash buckets of the keys."),
+    Field("cut", Choice(tuple(Cut)), "Boundaries by the data near them (`content`, default) or by counting (`fixed`)."),
+)
+
+_params = ListOf(
+    Either((Text("a parameter's name", r"\S"), Pairs(Either((ListOf(Text()), Text(), Nothing())), key=PATH, least=1)))
+)
+_vars = ListOf(Either((PATH, Pairs(Anything()))))
+_later = (
+    ("each", "The function takes one item; the engine loops."),
+    ("combine", "`module:function` that merges the results of chunks pairwise."),
+    ("carry", "Sequential chunks with a state handed on."),
+    ("checkpoint", "How often progress inside a chunk is kept."),
+    ("max_errors", "Share of quarantined items beyond which the stage fails."),
+    ("executor", "Where the chunks run."),
+    ("resources", "What a chunk needs: cpus, gpus, memory."),
+    ("foreach", "A stage for each item."),
+    ("do", "The stage of `foreach`."),
+    ("matrix", "A stage for each combination."),
+)
+
+STAGE = record(
+    "stage",
+    Field("call", CALL, "The Python function to call: `module:function`. Either this or `cmd`."),
+    Field("cmd", Either((COMMAND, ListOf(COMMAND, least=1))), "Shell commands, run in order."),
+    Field("args", Pairs(Anything()), "Keyword arguments of the function; part of the recipe."),
+    Field("wdir", PATH, "Directory in which `cmd` runs and to which paths are relative."),
+    Field("deps", _places("dep", _DEP_FLAGS), "What the stage reads. Names bind to arguments."),
+    Field("outs", _places("out", _OUT_FLAGS), "What the stage writes. Names bind to results."),
+    Field("metrics", _places("metric", _METRIC_FLAGS), "Outs that `metrics show` reads."),
+    Field("plots", _places("plot", _PLOT_FLAGS), "Outs that `plots show` draws."),
+    Field("params", _params, "Parameters of params.yaml, or of other files: `other.yaml: [key]`."),
+    Field("vars", Plain(_vars), "More values for `${}` in this stage: files and mappings."),
+    Field("chunk", CHUNK, "How the data is cut."),
+    Field("env", Pairs(Single(), key=VARIABLE), "Environment variables; part of the recipe."),
+    Field("workers", Count(1), "Chunks at the same time, at most."),
+    Field("retries", Count(0), "Further attempts at a chunk that failed."),
+    Field("backoff", Duration(), "Time before the first retry; it doubles."),
+    Field("timeout", Duration(), "Time a chunk may take."),
+    Field("on_error", Choice(tuple(OnError), later=("quarantine",)), "What a failing chunk does to its stage."),
+    Field(
+        "packages",
+        Either((Choice(("auto",)), ListOf(Text("a distribution's name", r"^[A-Za-z0-9._-]+$")))),
+        "Distributions whose version is part of the recipe; `auto` for all that the code refers to.",
+    ),
+    Field("version", Anything(), "A value of yours that is part of the recipe."),
+    Field("rowwise", Flag(), "Each row of the out depends on its row of the dep alone."),
+    Field("frozen", Flag(), "Never run again until thawed."),
+    Field("always_changed", Flag(), "Always stale."),
+    Field("desc", Plain(Text()), "What it does, for people."),
+    Field("meta", Plain(Anything()), "Anything; not read by ckptflow."),
+    *(Field(name, Anything(), doc, later=True) for name, doc in _later),
+    one_of=("call", "cmd"),
+)
+
+PIPELINE = record(
+    "pipeline",
+    Field("stages", Pairs(Deferred(STAGE), key=STAGE_NAME), "The stages by name."),
+    Field("vars", Plain(_vars), "Values for `${}`: files (`config.yaml`, `config.yaml:key`) and mappings."),
+    *(
+        Field(name, Plain(Anything()), "Accepted for DVC's sake, without effect yet.")
+        for name in ("params", "metrics", "plots", "artifacts", "datasets")
+    ),
+    Field("desc", Plain(Text()), "What the pipeline does, for people."),
+    Field("meta", Plain(Anything()), "Anything; not read by ckptflow."),
+)
+
+FORMATS = frozenset(("parquet", "arrow", "pickle", "json", "npy", "csv", "jsonl", "file", "dir", "text"))
+"""The formats that are built in; others come from entry points and are passed in."""
