@@ -120,9 +120,10 @@ class FailAt(_Wrapper):
         if method not in MUTATING:
             return effect()
         self.changes += 1
-        if self.failed and (self._when is When.BEFORE or (self._when is When.TORN and method != "append")):
+        last = self.changes == self._number
+        if last and (self._when is When.BEFORE or (self._when is When.TORN and method != "append")):
             raise self._error(f"before {method} {name}")
         result = effect()
-        if self.failed:
+        if last:
             raise self._error(f"after {method} {name}")
         return result

@@ -1,0 +1,19 @@
+"""One fixture, `store`: every driver in turn. A new driver is one more entry in `DRIVERS`."""
+
+import pytest
+
+from ckptflow.store.local import LocalStore
+from ckptflow.store.memory import MemoryStore
+from ckptflow.store.wrappers import Counting, FailAt, When
+
+DRIVERS = {
+    "local": lambda tmp: LocalStore(tmp / "store", create=True),
+    "memory": lambda tmp: MemoryStore(),
+    "counting": lambda tmp: Counting(MemoryStore()),
+    "not failing yet": lambda tmp: FailAt(LocalStore(tmp / "store", create=True), 10**9, When.BEFORE),
+}
+
+
+@pytest.fixture(params=DRIVERS)
+def store(request, tmp_path):
+    return DRIVERS[request.param](tmp_path)
