@@ -93,10 +93,35 @@ class DepUnreadable(CkptflowError):
     code = "CF006"
 
 
+class DepChanged(DepUnreadable):
+    """A dep is not what it was when it was cut."""
+
+    code = "CF013"
+
+
+class SpillMissing(CkptflowError):
+    """What was kept of a cut (derived data) is gone or damaged: the deps have to be cut again."""
+
+    code = "CF014"
+
+
 class OutEdited(CkptflowError):
     """An out in the workspace was changed by hand; a run would lose the change."""
 
     code = "CF007"
+
+
+class CodeError(CkptflowError):
+    """A stage's function cannot be read: no such module or function, or a syntax error. `place` where there is one."""
+
+    code = "CF008"
+
+    def __init__(self, message: str, *, place: Place | None = None, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.place = place
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.message}" if self.place else self.message
 
 
 class StoreError(CkptflowError):

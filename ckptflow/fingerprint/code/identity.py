@@ -1,0 +1,289 @@
+"""Pure. The walk from a function to all code of the project that can bear on its result.
+
+Three rounds, repeated until nothing is added: follow references from what is reached; find the modules that are
+imported for it; take those of their top-level statements that may change something reached (`effects`). A reference
+that cannot be followed takes a whole module and is reported as a hole.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from ...ids import Digest
+from ..encode import digest_of
+from .effects import ANYTHING, Effects, opaque
+from .entry import entry_of
+from .facts import CONSTANT_CALL, Atom, Kind
+from .model import CodeIdentity, Hole, IndexCache, Signature, Sources
+from .resolve import VERSION, Missing, Module, Outside, Program, Symbol, Whole
+
+TOP_LEVEL = "<top level>"
+ORDER = "<order>"
+WHOLE = "*"
+_STDLIB = sys.stdlib_module_names | {"asynchat", "asyncore", "cgi", "compression", "distutils", "imp", "smtpd"}
+
+
+def identify(entry: str, sources: Sources, cache: IndexCache | None = None) -> CodeIdentity:
+    """Return the identity of a function, `pkg.mod:function` or `pkg.mod:Class.method`. Nothing is imported.
+
+    Raises CodeError when there is no such module or function in the project, when it is no function, and for a syntax
+    error in a module that would be imported for it (with file, line and column).
+    """
+    program = Program(sources, cache)
+    module, name, signature = entry_of(entry, program)
+    walk = _Walk(program)
+    walk.start(module, name)
+    return walk.identity(entry, signature)
+
+
+class _Walk:
+    """What is reached so far."""
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        self._effects = Effects(program, self._import)
+        self._todo: list[tuple[str, str]] = []
+        self._reached: dict[tuple[str, str], set[int]] = {}  # symbol -> positions of its atoms
+        self._read: set[tuple[str, int]] = set()
+        self._imported: dict[str, None] = {}  # in the order of importing
+        self._outside: set[str] = set()
+        self._docs: dict[str, tuple[Digest, str]] = {}
+        self._holes: dict[Hole, None] = {}
+
+    def start(self, module: Module, name: str) -> None:
+        """Reach all there is to reach."""
+        self._run_module(module.text.name)
+        self._reach(module.text.name, name)
+        while True:
+            while self._todo:
+                self._symbol(*self._todo.pop())
+            if not self._take_effects():
+                return
+
+    def _reach(self, module: str, name: str) -> None:
+        if (module, name) not in self._reached:
+            self._reached[module, name] = set()
+            self._todo.append((module, name))
+
+    def _symbol(self, module_name: str, name: str) -> None:
+        module = self._program.module(module_name)
+        assert module is not None
+        if name == WHOLE:
+            self._run_module(module_name)
+            atoms = list(enumerate(module.facts.atoms))
+        else:
+            atoms = self._program.atoms(module, name)
+        for position, atom in atoms:
+            self._reached[module_name, name].add(position)
+            self._atom(module, position, atom, name)
+            if name == WHOLE:
+                for bound in atom.targets:
+                    if bound != "*":
+                        self._hits(module, atom, bound, name, module_too=False)
+
+    def _atom(self, module: Module, position: int, atom: Atom, name: str) -> None:
+        """Follow the references of an atom."""
+        if (module.text.name, position) in self._read:
+            return
+        self._read.add((module.text.name, position))
+        for target in (*atom.loads, *atom.lazy):
+            self._import(module, target)
+        for chain in atom.refs:
+            self._hits(module, atom, chain, name)
+        for chain, line in atom.dynamic:
+            for hit in self._program.resolve(module, chain):
+                if isinstance(hit, Whole):
+                    self._hole(module, name, line, hit.module, f"`{chain}` is asked for a computed attribute")
+
+    def _hits(self, module: Module, atom: Atom, chain: str, name: str, *, module_too: bool = True) -> None:
+        line = atom.refs.get(chain, atom.line)
+        literal = chain.endswith(CONSTANT_CALL)
+        for hit in self._program.resolve(module, chain.removesuffix(CONSTANT_CALL)):
+            match hit:
+                case Symbol():
+                    self._reach(hit.module, hit.name)
+                    self._run_module(hit.module)
+                    if "__doc__" in hit.rest:
+                        self._doc(hit)
+                case Outside(dotted):
+                    self._outside.add(dotted.partition(".")[0])
+                    reason = opaque(hit)
+                    if reason and not literal:
+                        self._hole(module, name, line, module.text.name, f"`{_shown(chain)}` {reason}")
+                case Whole():
+                    if module_too:
+                        self._reach(hit.module, WHOLE)
+                case Missing():
+                    reason = f"`{_shown(chain)}` is bound nowhere in {hit.module}"
+                    self._hole(module, name, line, hit.module, reason)
+
+    def _doc(self, hit: Symbol) -> None:
+        module = self._program.module(hit.module)
+        assert module is not None
+        docs = [atom.doc for _, atom in self._program.atoms(module, hit.name)]
+        self._docs[f"{hit.module}:{hit.name}.__doc__"] = digest_of(docs), "\n".join(str(doc) for doc in docs)
+
+    def _hole(self, module: Module, name: str, line: int, taken: str, reason: str) -> None:
+        symbol = f"{module.text.name}:{name}"
+        self._holes[Hole(symbol, module.text.path, line, taken, reason)] = None
+        self._reach(taken, WHOLE)
+
+    # what is imported, and what that does
+
+    def _import(self, module: Module, target: str) -> None:
+        for name in self._program.load(module, target):
+            self._run_module(name)
+
+    def _run_module(self, name: str) -> None:
+        """Note that a module is imported, after its packages and before what it imports itself."""
+        if name in self._imported:
+            return
+        parts = name.split(".")
+        for n in range(1, len(parts)):
+            self._run_module(".".join(parts[:n]))
+        module = self._program.module(name)
+        if module is None or name in self._imported:
+            return
+        self._imported[name] = None
+        for atom in module.facts.atoms:
+            for target in atom.loads:
+                self._import(module, target)
+
+    def _take_effects(self) -> bool:
+        """Take the statements that may change what is reached; tell whether there were any."""
+        taken = False
+        for name in list(self._imported):
+            module = self._program.module(name)
+            assert module is not None
+            for position, atom in enumerate(module.facts.atoms):
+                if (name, position) in self._read or not atom.effects:
+                    continue
+                changed = [key for key in self._effects.of(module, position) if self._counts(key)]
+                if changed:
+                    taken = True
+                    self._take(module, position, atom, [key for key in changed if isinstance(key, Symbol)])
+        return taken or bool(self._todo)
+
+    def _counts(self, key: object) -> bool:
+        match key:
+            case Symbol(module, name):
+                return (module, name) in self._reached or (module, WHOLE) in self._reached
+            case Whole(module):
+                return any(reached == module for reached, _ in self._reached)
+            case Outside(name):
+                return name in self._outside
+        return key == ANYTHING
+
+    def _take(self, module: Module, position: int, atom: Atom, changed: list[Symbol]) -> None:
+        name = module.text.name
+        if atom.kind in (Kind.EFFECT, Kind.BLOCK):
+            own = sorted(s.name for s in changed if s.module == name and (name, s.name) in self._reached)
+            for symbol in own or [TOP_LEVEL]:
+                self._reached.setdefault((name, symbol), set()).add(position)
+            self._atom(module, position, atom, (own or [TOP_LEVEL])[0])
+        for bound in atom.binds:
+            self._reach(name, bound)
+
+    # the result
+
+    def identity(self, entry: str, signature: Signature) -> CodeIdentity:
+        """Return what was found."""
+        symbols = {name: digest for name, (digest, _) in self._docs.items()}
+        sources = {name: text for name, (_, text) in self._docs.items()}
+        for (module_name, name), positions in sorted(self._reached.items()):
+            module = self._program.module(module_name)
+            assert module is not None
+            atoms = _distinct([module.facts.atoms[position] for position in sorted(positions)])
+            symbols[f"{module_name}:{name}"] = digest_of([atom.digest for atom in atoms])
+            sources[f"{module_name}:{name}"] = "\n\n".join(atom.source for atom in atoms)
+        for symbol, order in self._orders().items():
+            symbols[symbol] = digest_of(order)
+            sources[symbol] = "\n".join(order)
+        modules = {n: m.text.path if m else None for n, m in sorted(self._program.modules.items()) if n}
+        outside = {name for name in self._outside if name not in _STDLIB}
+        return CodeIdentity(
+            entry=entry,
+            digest=digest_of(["code", VERSION, entry, sorted(symbols.items())]),
+            symbols=dict(sorted(symbols.items())),
+            sources=dict(sorted(sources.items())),
+            modules=modules,
+            files=tuple(sorted({path for path in modules.values() if path and not path.endswith("/")})),
+            holes=tuple(sorted(self._holes, key=lambda h: (h.file, h.line, h.symbol, h.module, h.reason))),
+            distributions=tuple(sorted(outside)),
+            signature=signature,
+        )
+
+    def _orders(self) -> dict[str, list[str]]:
+        """Return orders of execution that can matter.
+
+        In a module, where a reached name is bound or changed more than once: what was evaluated before and after each
+        change. Between modules, where importing several of them changes what is reached.
+        """
+        by_module: dict[str, dict[int, set[str]]] = {}
+        several: dict[str, set[Symbol]] = {}
+        acting: set[str] = set()
+        for (module_name, name), positions in self._reached.items():
+            module = self._program.module(module_name)
+            assert module is not None
+            atoms = [module.facts.atoms[position] for position in sorted(positions)]
+            if name != WHOLE:
+                for position in positions:
+                    by_module.setdefault(module_name, {}).setdefault(position, set()).add(name)
+                if len(_distinct(atoms)) > 1:
+                    several.setdefault(module_name, set()).add(Symbol(module_name, name))
+            acting.update(module_name for position in positions if self._acts_abroad(module, position))
+        orders = {}
+        for module_name, names in several.items():
+            placed = sorted(by_module[module_name].items())
+            lines = [",".join(sorted(bound)) for position, bound in placed if self._sees(module_name, position, names)]
+            orders[f"{module_name}:{ORDER}"] = lines
+        if len(acting) > 1:
+            orders[f"{WHOLE}:{ORDER}"] = [name for name in self._imported if name in acting]
+        return orders
+
+    def _sees(self, module_name: str, position: int, names: set[Symbol]) -> bool:
+        """Tell whether running an atom may read one of `names`, directly or through what it refers to."""
+        module = self._program.module(module_name)
+        assert module is not None
+        atom = module.facts.atoms[position]
+        if any(symbol.name in atom.binds for symbol in names):
+            return True
+        todo = [(module, chain) for chain in atom.eager]
+        seen: set[Symbol] = set()
+        while todo:
+            for hit in self._program.resolve(*todo.pop()):
+                if not isinstance(hit, Symbol):
+                    continue
+                symbol = Symbol(hit.module, hit.name)
+                owner = self._program.module(hit.module)
+                if symbol in names:
+                    return True
+                if symbol not in seen and owner is not None:
+                    seen.add(symbol)
+                    todo += [
+                        (owner, chain) for _, inner in self._program.atoms(owner, hit.name) for chain in inner.refs
+                    ]
+        return False
+
+    def _acts_abroad(self, module: Module, position: int) -> bool:
+        if not module.facts.atoms[position].effects:
+            return False
+        changed = self._effects.of(module, position)
+        return any(isinstance(key, Symbol) and key.module != module.text.name and self._counts(key) for key in changed)
+
+
+def _distinct(atoms: list[Atom]) -> list[Atom]:
+    """Drop an import that repeats the one before: `import a.b` and `import a.c` both bind `a`."""
+    imports: set[Digest] = set()
+    kept = []
+    for atom in atoms:
+        if atom.kind is Kind.IMPORT:
+            if atom.digest in imports:
+                continue
+            imports.add(atom.digest)
+        kept.append(atom)
+    return kept
+
+
+def _shown(chain: str) -> str:
+    return chain.replace(":", ".").strip(".")
