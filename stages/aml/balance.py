@@ -10,7 +10,7 @@ from imblearn.over_sampling import SMOTE
 from numpy.typing import NDArray
 from sklearn.neighbors import NearestNeighbors
 
-from .tables import NODE_FEATURES
+from .tables import NODE_FEATURE_NAMES
 
 
 class Balanced(NamedTuple):
@@ -30,7 +30,7 @@ def balance(nodes: pa.Table, *, ratio: float, k_neighbors: int, seed: int) -> Ba
 
     Raises ValueError if fewer than `k_neighbors` + 1 accounts launder.
     """
-    matrix = np.column_stack([nodes[name].to_numpy() for name in NODE_FEATURES.names])
+    matrix = np.column_stack([nodes[name].to_numpy() for name in NODE_FEATURE_NAMES])
     labels = nodes["is_laundering"].to_numpy()
     launder = int(labels.sum())
     if launder <= k_neighbors:

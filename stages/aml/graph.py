@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from .tables import EDGE_FEATURES, NODE_FEATURES
+from .tables import EDGE_FEATURE_NAMES, NODE_FEATURE_NAMES
 
 Number = TypeVar("Number", bound=np.generic)
 
@@ -89,7 +89,7 @@ class TransactionGraph:
     def to_networkx(self, accounts: Iterable[str] | None = None) -> nx.MultiDiGraph[str]:
         """Return these accounts (None: all) and the transactions among them, with all attributes by name.
 
-        Nodes are account names, edge keys are rows of the table of transactions. Some four kilobytes of memory for each
+        Nodes are account names, edge keys are rows of the table of transactions. About a kilobyte of memory for each
         transaction: the whole of a large graph does not fit. Raises KeyError for an account that is not there.
         """
         chosen = np.ones(self.number_of_nodes, dtype=bool)
@@ -131,20 +131,20 @@ def build(nodes: pa.Table, edges: pa.Table, edge_labels: pa.Table) -> Transactio
         raise ValueError("an edge names an account that is not among the nodes")
     payer = source.to_numpy()
     rows = np.argsort(payer, kind="stable")
-    edge_matrix = np.empty((edges.num_rows, len(EDGE_FEATURES)), dtype=np.float32)
-    for position, name in enumerate(EDGE_FEATURES.names):
+    edge_matrix = np.empty((edges.num_rows, len(EDGE_FEATURE_NAMES)), dtype=np.float32)
+    for position, name in enumerate(EDGE_FEATURE_NAMES):
         edge_matrix[:, position] = edges[name].to_numpy()[rows]
     return TransactionGraph(
         accounts=_texts([name.encode() for name in names.to_pylist()]),
-        node_features=_settled(np.column_stack([nodes[name].to_numpy() for name in NODE_FEATURES.names]), np.float32),
+        node_features=_settled(np.column_stack([nodes[name].to_numpy() for name in NODE_FEATURE_NAMES]), np.float32),
         node_labels=_settled(nodes["is_laundering"].to_numpy(), np.int8),
         offsets=_settled(np.concatenate([[0], np.cumsum(np.bincount(payer, minlength=len(names)))]), np.int64),
         targets=_settled(target.to_numpy()[rows], np.int32),
         edge_features=_settled(edge_matrix, np.float32),
         edge_labels=_settled(edge_labels["is_laundering"].to_numpy()[rows], np.int8),
         rows=_settled(rows, np.int32),
-        node_feature_names=tuple(NODE_FEATURES.names),
-        edge_feature_names=tuple(EDGE_FEATURES.names),
+        node_feature_names=NODE_FEATURE_NAMES,
+        edge_feature_names=EDGE_FEATURE_NAMES,
     )
 
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 from sklearn.preprocessing import StandardScaler
 
 from .exact import log2_linear
-from .tables import NODE_FEATURES, NODE_MATRIX, SIGNED_OR_SHARE
+from .tables import BOUNDED, NODE_FEATURE_NAMES, NODE_MATRIX
 
 
 def normalize(node_features: pa.Table) -> pa.Table:
@@ -21,8 +21,8 @@ def normalize(node_features: pa.Table) -> pa.Table:
     cutting it into chunks would save nothing.
     """
     columns = {
-        name: node_features[name].to_numpy() if name in SIGNED_OR_SHARE else log2_linear(node_features[name].to_numpy())
-        for name in NODE_FEATURES.names
+        name: node_features[name].to_numpy() if name in BOUNDED else log2_linear(node_features[name].to_numpy())
+        for name in NODE_FEATURE_NAMES
     }
     if node_features.num_rows:
         scaled = StandardScaler().fit_transform(np.column_stack(list(columns.values())))

@@ -1,11 +1,11 @@
 """Edge. A transaction file in the layout of IBM's AML data, made up from a seed. No line of it is real.
 
-It stands in for the real files, which nobody may pass on with a program, and takes their proportions: amounts,
+It stands in for the real files, which are too large to ship, and is like them in what matters to a pipeline: amounts,
 currencies and payment formats are far from even, few accounts pay often, most payments go to who was paid before, and a
 small share of the payments are laundering in known patterns (`patterns`). It is not a simulation of people, as the
 original is: use it to try and to measure the pipeline, not to judge a model.
 
-Memory: some forty bytes a transaction and a hundred an account; the text is written block by block.
+Memory: about a hundred bytes a transaction, 0.7 GB for five million; the text is written block by block.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from stages.aml.graph import build
-from stages.aml.tables import EDGE_FEATURES, NODE_FEATURES
+from stages.aml.tables import EDGE_FEATURE_NAMES, NODE_FEATURE_NAMES
 
 ROOT = Path(__file__).parents[2]
 
@@ -37,7 +37,7 @@ def test_every_transaction_is_an_edge_at_its_row(demo: Any) -> None:
     for edge, (source, target, at) in enumerate(zip(graph.sources, graph.targets, graph.rows, strict=True)):
         assert (names[source], names[target]) == (rows[at]["from_account"], rows[at]["to_account"])
         assert graph.edge_labels[edge] == rows[at]["is_laundering"]
-        assert graph.edge_features[edge].tolist() == [features[at][name] for name in EDGE_FEATURES.names]
+        assert graph.edge_features[edge].tolist() == [features[at][name] for name in EDGE_FEATURE_NAMES]
     assert np.all(np.diff(graph.offsets) == demo.node_features["sent_count"].to_numpy())
 
 
@@ -69,7 +69,7 @@ def test_networkx_has_all_attributes(demo: Any) -> None:
         want = {**rows[at], "is_laundering": demo.edge_labels["is_laundering"][at].as_py()}
         assert (want.pop("from_account"), want.pop("to_account")) == (source, target)
         assert attributes == want
-    assert list(next(iter(whole.nodes(data=True)))[1]) == [*NODE_FEATURES.names, "is_laundering"]
+    assert list(next(iter(whole.nodes(data=True)))[1]) == [*NODE_FEATURE_NAMES, "is_laundering"]
 
 
 def test_a_part_of_it_in_networkx(demo: Any) -> None:
@@ -105,7 +105,7 @@ def test_no_rows_make_an_empty_graph(demo: Any) -> None:
 
 def test_the_pickle_comes_back(demo: Any) -> None:
     again = pickle.loads(pickle.dumps(demo.graph, protocol=5))
-    assert again.edge_feature_names == tuple(EDGE_FEATURES.names)
+    assert again.edge_feature_names == tuple(EDGE_FEATURE_NAMES)
     assert again.to_networkx().number_of_edges() == 4500
 
 

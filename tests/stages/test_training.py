@@ -10,12 +10,12 @@ import pytest
 
 from stages.aml.balance import balance
 from stages.aml.normalize import normalize
-from stages.aml.tables import NODE_FEATURES, NODE_MATRIX
+from stages.aml.tables import NODE_FEATURE_NAMES, NODE_MATRIX
 from stages.aml.weights import weights
 
 
 def matrix_of(table: pa.Table) -> np.ndarray[Any, Any]:
-    return np.column_stack([table[name].to_numpy() for name in NODE_FEATURES.names])
+    return np.column_stack([table[name].to_numpy() for name in NODE_FEATURE_NAMES])
 
 
 def test_features_have_mean_zero_and_variance_one(demo: Any) -> None:
@@ -27,7 +27,7 @@ def test_features_have_mean_zero_and_variance_one(demo: Any) -> None:
 def test_order_account_and_label_stay(demo: Any) -> None:
     for name in ("account", "is_laundering"):
         assert demo.node_feature_matrix[name].equals(demo.node_features[name])
-    for name in NODE_FEATURES.names:
+    for name in NODE_FEATURE_NAMES:
         before, after = demo.node_features[name].to_numpy(), demo.node_feature_matrix[name].to_numpy()
         by_before = after[np.argsort(before, kind="stable")]
         assert np.all(np.diff(by_before) >= 0), name
