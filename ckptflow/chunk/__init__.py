@@ -4,7 +4,7 @@
 is at hand:
 
 - `values`: `TableHasher(schema)` with `update`, `rows`, `bytes`, `digest`, `fresh`; `table_digest(table)`,
-  `schema_digest(schema)`, `normalise(table)` (what a stage function may see of a table)
+  `schema_digest(schema)`
 - `content`: content-defined boundaries
 - `rows`: `cut_rows(batches, schema, rows, cut) -> Iterator[RowPiece(start, stop, digest, bytes)]`,
   `cut_table_bytes(batches, schema, size, cut, *, groups=None) -> Iterator[RowPiece]`; `groups`: `[(start, stop), ...]`

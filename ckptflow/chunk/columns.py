@@ -72,8 +72,7 @@ def column_of(array: pa.Array) -> Column:
     if types.is_list(kind) or types.is_large_list(kind) or types.is_map(kind):
         return _list(array)
     if types.is_list_view(kind) or types.is_large_list_view(kind):
-        make = pa.large_list if types.is_large_list_view(kind) else pa.list_
-        return _list(array.cast(make(kind.value_field)))
+        return _list_view(array, 8 if types.is_large_list_view(kind) else 4)
     if types.is_string_view(kind) or types.is_binary_view(kind):
         return _text(array.cast(pa.large_binary() if types.is_binary_view(kind) else pa.large_string()), 4)
     if types.is_string(kind) or types.is_binary(kind):
@@ -159,6 +158,15 @@ def _list(array: pa.Array) -> Column:
     return Column(len(array), nulls, offsets=offsets, span=8 if large else 4, children=(column_of(values),))
 
 
+def _list_view(array: pa.Array, span: int) -> Column:
+    # A cast to a list makes invalid arrays (pyarrow 26), and keeps an order of values that is free in views.
+    nulls = _nulls(array)
+    lengths = array.sizes.to_numpy(zero_copy_only=False).astype(np.int64)
+    lengths[nulls] = 0
+    offsets = np.concatenate((np.zeros(1, np.int64), np.cumsum(lengths)))
+    return Column(len(array), nulls, offsets=offsets, span=span, children=(column_of(array.flatten()),))
+
+
 def _entries(array: pa.Array) -> pa.Array:
     if not pa.types.is_map(array.type):
         return array.values
@@ -207,13 +215,18 @@ def array_digest(array: pa.Array) -> str:
 
 
 def _union(array: pa.UnionArray) -> Column:
-    codes = array.type_codes.to_numpy(zero_copy_only=False)
+    # From the buffers: `type_codes` and `offsets` of a slice are those of the whole array (pyarrow 26).
+    buffers, start, stop = array.buffers(), array.offset, array.offset + len(array)
+    codes = _buffer(buffers[1])[start:stop]
     dense = array.type.mode == "dense"
     children = []
     for index, code in enumerate(array.type.type_codes):
         own = codes == code
         child = array.field(index)
-        child = child.take(array.offsets.filter(pa.array(own))) if dense else child.filter(pa.array(own))
+        if dense:
+            child = child.take(pa.array(_buffer(buffers[2]).view(np.int32)[start:stop][own]))
+        else:
+            child = child.filter(pa.array(own))
         offsets = np.concatenate((np.zeros(1, np.int64), np.cumsum(own)))
         children.append(Column(len(array), offsets=offsets, children=(column_of(child),)))
-    return Column(len(array), data=codes.astype(np.int8).view(np.uint8), children=tuple(children))
+    return Column(len(array), data=codes, children=tuple(children))

@@ -30,7 +30,7 @@ def cut_files(files: Iterable[tuple[str, Digest, int]], count: int, cut: Cut) ->
     """
     ordered = sorted(files)
     choose = chooser(count, cut)
-    hashes: Hashes = np.array([int(digest(path.encode())[:16], 16) for path, _, _ in ordered], np.uint64)
+    hashes: Hashes = np.array([int(digest(_name(path))[:16], 16) for path, _, _ in ordered], np.uint64)
     cuts = choose.push(np.arange(len(ordered)), hashes, len(ordered)) + choose.finish()
     edges = [0, *(boundary.element for boundary in cuts), len(ordered)]
     return [_piece(ordered[start:stop]) for start, stop in pairwise(edges)]
@@ -40,6 +40,10 @@ def _piece(files: list[tuple[str, Digest, int]]) -> FilesPiece:
     hasher = Hasher()
     hasher.update(b"files 1\n")
     for path, content, _ in files:
-        name = path.encode()
+        name = _name(path)
         hasher.update(f"{len(name)} ".encode() + name + f" {content}\n".encode())
     return FilesPiece(tuple(path for path, _, _ in files), hasher.digest(), sum(size for _, _, size in files))
+
+
+def _name(path: str) -> bytes:
+    return path.encode("utf-8", "surrogateescape")  # names that are no UTF-8 are names all the same

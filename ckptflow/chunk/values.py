@@ -19,9 +19,9 @@ from blake3 import blake3
 
 from ..ids import Digest, Hasher
 from .columns import BLOCK, Column, Positions, columns_of
-from .schema import VERSION, normalise, schema_digest, schema_text
+from .schema import VERSION, schema_digest, schema_text
 
-__all__ = ["Block", "TableHasher", "blocks_of", "normalise", "schema_digest", "table_digest"]
+__all__ = ["Block", "TableHasher", "blocks_of", "schema_digest", "table_digest"]
 
 
 @dataclass(frozen=True, slots=True)
