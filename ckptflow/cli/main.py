@@ -7,8 +7,8 @@ room that needs them is loaded; everything else goes through `app`.
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False  # `typing` costs more than half of the interpreter's own start
 if TYPE_CHECKING:
     import click
 
@@ -23,6 +23,12 @@ def main(argv: list[str] | None = None) -> int:
 
         sys.stdout.write(f"ckptflow {__version__}\n")
         return 0
+    if args and args[0] == "repro":
+        from .quick import try_quick
+
+        code = try_quick(args)
+        if code is not None:
+            return code
     return _guarded(args)
 
 
@@ -71,7 +77,8 @@ def _usage_error(wrong: click.ClickException) -> UsageError:
     return UsageError(wrong.format_message().rstrip("."), hint=f"`{path} --help` shows what there is")
 
 
-def _tell(error: CkptflowError, args: list[str]) -> int:
+def _tell(error: CkptflowError, args: list[str], cause: Exception | None = None) -> int:
+    """Tell of `error`, with the traceback of it or of its `cause` where that is asked for; return the exit code."""
     import json
 
     from ..report.problems import error_json, error_lines
@@ -79,11 +86,11 @@ def _tell(error: CkptflowError, args: list[str]) -> int:
     from .exits import exit_code
 
     code = exit_code(error)
-    if _asked(args, "--json"):
-        terminal.result(json.dumps(error_json(error, code), indent=2) + "\n")
     terminal.say("".join(f"{line}\n" for line in error_lines(error, terminal.style(sys.stderr))))
     if _wants_traceback(args):
-        _traceback(error)
+        _traceback(cause or error)
+    if _asked(args, "--json"):
+        terminal.result(json.dumps(error_json(error, code), indent=2) + "\n")
     return code
 
 
@@ -91,18 +98,8 @@ def _tell_unexpected(error: Exception, args: list[str]) -> int:
     from ..errors import CkptflowError
 
     what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    if isinstance(error, OSError) and error.errno is not None:
-        hint = "the system refused; run again with -v for the traceback"
-    else:
-        hint = "this is a bug in ckptflow; run again with -v for the traceback"
-    return _tell(CkptflowError(what, hint=hint), args) if not _wants_traceback(args) else _raised(error)
-
-
-def _raised(error: Exception) -> int:
-    from .exits import Exit
-
-    _traceback(error)
-    return Exit.FAILED
+    blame = "the system refused" if isinstance(error, OSError) and error.errno else "this is a bug in ckptflow"
+    return _tell(CkptflowError(what, hint=f"{blame}; run again with -v for the traceback"), args, error)
 
 
 def _traceback(error: Exception) -> None:

@@ -32,7 +32,7 @@ def reporting(session: Session, events: str | None) -> Iterator[Reporter]:
     with ExitStack() as stack:
         reporters: list[Reporter] = []
         if events:
-            reporters.append(_events(events, stack))
+            reporters.append(_events(events))
         reporters.append(_human(session, stack))
         multi = Multi(reporters)
         stack.callback(_tell_broken, multi)
@@ -53,12 +53,12 @@ def _human(session: Session, stack: ExitStack) -> Reporter:
     return plain
 
 
-def _events(path: str, stack: ExitStack) -> Reporter:
+def _events(path: str) -> Reporter:
     try:
-        file = stack.enter_context(open(path, "w", encoding="utf-8", buffering=1))  # noqa: SIM115 - the stack closes it
+        file = open(path, "w", encoding="utf-8", buffering=1)  # noqa: SIM115 - the reporter closes it
     except OSError as error:
         raise UsageError(f"cannot write events to `{path}`: {error.strerror}") from None
-    return JsonLines(file.write, time.time)
+    return JsonLines(file, time.time)
 
 
 def _tell_broken(multi: Multi) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from ..events import Event, Reporter
 
@@ -26,16 +27,14 @@ class Multi:
             except Exception as error:
                 self._reporters.remove(reporter)
                 self.broken.append(error)
-                self._close(reporter)
+                with suppress(Exception):  # it is broken, and that is noted
+                    reporter.close()
 
     def close(self) -> None:
         """No more events come. Closes all; safe to call again."""
         reporters, self._reporters = self._reporters, []
         for reporter in reporters:
-            self._close(reporter)
-
-    def _close(self, reporter: Reporter) -> None:
-        try:
-            reporter.close()
-        except Exception as error:
-            self.broken.append(error)
+            try:
+                reporter.close()
+            except Exception as error:
+                self.broken.append(error)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import threading
+from pathlib import Path
 from typing import Any
 
 from ckptflow.errors import Failure
@@ -52,13 +53,14 @@ def test_multi_leaves_out_a_reporter_that_broke() -> None:
     assert bad.closed == 1
 
 
-def test_every_event_is_one_json_line(story: list[tuple[float, Event]]) -> None:
-    written: list[str] = []
-    reporter = JsonLines(written.append, lambda: 1780000000.25)
+def test_every_event_is_one_json_line(story: list[tuple[float, Event]], tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    reporter = JsonLines(path.open("w"), lambda: 1780000000.25)
     for _, event in story:
         reporter.emit(event)
-    docs = [json.loads(text) for text in written]
-    assert all(text.count("\n") == 1 and text.endswith("\n") for text in written)
+    reporter.close()
+    docs = [json.loads(text) for text in path.read_text().splitlines()]
+    assert len(docs) == len(story)
     assert docs[0]["type"] == "run.started" and docs[-1]["type"] == "run.ended"
     assert {doc["time"] for doc in docs} == {"2026-05-28T20:26:40.250Z"}
     assert docs[-1]["result"]["stages"][1]["chunks"]["reused"] == 61
