@@ -29,7 +29,7 @@ from .trees import get_tree
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS segments_1 (
   id INTEGER PRIMARY KEY, store TEXT NOT NULL, name TEXT NOT NULL, read INTEGER NOT NULL, size INTEGER NOT NULL,
-  written INTEGER NOT NULL, UNIQUE (store, name));
+  written INTEGER NOT NULL, tail BLOB NOT NULL, UNIQUE (store, name));
 CREATE TABLE IF NOT EXISTS lines_1 (
   key BLOB NOT NULL, segment INTEGER NOT NULL, at INTEGER NOT NULL, bytes INTEGER NOT NULL, forget INTEGER NOT NULL,
   PRIMARY KEY (key, segment, at)) WITHOUT ROWID;
@@ -39,6 +39,7 @@ CREATE TABLE IF NOT EXISTS damage_1 (
 """
 _LINES = "FROM lines_1 JOIN segments_1 ON id = segment WHERE store = ?"
 _READ_BYTES = 8 << 20
+_TAIL_BYTES = 32  # holds the checksum of the last line that was read: tells a log that grew from another one
 _KEYS_A_QUERY = 500
 _FRESH_MOST = 20_000
 
@@ -216,9 +217,13 @@ class Past:
         """Index the whole lines of a segment up to `size`, from where it was read to, in one transaction."""
         store = self._store.url
         with transaction(self._db), SegmentReader(self._store, name) as reader:
-            self._db.execute("INSERT OR IGNORE INTO segments_1 VALUES (NULL, ?, ?, 0, 0, -1)", (store, name))
-            query = "SELECT id, read FROM segments_1 WHERE store = ? AND name = ?"
-            id_, read = self._db.execute(query, (store, name)).fetchone()
+            self._db.execute("INSERT OR IGNORE INTO segments_1 VALUES (NULL, ?, ?, 0, 0, -1, x'')", (store, name))
+            query = "SELECT id, read, tail FROM segments_1 WHERE store = ? AND name = ?"
+            id_, read, tail = self._db.execute(query, (store, name)).fetchone()
+            if reader.read(read - len(tail), len(tail)) != tail:  # no longer what was read
+                self._db.execute("DELETE FROM lines_1 WHERE segment = ?", (id_,))
+                self._db.execute("DELETE FROM damage_1 WHERE segment = ?", (id_,))
+                read = 0
             block = _READ_BYTES
             while read < size:
                 data = reader.read(read, min(block, size - read))
@@ -229,8 +234,9 @@ class Past:
                     break  # a torn tail, or a line that is just being written
                 block = _READ_BYTES if end > read else block * 2
                 read = end
-            query = "UPDATE segments_1 SET read = ?, size = ?, written = ? WHERE id = ?"
-            self._db.execute(query, (read, size, written, id_))
+            tail = reader.read(max(0, read - _TAIL_BYTES), min(read, _TAIL_BYTES))
+            query = "UPDATE segments_1 SET read = ?, size = ?, written = ?, tail = ? WHERE id = ?"
+            self._db.execute(query, (read, size, written, tail, id_))
 
     def _drop(self, name: str) -> None:
         with transaction(self._db):
