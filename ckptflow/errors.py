@@ -183,7 +183,7 @@ class Failure:
     `kind` is one of `exception` (the user's code raised), `result` (wrong type returned), `exit` (a command's status),
     `timeout`, `killed` (the worker died), `dep` (a dep could not be read), `dep-changed` (a dep, or a module of
     the project, changed under the run), `damaged` (an object in the store that a dep is made of is missing or not what
-    its name says), `spill` (what was kept of a cut is gone: cut again), `store` (the store could not be used: disk
+    its name says, or what was kept of a cut is: plan again), `store` (the store could not be used: disk
     full, read-only). `traceback` has no engine frames.
     """
 

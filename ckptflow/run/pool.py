@@ -26,7 +26,7 @@ from ..errors import Failure
 from .aside import recover
 from .channel import Channel
 from .command import signal_name
-from .messages import CutDone, CutTask, Done, Failed, Report, Returned, Started, Task, WorkerSetup
+from .messages import CutDone, CutTask, Done, Failed, Progress, Report, Returned, Started, Task, WorkerSetup
 from .worker import log_tail
 
 _BOOT = """\
@@ -281,6 +281,8 @@ class Pool:
                 case Returned(tasks):
                     for task in tasks:
                         del worker.batch[task]
+                case Progress(task) if task != worker.current:
+                    continue  # from a thread that the function left behind
             self._early.append(report)
         return True
 

@@ -31,7 +31,7 @@ from ..errors import (
     DepUnreadable,
     Failure,
     ResultError,
-    StageError,
+    SpillMissing,
     StoreDamaged,
     StoreError,
 )
@@ -224,11 +224,11 @@ class Worker:
                 return Failure("dep-changed", error.message, hint=hint)
             case DepMissing() | DepUnreadable():
                 return Failure("dep", error.message, hint=hint)
-            case StoreDamaged() | NotThere():
+            case StoreDamaged() | NotThere() | SpillMissing():
                 return Failure("damaged", error.message, hint=hint)
             case StoreError():
                 return Failure("store", error.message, hint=hint)
-            case StageError():
+            case CkptflowError():
                 return Failure("exception", error.message, hint=hint)
         return Failure(
             "exception",

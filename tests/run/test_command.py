@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -154,6 +155,30 @@ def test_an_empty_log_of_a_command_is_removed(bench):
     task = bench.cmd("true")
     assert isinstance(bench.one(task), Done)
     assert not Path(task.log).exists()
+
+
+WRITE = """\
+python - <<'END'
+import pyarrow as pa, pyarrow.parquet as pq
+pq.write_table(pa.table({"x": [1, 2, 3]}), "t.parquet", %s)
+END"""
+
+
+def test_a_command_s_table_is_named_by_its_rows(bench):
+    python = f"PATH={Path(sys.executable).parent}:$PATH; "
+    one, two = (bench.cmd(python + WRITE % how, outputs=(TABLE,)) for how in ("compression='none'", "row_group_size=1"))
+    final = bench.run(one, two)
+    first, second = final[one.id].outs["t"], final[two.id].outs["t"]
+    assert first.rows == second.rows == 3
+    assert first.values == second.values
+    assert first.object != second.object
+
+
+def test_a_command_s_table_that_is_none_is_a_failure(bench):
+    failure = bench.one(bench.cmd("echo no > t.parquet", outputs=(TABLE,))).failure
+    assert failure.kind == "result"
+    assert "`t` is no parquet file" in failure.message
+    assert "objects/" not in failure.message
 
 
 def test_a_command_s_directory_is_kept_as_a_listing(bench):

@@ -164,6 +164,20 @@ def test_a_task_that_fails_before_it_starts_is_a_failure_too(bench):
     assert isinstance(report, Failed)
 
 
+def test_progress_of_a_thread_that_was_left_behind_is_not_heard(bench):
+    bench.write(
+        "import threading, time\n"
+        "from ckptflow.run.context import context\n"
+        "def leave():\n"
+        "    tell, go = context(), threading.Event()\n"
+        "    threading.Thread(target=lambda: [go.wait(), time.sleep(0.05), tell.progress(5, 5)], daemon=True).start()\n"
+        "    go.set(); return 1\n"
+        "def stay(): time.sleep(0.2); return 1\n"
+    )
+    bench.run(bench.call("leave", (VALUE,)), bench.call("stay", (VALUE,)))
+    assert [r for r in bench.reports if isinstance(r, Progress)] == []
+
+
 def test_rows_in_come_from_the_piece(bench):
     from ckptflow.chunk.model import AtFiles, Piece
     from ckptflow.ids import digest
