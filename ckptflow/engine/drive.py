@@ -65,10 +65,11 @@ class _Batch:
 
 @dataclass(slots=True)
 class Watcher:
-    """What the loop tells while it runs: settle a complete stage, keep its checkpoint, explain why it runs."""
+    """Whom the loop tells: of a stage that begins, of its progress, of its completion; and who says why it runs."""
 
-    settle: Callable[[StageRun], None]
+    begin: Callable[[StageRun], None]
     progress: Callable[[StageRun], None]
+    settle: Callable[[StageRun], None]
     explain: Callable[[StageRun], tuple[str, ...]]
 
 
@@ -163,6 +164,7 @@ class Loop:
     def _start_stage(self, stage: StageName) -> None:
         if stage not in self.started:
             self.started.add(stage)
+            self.watcher.begin(self.schedule.stages[stage])
             self.reporter.emit(StageStarted(stage, self.watcher.explain(self.schedule.stages[stage])))
 
     def _release_due(self) -> None:

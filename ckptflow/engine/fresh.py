@@ -87,7 +87,7 @@ def tree_stamp(top: str) -> str:
 def about() -> list[Any]:
     """Return what else a verdict depends on: versions of program and interpreter, settings in the environment."""
     settings = sorted((k, v) for k, v in os.environ.items() if k.startswith("CKPTFLOW_"))
-    return [VERSION, __version__, list(sys.version_info[:3]), [list(item) for item in settings]]
+    return [VERSION, __version__, sys.prefix, list(sys.version_info[:3]), [list(item) for item in settings]]
 
 
 def find_root(start: str) -> tuple[str, str] | None:

@@ -195,7 +195,7 @@ def graph_view(survey: Survey) -> GraphView:
     chunks = {
         n: e.chunks for n, e in survey.lock.items() if n in pipeline.stages and pipeline.stages[n].chunk is not None
     }
-    return GraphView(tuple(graph.order), edges, chunks)
+    return GraphView(tuple(graph.order), edges, {str(n): c for n, c in chunks.items()})
 
 
 def doctor(session: Session, survey: Survey) -> Sequence[Check]:

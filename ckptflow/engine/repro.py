@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ..checkpoints.locks import hold
+from ..checkpoints.manifest import Status
 from ..checkpoints.records import Durability, RecordLog
 from ..errors import CkptflowError
 from ..events import Note, Reporter, RunEnded, RunStarted, StageDone, Waiting
@@ -27,6 +28,7 @@ from ..workspace.place import OutState, edited
 from . import witness
 from .drive import Loop, Outcome, Watcher
 from .facts import ProjectFacts
+from .keeping import Keeper
 from .result import RunResult, StageResult, stage_result
 from .session import Session, StorePast, new_run_id
 from .settle import Settler
@@ -112,9 +114,11 @@ class _Run:
                 order = tuple(n for n in survey.graph.order if n in selection.stages)
                 self.reporter.emit(RunStarted(self.run_id, order, workers))
             settler = Settler(session, survey.lock, force=self.options.force, commit=self.options.commit)
+            keeper = Keeper(session.store, session.objects, self.run_id, facts.code)
             watcher = Watcher(
-                settle=lambda run: self._settle(run, settler, facts),
-                progress=lambda run: None,
+                begin=keeper.begin,
+                progress=keeper.progress,
+                settle=lambda run: self._settle(run, settler, keeper, facts),
                 explain=lambda run: _sentences(run, facts),
             )
             logs = session.logs / self.run_id
@@ -143,8 +147,10 @@ class _Run:
         finally:
             past.index.close()
         for run in schedule.stages.values():
+            keeper.end(run, Status.FAILED if run.phase is Phase.FAILED else Status.IN_PROGRESS)
             if outcome is not Outcome.REPLAN:
                 self._tell_end(run, facts)
+        self._note_failures(schedule)
         results = tuple(
             stage_result(
                 run,
@@ -162,8 +168,9 @@ class _Run:
             self.ran_before[StageName(result.stage)] = result.ran
         return outcome, results
 
-    def _settle(self, run: StageRun, settler: Settler, facts: ProjectFacts) -> None:
+    def _settle(self, run: StageRun, settler: Settler, keeper: Keeper, facts: ProjectFacts) -> None:
         settler.settle(run)
+        keeper.end(run, Status.COMPLETED)
         self._tell_end(run, facts, settled=True, restored=run.name in settler.restored)
 
     def _tell_end(self, run: StageRun, facts: ProjectFacts, *, settled: bool = False, restored: bool = False) -> None:
@@ -223,6 +230,13 @@ class _Run:
             spills=str(session.spills),
             sources={path: name for path, name in session.sources.read.items() if name is not None and path in reached},
         )
+
+    def _note_failures(self, schedule: Schedule) -> None:
+        """Keep which chunks failed, for `stage#failed` and `--retry-failed`."""
+        failed = {
+            str(run.name): sorted(run.failures) for run in schedule.stages.values() if run.states and not run.fresh
+        }
+        self.session.cache.keep_documents("failed", failed)
 
     def _failed_before(self, stage: StageName) -> frozenset[int]:
         """Return the chunks of a stage that failed in its last run."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ..ids import StageName
 from ..plan.schedule import Schedule, Selection
-from ..plan.stale import Reason
-from ..plan.view import PlanView, view
+from ..plan.stale import Cause, Reason
+from ..plan.view import PlanView, StageView, code_changes, view
 from ..run.messages import CutTask, Input
 from .facts import ProjectFacts
+from .keeping import sources_of
 from .session import Session, StorePast
 from .survey import Survey, gather, out_reasons
 from .tasks import worker_source
@@ -26,7 +29,25 @@ def status(session: Session, survey: Survey, selection: Selection) -> PlanView:
     holes = {name: tuple(str(h) for h in code.holes) for name, code in facts.code.items()}
     result = view(schedule, survey.graph, facts, extra, holes)
     past.index.close()
-    return result
+    return replace(result, stages=tuple(_with_code(session, survey, facts, s) for s in result.stages))
+
+
+def _with_code(session: Session, survey: Survey, facts: ProjectFacts, stage: StageView) -> StageView:
+    """Name the symbols whose change made a stage stale, where the code of its last run is still kept."""
+    then, now = survey.lock.get(stage.stage), facts.code.get(stage.stage)
+    if then is None or now is None or then.code is None or then.code == now.digest:
+        return stage
+    sources = sources_of(session.store, session.objects, stage.stage, then.code)
+    if sources is None:
+        return stage
+    changes = code_changes(sources, now.sources)
+    if not changes:
+        return stage
+    names = ", ".join(f"{c.symbol} {c.change}" for c in changes[:3]) + (", ..." if len(changes) > 3 else "")
+    reasons = tuple(
+        replace(r, text=f"its code changed: {names}") if r.cause is Cause.CODE else r for r in stage.reasons
+    )
+    return replace(stage, reasons=reasons, code_changes=changes)
 
 
 def look_ahead(session: Session, schedule: Schedule, facts: ProjectFacts) -> None:

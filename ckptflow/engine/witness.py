@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Iterator
+from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 from ..plan.schedule import Schedule
@@ -43,8 +45,6 @@ def write(
     """
     if any(r.phase is not Phase.SETTLED or (r.forced and not r.pinned) for r in schedule.stages.values()):
         return
-    if any(r.stage.packages for r in schedule.stages.values()):
-        return  # installed versions are not files of the project
     if wait:
         time.sleep(GRANULARITY_NS / 1e9)
     try:
@@ -85,6 +85,9 @@ def _files(session: Session, survey: Survey, schedule: Schedule, facts: ProjectF
         if seen is not None:
             yield _row(path, *seen)
     now = time.time_ns()
+    packages = {name for run in schedule.stages.values() for name in run.recipe.packages}
+    for path_ in map(_installed, sorted(packages)):
+        yield _row(str(path_), Stamp.of(path_.stat()), now)
     known = [session.location.lock, *config_paths(session.root, os.environ)]
     known += [session.store_root / layout.MARKER]
     for run in schedule.stages.values():
@@ -95,6 +98,18 @@ def _files(session: Session, survey: Survey, schedule: Schedule, facts: ProjectF
     for observed in _observed(session, schedule, facts):
         if observed.kind == "file":
             yield _row(observed.path, observed.files[0][1], now)
+
+
+def _installed(distribution: str) -> Path:
+    """Return the file that goes when another version of a distribution is installed."""
+    try:
+        found = metadata.distribution(distribution)
+    except metadata.PackageNotFoundError:
+        raise NotYet(distribution) from None
+    for file in found.files or ():
+        if file.name == "METADATA":
+            return Path(str(found.locate_file(file)))
+    raise NotYet(distribution)
 
 
 def _absent(session: Session, survey: Survey) -> Iterator[str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from difflib import unified_diff
 from typing import Any
 
 from ..ids import StageName
@@ -11,6 +13,34 @@ from .model import Before, Facts
 from .schedule import Schedule
 from .stagerun import ChunkState, Phase, StageRun
 from .stale import Cause, Reason, reasons
+
+
+@dataclass(frozen=True, slots=True)
+class CodeChange:
+    """One symbol of a stage's code (`stages.aml.features:ratio`) that was added, removed or changed; `diff` in unified
+    form, of the normalised source.
+    """
+
+    symbol: str
+    change: str
+    diff: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return {"symbol": self.symbol, "change": self.change, "diff": list(self.diff)}
+
+
+def code_changes(then: Mapping[str, str], now: Mapping[str, str]) -> tuple[CodeChange, ...]:
+    """Return what differs between two maps of symbol -> normalised source, sorted by symbol."""
+    found = []
+    for symbol in sorted(then.keys() | now.keys()):
+        old, new = then.get(symbol), now.get(symbol)
+        if old == new:
+            continue
+        change = "added" if old is None else "removed" if new is None else "changed"
+        lines = unified_diff((old or "").splitlines(), (new or "").splitlines(), "before", "now", lineterm="", n=2)
+        found.append(CodeChange(symbol, change, tuple(lines)))
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +60,7 @@ class StageView:
     reasons: tuple[Reason, ...] = ()
     holes: tuple[str, ...] = ()
     stale_chunks: tuple[int, ...] = ()
+    code_changes: tuple[CodeChange, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form of SPEC section 8."""
@@ -40,6 +71,7 @@ class StageView:
             "reasons": [r.text for r in self.reasons],
             "causes": [r.to_json() for r in self.reasons],
             **({"holes": list(self.holes)} if self.holes else {}),
+            **({"code": [c.to_json() for c in self.code_changes]} if self.code_changes else {}),
         }
 
 
