@@ -163,5 +163,3 @@ def _rows(value: Sequence[Any], name: str) -> pa.Table:
 
 def _short(schema: pa.Schema) -> str:
     return ", ".join(f"{f.name}: {f.type}" for f in schema)
-
-

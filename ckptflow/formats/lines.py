@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ..errors import DepUnreadable
+from ..spec.model import Cut
 from .normal import BATCH_ROWS, conform, normal_schema, unique_names
 from .parts import Group, PartShape, readable
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 BLOCK_BYTES = 8 << 20
+_READ_BYTES = 1 << 20
 _BOM = b"\xef\xbb\xbf"
 _TRUE = ["true", "True", "TRUE"]
 _FALSE = ["false", "False", "FALSE"]
@@ -48,12 +50,9 @@ class LinesReader:
     def _header(self, file: BinaryIO) -> tuple[bytes, list[str]]:
         if self._json:
             return b"", []
-        lines: list[bytes] = []
-        for line in file:
-            lines.append(line)
-            if b"".join(lines).count(b'"') % 2 == 0:
-                break
-        head = b"".join(lines)
+        start, _ = next(self._blocks(file), (0, b""))
+        file.seek(0)
+        head = file.read(start)
         text = head.removeprefix(_BOM).decode().rstrip("\r\n")
         names = next(csv.reader(io.StringIO(text, newline=""), delimiter=self._delimiter), [])
         if not names:
@@ -65,11 +64,11 @@ class LinesReader:
         import pyarrow as pa
 
         with readable(self._path), self._path.open("rb") as file:
-            head, names = self._header(file)
+            _, names = self._header(file)
             joined: dict[str, pa.DataType] = {name: pa.null() for name in names}
             doubtful: set[str] = set()
             groups = []
-            for start, block in self._blocks(file, len(head)):
+            for start, block in self._blocks(file):
                 table = self._parse(block, start, names, None)
                 for field in table.schema:
                     before = joined.get(field.name, pa.null())
@@ -79,7 +78,7 @@ class LinesReader:
                         doubtful.add(field.name)
                 groups.append(Group(table.num_rows, table.nbytes, start, start + len(block)))
             for name in sorted(doubtful):
-                if not self._converts(file, len(head), names, name, joined[name]):
+                if not self._converts(file, names, name, joined[name]):
                     joined[name] = pa.string()
             schema = normal_schema(pa.schema(list(joined.items())))
         return PartShape(schema, tuple(g for g in groups if g.rows))
@@ -103,26 +102,33 @@ class LinesReader:
             batches = [conform(b, schema) for b in table.select(schema.names).to_batches()]
             return pa.Table.from_batches(batches, schema)
 
-    def _blocks(self, file: BinaryIO, start: int) -> Iterator[tuple[int, bytes]]:
-        """Yield (offset, bytes) of whole records; the last one may lack its line end."""
-        file.seek(start)
-        carried = b""
-        while data := file.read(self._block_bytes):
-            data = carried + data
-            end = _last_record_end(data, quoted=not self._json)
-            if end:
-                yield start, data[:end]
-                start += end
-            carried = data[end:]
-        if carried:
-            yield start, carried
+    def _blocks(self, file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+        """Yield (offset, bytes) of whole records, the header left out; the last one may lack its line end."""
+        from ..chunk.text import cut_lines
 
-    def _converts(self, file: BinaryIO, start: int, names: list[str], name: str, kind: pa.DataType) -> bool:
+        def data() -> Iterator[bytes]:
+            at = 0
+            while block := _read_at(file, at, _READ_BYTES):
+                yield block
+                at += len(block)
+
+        records = cut_lines(
+            data(),
+            size=self._block_bytes,
+            cut=Cut.FIXED,
+            quoted=not self._json,
+            header=not self._json,
+            delimiter=self._delimiter.encode(),
+        )
+        for piece in records:
+            yield piece.start, _read_at(file, piece.start, piece.stop - piece.start)
+
+    def _converts(self, file: BinaryIO, names: list[str], name: str, kind: pa.DataType) -> bool:
         import pyarrow as pa
 
         schema = pa.schema([(name, kind)])
         try:
-            for offset, block in self._blocks(file, start):
+            for offset, block in self._blocks(file):
                 self._arrow(block, names, schema, offset)
         except pa.ArrowInvalid:
             return False
@@ -245,17 +251,9 @@ def _join_json(one: pa.DataType, other: pa.DataType, name: str) -> tuple[pa.Data
     raise ValueError(f"column `{name}` is {one} in some lines and {other} in others")
 
 
-def _last_record_end(data: bytes, *, quoted: bool) -> int:
-    """Return the length of the longest prefix of `data`, which starts at a record, that ends at a record's end."""
-    end = data.rfind(b"\n") + 1
-    if not quoted or b'"' not in data:
-        return end
-    inside = data.count(b'"', 0, end) % 2
-    while end and inside:
-        before = data.rfind(b"\n", 0, end - 1) + 1
-        inside ^= data.count(b'"', before, end) % 2
-        end = before
-    return end
+def _read_at(file: BinaryIO, start: int, size: int) -> bytes:
+    file.seek(start)
+    return file.read(size)
 
 
 def _failing_line(block: bytes, parse: Callable[[bytes], Any]) -> int:

@@ -274,5 +274,3 @@ def one_file(path: Path, format_name: str) -> TableSource:
     """Return the table in one file."""
     with readable(path):
         return open_table([TableFile(str(path), format_name, lambda: path)])
-
-

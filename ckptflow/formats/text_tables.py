@@ -1,4 +1,4 @@
-"""Edge. CSV, TSV and JSON Lines as formats of outs. Their types are inferred when they are read, so the bytes name them."""
+"""Edge. CSV, TSV and JSON Lines as formats of outs. Types are inferred on reading, so the bytes name them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .coerce import ACCEPTED, table_stream
 from .deliver import file_as
@@ -16,9 +16,6 @@ from .forms import Form
 from .lines import LinesReader
 from .normal import rebatch
 from .registry import Written, refused
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,7 @@ class Found:
     kind: Kind
     files: tuple[SourceFile, ...]
     object_path: ObjectPath
+    top: Path | None = None  # the directory of the workspace, where the source is one
 
     @property
     def tabular(self) -> bool:
@@ -113,7 +114,8 @@ def find(source: Source, root: Path, object_path: ObjectPath) -> Found:
     if source.tree is not None:
         return _find_tree(source, source.tree, object_path)
     kind, files = _find_in_workspace(source, root)
-    return Found(source, kind, files, object_path)
+    top = root / source.path if kind is not Kind.FILE and not is_glob(source.path) else None
+    return Found(source, kind, files, object_path, top)
 
 
 def _find_tree(source: Source, name: Digest, object_path: ObjectPath) -> Found:
@@ -180,7 +182,7 @@ def glob_base(pattern: str) -> str:
 
 
 def _match(pattern: str, root: Path) -> list[SourceFile]:
-    """Return the files that match, by the rule of `workspace.observe`: `*` stays in its directory unless `**` occurs."""
+    """Return the files that match, as `workspace.observe` sees them: `*` stays in its directory unless `**` occurs."""
     base = glob_base(pattern)
     rest = pattern if base == "." else pattern[len(base) + 1 :]
     start = root / base
