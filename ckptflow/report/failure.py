@@ -53,7 +53,7 @@ def failure_line(event: ChunkFailed, style: Style) -> str:
 def remedy(failed: int, stage: str, kept: int) -> str:
     """Return the last word on a stage with failed chunks: how to go on, and what that costs."""
     finished = f"{plural(kept, 'finished chunk is', 'finished chunks are')} kept. " if kept else ""
-    again = f"`ckptflow repro` tries the {plural(failed, 'failed one')} again"
+    again = f"`ckptflow repro` tries the {'failed one' if failed == 1 else f'{number(failed)} failed ones'} again"
     cost = "; if the code of the stage is changed, all its chunks run again" if kept else ""
     return f"{clean(stage)}: {finished}{again}{cost}."
 

@@ -14,6 +14,8 @@ from .words import chunk_name, clean, clip, clock, columns_of, duration, listing
 
 STAGES = 8
 CHUNKS = 4
+WORTH_NAMING = 1.0
+"""Seconds after which a chunk in flight is named; shorter ones would only flicker."""
 _NAME = 28
 _BAR = 30
 
@@ -82,7 +84,7 @@ def _rate(rate: float) -> str:
 
 
 def _chunks(progress: Progress, now: float) -> list[Line]:
-    active = [item for item in progress.active if item[1] is not None]
+    active = [item for item in progress.active if item[1] is not None and now - item[2].since >= WORTH_NAMING]
     lines: list[Line] = []
     for stage, index, chunk in active[:CHUNKS]:
         inside = f"  {number(chunk.done)}/{number(chunk.total)}" if chunk.total else ""

@@ -26,9 +26,9 @@ def status_lines(plan: PlanView, style: Style, *, explain: bool = False, chunks:
 
 
 def why_lines(plan: PlanView) -> list[str]:
-    """Return everything that is known of why each stage of `plan` is in its state."""
+    """Return everything that is known of why stages are stale; fresh ones are named only where all are fresh."""
     lines: list[str] = []
-    for stage in plan.stages:
+    for stage in [s for s in plan.stages if s.state == "stale" or s.holes] or plan.stages:
         name = clean(stage.stage)
         match stage.state:
             case "stale":

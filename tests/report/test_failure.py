@@ -56,7 +56,7 @@ def test_one_line() -> None:
 
 def test_the_remedy_says_what_a_change_of_code_costs() -> None:
     assert remedy(1, "a", 138) == (
-        "a: 138 finished chunks are kept. `ckptflow repro` tries the 1 failed one again; "
+        "a: 138 finished chunks are kept. `ckptflow repro` tries the failed one again; "
         "if the code of the stage is changed, all its chunks run again."
     )
     assert remedy(2, "a", 0) == "a: `ckptflow repro` tries the 2 failed ones again."
