@@ -9,6 +9,8 @@ nothing: immutable values, loggers, calls of libraries whose result is kept (`X 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
 
 from .facts import Atom, Effect, How, Kind
 from .resolve import Hit, Missing, Module, Outside, Program, Symbol, Whole
@@ -44,6 +46,16 @@ _READING = (
 _READING_METHODS = frozenset(_READING.split())
 
 
+@dataclass(frozen=True, slots=True)
+class Subclasses:
+    """What `base.__subclasses__()` returns."""
+
+    base: Symbol
+
+
+Key: TypeAlias = Hit | Subclasses | str
+
+
 def opaque(hit: Outside) -> str | None:
     """Return why what `hit` names cannot be followed; None where it is harmless."""
     for name, reason in OPAQUE.items():
@@ -58,12 +70,12 @@ class Effects:
     def __init__(self, program: Program, imported: Callable[[Module, str], None]) -> None:
         self._program = program
         self._imported = imported
-        self._known: dict[tuple[str, int], frozenset[Hit | str]] = {}
+        self._known: dict[tuple[str, int], frozenset[Key]] = {}
 
-    def of(self, module: Module, position: int) -> frozenset[Hit | str]:
+    def of(self, module: Module, position: int) -> frozenset[Key]:
         """Return what importing may change by running this atom.
 
-        Symbols (with no rest), modules as a whole, top-level packages outside, or `ANYTHING`.
+        Symbols (with no rest), modules as a whole, lists of subclasses, top-level packages outside, or `ANYTHING`.
         """
         key = (module.text.name, position)
         if key not in self._known:
@@ -77,7 +89,7 @@ class _Walk:
     """One statement's effects, through the functions that it calls."""
 
     def __init__(self, program: Program, imported: Callable[[Module, str], None]) -> None:
-        self.changed: set[Hit | str] = set()
+        self.changed: set[Key] = set()
         self._program = program
         self._imported = imported
         self._run: set[tuple[str, str, int]] = set()
@@ -130,6 +142,8 @@ class _Walk:
                 self._execute(plain, 1)
             elif effect.how == How.ARGUMENT:
                 self._execute(plain, 1)
+        if effect.how == How.STORE and Kind.CONSTANT in kinds:
+            self._touch(plain)  # a name is bound anew
         if kinds <= {Kind.FUNCTION, Kind.CLASS, Kind.CONSTANT, Kind.LOGGER}:
             return
         match effect.how:
@@ -198,9 +212,11 @@ class _Walk:
                         self._touch(inner)
 
     def _base(self, base: Symbol) -> None:
-        """A class is made: its bases may keep a list of their subclasses."""
-        if any(atom.kind is not Kind.CLASS or atom.hook for _, atom in self._ancestors(base, set())):
-            for symbol in {symbol for symbol, _ in self._ancestors(base, set())}:
+        """A class is made: its bases may keep a list of their subclasses; Python always does."""
+        ancestors = list(self._ancestors(base, set()))
+        self.changed.update(Subclasses(symbol) for symbol, _ in ancestors)
+        if any(atom.kind is not Kind.CLASS or atom.hook for _, atom in ancestors):
+            for symbol, _ in ancestors:
                 self._touch(symbol)
                 self._execute(symbol, 1)
 

@@ -19,6 +19,9 @@ from ...ids import Digest
 CONSTANT_CALL = "!"
 """Suffix of a chain: called with a literal module name, which is followed; so the call is no hole."""
 
+SUBCLASSES = "builtins:type.__subclasses__"
+"""The chain that stands for every use of `__subclasses__`, of whatever object."""
+
 
 class Kind(StrEnum):
     """What an atom is, as far as it matters for what may change it."""

@@ -11,9 +11,9 @@ import sys
 
 from ...ids import Digest
 from ..encode import digest_of
-from .effects import ANYTHING, Effects, opaque
+from .effects import ANYTHING, Effects, Subclasses, opaque
 from .entry import entry_of
-from .facts import CONSTANT_CALL, Atom, Kind
+from .facts import CONSTANT_CALL, SUBCLASSES, Atom, Kind
 from .model import CodeIdentity, Hole, IndexCache, Signature, Sources
 from .resolve import VERSION, Missing, Module, Outside, Program, Symbol, Whole
 
@@ -47,6 +47,7 @@ class _Walk:
         self._read: set[tuple[str, int]] = set()
         self._imported: dict[str, None] = {}  # in the order of importing
         self._outside: set[str] = set()
+        self._asks_subclasses = False
         self._docs: dict[str, tuple[Digest, str]] = {}
         self._holes: dict[Hole, None] = {}
 
@@ -66,8 +67,7 @@ class _Walk:
             self._todo.append((module, name))
 
     def _symbol(self, module_name: str, name: str) -> None:
-        module = self._program.module(module_name)
-        assert module is not None
+        module = self._module(module_name)
         if name == WHOLE:
             self._run_module(module_name)
             atoms = list(enumerate(module.facts.atoms))
@@ -89,7 +89,10 @@ class _Walk:
         for target in (*atom.loads, *atom.lazy):
             self._import(module, target)
         for chain in atom.refs:
-            self._hits(module, atom, chain, name)
+            if chain == SUBCLASSES:
+                self._asks_subclasses = True
+            else:
+                self._hits(module, atom, chain, name)
         for chain, line in atom.dynamic:
             for hit in self._program.resolve(module, chain):
                 if isinstance(hit, Whole):
@@ -118,8 +121,7 @@ class _Walk:
                     self._hole(module, name, line, hit.module, reason)
 
     def _doc(self, hit: Symbol) -> None:
-        module = self._program.module(hit.module)
-        assert module is not None
+        module = self._module(hit.module)
         docs = [atom.doc for _, atom in self._program.atoms(module, hit.name)]
         self._docs[f"{hit.module}:{hit.name}.__doc__"] = digest_of(docs), "\n".join(str(doc) for doc in docs)
 
@@ -153,8 +155,7 @@ class _Walk:
         """Take the statements that may change what is reached; tell whether there were any."""
         taken = False
         for name in list(self._imported):
-            module = self._program.module(name)
-            assert module is not None
+            module = self._module(name)
             for position, atom in enumerate(module.facts.atoms):
                 if (name, position) in self._read or not atom.effects:
                     continue
@@ -172,6 +173,8 @@ class _Walk:
                 return any(reached == module for reached, _ in self._reached)
             case Outside(name):
                 return name in self._outside
+            case Subclasses(base):
+                return self._asks_subclasses and self._counts(base)
         return key == ANYTHING
 
     def _take(self, module: Module, position: int, atom: Atom, changed: list[Symbol]) -> None:
@@ -191,8 +194,7 @@ class _Walk:
         symbols = {name: digest for name, (digest, _) in self._docs.items()}
         sources = {name: text for name, (_, text) in self._docs.items()}
         for (module_name, name), positions in sorted(self._reached.items()):
-            module = self._program.module(module_name)
-            assert module is not None
+            module = self._module(module_name)
             atoms = _distinct([module.facts.atoms[position] for position in sorted(positions)])
             symbols[f"{module_name}:{name}"] = digest_of([atom.digest for atom in atoms])
             sources[f"{module_name}:{name}"] = "\n\n".join(atom.source for atom in atoms)
@@ -216,37 +218,39 @@ class _Walk:
     def _orders(self) -> dict[str, list[str]]:
         """Return orders of execution that can matter.
 
-        In a module, where a reached name is bound or changed more than once: what was evaluated before and after each
+        In a module, where what is reached is bound or changed more than once: what was evaluated before and after each
         change. Between modules, where importing several of them changes what is reached.
         """
-        by_module: dict[str, dict[int, set[str]]] = {}
-        several: dict[str, set[Symbol]] = {}
+        names: dict[tuple[str, int], list[str]] = {}  # (module, position) -> the symbols that an atom is part of
+        changing: set[Symbol] = set()
         acting: set[str] = set()
-        for (module_name, name), positions in self._reached.items():
-            module = self._program.module(module_name)
-            assert module is not None
-            atoms = [module.facts.atoms[position] for position in sorted(positions)]
-            if name != WHOLE:
-                for position in positions:
-                    by_module.setdefault(module_name, {}).setdefault(position, set()).add(name)
-                if len(_distinct(atoms)) > 1:
-                    several.setdefault(module_name, set()).add(Symbol(module_name, name))
-            acting.update(module_name for position in positions if self._acts_abroad(module, position))
-        orders = {}
-        for module_name, names in several.items():
-            placed = sorted(by_module[module_name].items())
-            lines = [",".join(sorted(bound)) for position, bound in placed if self._sees(module_name, position, names)]
-            orders[f"{module_name}:{ORDER}"] = lines
+        for (module_name, name), positions in sorted(self._reached.items()):
+            module = self._module(module_name)
+            if name != WHOLE and len(_distinct([module.facts.atoms[p] for p in sorted(positions)])) > 1:
+                changing.add(Symbol(module_name, name))
+            for position in positions:
+                if name != WHOLE:
+                    names.setdefault((module_name, position), []).append(name)
+                if module.facts.atoms[position].effects:
+                    changed = self._effects.of(module, position)
+                    symbols = {key for key in changed if isinstance(key, Symbol) and self._counts(key)}
+                    changing |= {symbol for symbol in symbols if symbol != Symbol(module_name, name)}
+                    if any(symbol.module != module_name for symbol in symbols):
+                        acting.add(module_name)
+        orders: dict[str, list[str]] = {}
+        for (module_name, position), symbols_of in sorted(names.items()) if changing else ():
+            if self._sees(module_name, position, changing):
+                orders.setdefault(f"{module_name}:{ORDER}", []).append(", ".join(symbols_of))
+        orders = {symbol: lines for symbol, lines in orders.items() if len(lines) > 1}
         if len(acting) > 1:
             orders[f"{WHOLE}:{ORDER}"] = [name for name in self._imported if name in acting]
         return orders
 
     def _sees(self, module_name: str, position: int, names: set[Symbol]) -> bool:
         """Tell whether running an atom may read one of `names`, directly or through what it refers to."""
-        module = self._program.module(module_name)
-        assert module is not None
+        module = self._module(module_name)
         atom = module.facts.atoms[position]
-        if any(symbol.name in atom.binds for symbol in names):
+        if any(symbol.name in atom.binds for symbol in names if symbol.module == module_name):
             return True
         todo = [(module, chain) for chain in atom.eager]
         seen: set[Symbol] = set()
@@ -265,11 +269,10 @@ class _Walk:
                     ]
         return False
 
-    def _acts_abroad(self, module: Module, position: int) -> bool:
-        if not module.facts.atoms[position].effects:
-            return False
-        changed = self._effects.of(module, position)
-        return any(isinstance(key, Symbol) and key.module != module.text.name and self._counts(key) for key in changed)
+    def _module(self, name: str) -> Module:
+        module = self._program.module(name)
+        assert module is not None
+        return module
 
 
 def _distinct(atoms: list[Atom]) -> list[Atom]:

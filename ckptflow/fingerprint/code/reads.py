@@ -13,7 +13,7 @@ import ast
 from collections.abc import Callable, Iterable, Sequence
 
 from .annotations import last_name, unquoted
-from .facts import CONSTANT_CALL, Effect, How
+from .facts import CONSTANT_CALL, SUBCLASSES, Effect, How
 from .scope import Scope, block, import_targets, look_up, parameters
 
 _IMPORTERS = frozenset({"import_module", "__import__"})
@@ -67,6 +67,8 @@ class Reader(ast.NodeVisitor):
         while True:
             match node:
                 case ast.Attribute():
+                    if node.attr == "__subclasses__":
+                        self._refer(SUBCLASSES, node)
                     attributes.append(node.attr)
                     node = node.value
                 case ast.Name():
