@@ -24,10 +24,10 @@ from typing import IO, Self
 
 from ..errors import Failure
 from .aside import recover
+from .capture import log_tail
 from .channel import Channel
 from .command import signal_name
 from .messages import CutDone, CutTask, Done, Failed, Progress, Report, Returned, Started, Task, WorkerSetup
-from .worker import log_tail
 
 _BOOT = """\
 import sys

@@ -18,15 +18,15 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..chunk.model import Part
 from ..errors import (
     CkptflowError,
     CodeChanged,
     CommandFailed,
+    DepChanged,
     DepMissing,
     DepUnreadable,
     Failure,
@@ -39,6 +39,7 @@ from ..store.local import LocalStore
 from ..store.objects import Objects
 from ..store.protocol import NotThere
 from . import context, tracebacks
+from .capture import Capture, log_tail
 from .channel import Channel
 from .command import restore_environment, run_command, stage_environment
 from .loading import import_from
@@ -57,8 +58,8 @@ from .messages import (
 )
 from .storing import Staging
 
-OUTPUT_BYTES = 4096
-"""How much of the end of a chunk's output goes with its failure; all of it is in its log."""
+if TYPE_CHECKING:
+    from .readcache import ReadCache
 
 
 def main() -> None:
@@ -74,7 +75,9 @@ def main() -> None:
     channel = Channel(channel_fd)
     with suppress(EOFError, BrokenPipeError):
         number, staging, setup = channel.recv()
-        Worker(channel, number, Path(staging), setup).serve()
+        worker = Worker(channel, number, Path(staging), setup)
+        atexit.register(worker.close)
+        worker.serve()
     # What users registered to run at exit runs; tearing down the interpreter and freeing its memory is not waited for.
     atexit._run_exitfuncs()
     os._exit(0)
@@ -118,10 +121,8 @@ class Worker:
         self._setup = setup
         self._objects = Objects(LocalStore(setup.store))
         self._staging = Staging(self._objects, staging, Path(setup.store), self._root, self._spills)
-        self._cache: Any = None
-        self._stdio: list[Any] = [sys.stdout, sys.stderr]
-        for stream in self._stdio:
-            stream.reconfigure(line_buffering=True, errors="backslashreplace")
+        self._cache: ReadCache | None = None
+        self._capture = Capture()
         import_from(setup.root, setup.sources)
 
     def serve(self) -> None:
@@ -151,11 +152,21 @@ class Worker:
         began = time.perf_counter()
         try:
             os.chdir(self._root)  # the task before may have gone elsewhere
-            with _Captured(task.log, self._stdio):
-                return self._cut(task, began) if isinstance(task, CutTask) else self._run(task, began)
+            self._capture.begin(task.log)
+            report = self._cut(task, began) if isinstance(task, CutTask) else self._run(task, began)
+            self._capture.end()
         except BaseException as error:
-            failure = log_tail(self._failure(error), task.log)
+            failure = self._failure(error)
+            if self._capture.end():
+                failure = log_tail(failure, task.log)
             return Failed(task.id, failure, time.perf_counter() - began)
+        return report
+
+    def close(self) -> None:
+        """Remove what is kept between tasks."""
+        self._capture.close()
+        if self._cache is not None:
+            self._cache.close()
 
     def _cut(self, task: CutTask, began: float) -> CutDone:
         from .cutting import cut
@@ -196,18 +207,26 @@ class Worker:
         return tell
 
     def _read(self, input_: Input) -> Any:
-        from .reading import ReadCache, read_input
+        from .reading import read_input
 
-        if self._cache is None:
-            self._cache = ReadCache(self._setup.cache_bytes)
-        return read_input(
-            input_, root=self._root, object_path=self._objects.path, spill_dir=self._spills, cache=self._cache
-        )
+        return read_input(input_, **self._reading())
 
     def _materialise(self, input_: Input, path: Path) -> None:
         from .reading import materialise
 
-        materialise(input_, path, root=self._root, object_path=self._objects.path, spill_dir=self._spills)
+        materialise(input_, path, **self._reading())
+
+    def _reading(self) -> dict[str, Any]:
+        if self._cache is None:
+            from .readcache import ReadCache
+
+            self._cache = ReadCache(self._setup.cache_bytes)
+        return {
+            "root": self._root,
+            "object_path": self._objects.path,
+            "spill_dir": self._spills,
+            "cache": self._cache,
+        }
 
     def _failure(self, error: BaseException) -> Failure:
         full = self._staging.disk_error(error) if isinstance(error, OSError) else None
@@ -220,7 +239,7 @@ class Worker:
                 return Failure("exit", error.message, hint=hint)
             case ResultError():
                 return Failure("result", error.message, hint=hint)
-            case CodeChanged():
+            case CodeChanged() | DepChanged():
                 return Failure("dep-changed", error.message, hint=hint)
             case DepMissing() | DepUnreadable():
                 return Failure("dep", error.message, hint=hint)
@@ -237,62 +256,3 @@ class Worker:
             traceback=tracebacks.user_traceback(error, self._setup.root),
             notes=tracebacks.notes(error),
         )
-
-
-class _Captured:
-    """Standard output and error of the body, and of what it starts, go to the file `log`; an empty one is removed."""
-
-    __slots__ = ("_fd", "_log", "_stdio")
-
-    def __init__(self, log: str, stdio: list[Any]) -> None:
-        self._log = log
-        self._stdio = stdio
-
-    def __enter__(self) -> None:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
-        try:
-            self._fd = os.open(self._log, flags, 0o666)
-        except FileNotFoundError:
-            os.makedirs(os.path.dirname(self._log), exist_ok=True)  # noqa: PTH103, PTH120 - a text, once a directory
-            self._fd = os.open(self._log, flags, 0o666)
-        os.dup2(self._fd, 1)
-        os.dup2(self._fd, 2)
-        # The chunk before may have closed the streams, or put others there.
-        for fd, name in ((1, "stdout"), (2, "stderr")):
-            if self._stdio[fd - 1].closed:
-                self._stdio[fd - 1] = open(fd, "w", 1, "utf-8", "backslashreplace", closefd=False)
-            setattr(sys, name, self._stdio[fd - 1])
-
-    def __exit__(self, *error: object) -> None:
-        _flush(self._stdio)
-        empty = not os.fstat(self._fd).st_size
-        os.close(self._fd)
-        if empty:
-            _unlink(self._log)
-
-
-def _unlink(path: str) -> None:
-    with suppress(FileNotFoundError):
-        os.unlink(path)  # noqa: PTH108 - a text, once a chunk
-
-
-def _flush(stdio: list[Any]) -> None:
-    for stream in (*stdio, sys.stdout, sys.stderr):
-        with suppress(Exception):  # closed, or replaced, by the user's code
-            stream.flush()
-
-
-def log_tail(failure: Failure, log: str) -> Failure:
-    """Return `failure` with the end of what was printed, and where all of it is; remove a log that is empty."""
-    try:
-        with open(log, "rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - OUTPUT_BYTES))
-            text = file.read().decode("utf-8", "replace")
-    except OSError:
-        return failure
-    if not size:
-        _unlink(log)
-    if size > OUTPUT_BYTES:
-        text = text.partition("\n")[2] or text
-    return replace(failure, output=text, log=log) if text else failure

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from ckptflow.chunk.model import AtBytes, Piece
 from ckptflow.ids import digest
 from ckptflow.run.aside import FOLDER
-from ckptflow.run.messages import Done, Output
+from ckptflow.run.messages import Done, Form, Input, Output, Source
 
 OUT = Output("out.txt", "out.txt", "file")
 TABLE = Output("t", "t.parquet", "parquet", name="t")
@@ -135,6 +136,26 @@ def test_a_chunk_reads_and_writes_files_of_its_own(bench):
     assert path.startswith(str(bench.root / "store" / "tmp")) and path.endswith(".csv")
     assert not (bench.root / "dir with spaces").exists()
     assert not Path(path).exists()
+
+
+def test_a_chunk_s_inputs_are_files_with_what_the_piece_holds(bench):
+    (bench.root / "data.csv").write_text("a,b\n1,2\n3,4\n")
+    (bench.root / "all.txt").write_text("whole\n")
+    piece = Piece(digest(b"x"), AtBytes(8, 12), bytes=4)
+    inputs = (
+        Input("rows", Source("data.csv", "csv", "id1"), Form.PATH, name="rows", piece=piece),
+        Input("all", Source("all.txt", "file", "id2"), Form.PATH, name="all"),
+    )
+    chunk = Output("out", "out.txt", "file", name="out")
+    one = bench.cmd("cat ${chunk.in} ${chunk.in.all} > ${chunk.out}", outputs=(chunk,), inputs=inputs, index=0)
+    two = bench.cmd("ls ${chunk.in.rows} ${chunk.in.rows} > ${chunk.out}", outputs=(chunk,), inputs=inputs, index=1)
+    three = bench.cmd("cat ${chunk.in.none}", outputs=(chunk,), inputs=inputs, index=1)
+    final = bench.run(one, two, three)
+    assert bench.text(final[one.id]) == "a,b\n3,4\nwhole\n"
+    (path,) = set(bench.text(final[two.id]).split())
+    assert path.endswith(".csv") and not Path(path).exists()
+    assert "names no dep" in final[three.id].failure.message
+    assert (bench.root / "all.txt").read_text() == "whole\n"
 
 
 def test_several_outs_of_a_chunk_are_told_apart_by_name(bench):
