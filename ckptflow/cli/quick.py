@@ -14,20 +14,51 @@ def try_quick(args: list[str]) -> int | None:
     import os
     import time
 
+    if sys.stdout is None or sys.stderr is None:  # started with a descriptor closed: the ordinary way knows what to do
+        return None
     began = time.perf_counter()
     from ..engine.fresh import answer, find_root, still_fresh
 
-    found = find_root(os.getcwd())  # noqa: PTH109 - pathlib costs as much as all the rest
-    result = still_fresh(*found) if found is not None else None
+    try:
+        found = find_root(os.getcwd())  # noqa: PTH109 - pathlib costs as much as all the rest
+        result = still_fresh(*found) if found is not None else None
+    except OSError:  # the working directory is gone, say: the ordinary way tells of it
+        return None
     if result is None:
         return None
     from ..report.summary import nothing_to_do
 
+    code = 0
     if "--json" in args:
         import json
 
-        sys.stdout.write(json.dumps(answer(began, result), indent=2) + "\n")
+        code = _put(json.dumps(answer(began, result), indent=2) + "\n")
     if "-q" not in args and "--quiet" not in args:
-        sys.stderr.write(nothing_to_do(len(result["stages"])) + "\n")
-    sys.stdout.flush()
+        _say(nothing_to_do(len(result["stages"])) + "\n")
+    return code
+
+
+def _put(text: str) -> int:
+    """Write to standard output; return the exit code: a reader that went away is no error, a full disk is."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except OSError as error:
+        from . import terminal
+
+        terminal.flush()
+        if isinstance(error, BrokenPipeError):
+            return 0
+        _say(f"error: the result could not be written: {error.strerror}\n")
+        return 1
     return 0
+
+
+def _say(text: str) -> None:
+    """Write to standard error; an error of that is nobody's concern."""
+    try:
+        sys.stderr.write(text)
+    except OSError:
+        from . import terminal
+
+        terminal.flush()

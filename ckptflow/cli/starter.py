@@ -59,7 +59,7 @@ CONFIG = """\
 # durability: batch           batch, strict or off: what a loss of power may cost
 """
 
-IGNORED: tuple[str, ...] = (
+IGNORED = (
     "/.ckptflow/store/",
     "/.ckptflow/cache.db*",
     "/.ckptflow/config.local.yaml",
@@ -67,9 +67,9 @@ IGNORED: tuple[str, ...] = (
     "/.ckptflow/logs/",
     "/.ckptflow/cuts/",
 )
-"""What git is not to keep, in any project."""
+"""What git is not to keep, in any project. A run sees to it too, for projects that were not begun with `init`."""
 
-IGNORED_OUTS: tuple[str, ...] = ("/data/*.parquet",)
+IGNORED_OUTS = ("/data/*.parquet", "__pycache__/")
 """What git is not to keep, in the example."""
 
 

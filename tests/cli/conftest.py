@@ -94,6 +94,12 @@ class Ran:
     err: str
 
 
+@pytest.fixture(autouse=True)
+def _nowhere(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No command finds a project by accident, that of this repository least of all."""
+    monkeypatch.chdir(tmp_path_factory.mktemp("nowhere"))
+
+
 @pytest.fixture
 def project(monkeypatch: pytest.MonkeyPatch) -> FakeProject:
     fake = FakeProject()

@@ -38,7 +38,7 @@ def _init(root: Path, bare: bool) -> list[str]:
     there = next((name for name in _PIPELINES if (root / name).exists()), None)
     in_the_way = next((name for name in _EXAMPLE if (root / name).exists()), None)
     files = _state_files()
-    ignored = starter.IGNORED
+    ignored = list(starter.IGNORED)
     if there is None and not bare and in_the_way is None:
         files |= {
             "pipeline.yaml": starter.PIPELINE,

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ckptflow.cli.quick import try_quick
+from ckptflow.engine import fresh
+
+RESULT = {"stages": [{"stage": "a", "state": "fresh"}]}
+
+
+@pytest.fixture
+def witness(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything is as it was."""
+    monkeypatch.setattr(fresh, "find_root", lambda start: (start, "pipeline.yaml"))
+    monkeypatch.setattr(fresh, "still_fresh", lambda root, file: RESULT)
+
+
+class Broken(io.StringIO):
+    def __init__(self, error: OSError) -> None:
+        super().__init__()
+        self.error = error
+
+    def write(self, text: str, /) -> int:
+        raise self.error
+
+
+def test_says_that_there_is_nothing_to_do(witness: None, run: Callable[..., Any]) -> None:
+    ran = run("repro")
+    assert (ran.code, ran.out, ran.err) == (0, "", "Nothing to do: 1 stage is up to date.\n")
+    ran = run("repro", "-q", "--json")
+    assert (ran.code, json.loads(ran.out)["stages"], ran.err) == (0, RESULT["stages"], "")
+
+
+@pytest.mark.parametrize("args", [["repro", "a"], ["repro", "-f"], ["repro", "--dry"], ["repro", "-j", "2"]])
+def test_more_than_a_plain_repro_goes_the_ordinary_way(witness: None, args: list[str]) -> None:
+    assert try_quick(args) is None
+
+
+def test_no_project_goes_the_ordinary_way() -> None:
+    assert try_quick(["repro"]) is None
+
+
+def test_a_directory_that_is_gone_is_told_the_ordinary_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Callable[..., Any]
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    ran = run("repro")
+    assert ran.code != 0 and ran.err.startswith("error[")
+
+
+@pytest.mark.parametrize(("error", "code"), [(BrokenPipeError(), 0), (OSError(28, "No space left on device"), 1)])
+def test_a_result_that_cannot_be_written(
+    witness: None, monkeypatch: pytest.MonkeyPatch, error: OSError, code: int
+) -> None:
+    monkeypatch.setattr("sys.stdout", Broken(error))
+    assert try_quick(["repro", "--json"]) == code
+
+
+def test_nobody_need_hear_that_there_is_nothing_to_do(witness: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stderr", Broken(OSError(5, "Input/output error")))
+    assert try_quick(["repro"]) == 0
+
+
+def test_closed_streams_go_the_ordinary_way(witness: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stderr", None)
+    assert try_quick(["repro"]) is None
