@@ -8,8 +8,11 @@ QUICK = frozenset({"--json", "-q", "--quiet"})
 
 
 def try_quick(args: list[str]) -> int | None:
-    """Answer `repro` (with no more than `--json` and `-q`) if nothing can have changed; None to go the ordinary way."""
-    if not QUICK.issuperset(args[1:]):
+    """Answer `repro [TARGET...]` (with no more than `--json` and `-q`) if nothing can have changed; None: go the ordinary
+    way.
+    """
+    targets = [arg for arg in args[1:] if not arg.startswith("-")]
+    if not QUICK.issuperset(arg for arg in args[1:] if arg.startswith("-")):
         return None
     import os
     import time
@@ -21,7 +24,7 @@ def try_quick(args: list[str]) -> int | None:
 
     try:
         found = find_root(os.getcwd())  # noqa: PTH109 - pathlib costs as much as all the rest
-        result = still_fresh(*found) if found is not None else None
+        result = still_fresh(*found, targets) if found is not None else None
     except OSError:  # the working directory is gone, say: the ordinary way tells of it
         return None
     if result is None:

@@ -15,6 +15,7 @@ import sqlite3
 import sys
 import time
 from array import array
+from collections.abc import Sequence
 from typing import Any
 
 from xxhash import xxh3_64
@@ -26,14 +27,21 @@ KIND = "fresh"
 IGNORED = frozenset({".git", ".ckptflow", "__pycache__", ".DS_Store"})
 
 
-def still_fresh(root: str, file: str) -> dict[str, Any] | None:
-    """Return the result of the last run if it still holds for the project at `root`, else None."""
+def key_of(file: str, targets: Sequence[str]) -> str:
+    """Return the name under which the verdict on some targets of a pipeline file is kept."""
+    return "\0".join((file, *targets))
+
+
+def still_fresh(root: str, file: str, targets: Sequence[str] = ()) -> dict[str, Any] | None:
+    """Return the result of the last run of these targets if it still holds for the project at `root`, else None."""
     path = f"{root}/.ckptflow/cache.db"
     if not os.path.exists(path):  # noqa: PTH110 - pathlib costs as much as all the rest
         return None
     try:
         db = sqlite3.connect(path, timeout=1)
-        row = db.execute("SELECT value FROM documents WHERE kind = ? AND key = ?", (KIND, file)).fetchone()
+        row = db.execute(
+            "SELECT value FROM documents WHERE kind = ? AND key = ?", (KIND, key_of(file, targets))
+        ).fetchone()
         db.close()
         witness = json.loads(row[0]) if row else None
     except (sqlite3.Error, ValueError):

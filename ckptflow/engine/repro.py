@@ -162,8 +162,9 @@ class _Run:
             for run in schedule.stages.values()
             if not run.pinned or run.stage.frozen
         )
-        if outcome is Outcome.DONE and not self.targets and self.options == ReproOptions(commit=True):
-            witness.write(session, survey, schedule, facts, results, wait=any(r.state != "fresh" for r in results))
+        if outcome is Outcome.DONE and self.options == ReproOptions():
+            worked = any(r.state != "fresh" for r in results)
+            witness.write(session, survey, schedule, facts, results, self.targets, wait=worked)
         for result in results:
             self.ran_before[StageName(result.stage)] = result.ran
         return outcome, results

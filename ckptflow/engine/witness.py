@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ def write(
     schedule: Schedule,
     facts: ProjectFacts,
     results: Iterable[StageResult],
+    targets: Sequence[str],
     *,
     wait: bool,
 ) -> None:
@@ -57,7 +58,7 @@ def write(
         }
     except NotYet:
         return
-    session.cache.keep_document(fresh.KIND, session.location.file, witness)
+    session.cache.keep_document(fresh.KIND, fresh.key_of(session.location.file, targets), witness)
 
 
 def _quiet(result: StageResult) -> dict[str, Any]:
