@@ -54,12 +54,12 @@ class LockEntry:
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON form. What is empty or default is left out."""
         doc: dict[str, Any] = {**self.extra, "key": self.key, "chunks": self.chunks, "check": self._check()}
-        optional = {"code": self.code, "call": self.call, "cmd": list(self.cmd), "version": self.version}
+        optional = {"code": self.code, "call": self.call, "cmd": list(self.cmd) or None, "version": self.version}
         mappings = {
             "deps": self.deps, "outs": self.outs, "args": self.args,
             "params": self.params, "env": self.env, "packages": self.packages,
         }  # fmt: skip
-        doc.update({name: value for name, value in optional.items() if value is not None and value != []})
+        doc.update({name: value for name, value in optional.items() if value is not None})
         doc.update({name: dict(value) for name, value in mappings.items() if value})
         if self.wdir != ".":
             doc["wdir"] = self.wdir
