@@ -11,22 +11,23 @@ Imports pyarrow and numpy: to be imported only where tables are at hand.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from operator import itemgetter
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 from blake3 import blake3
 
-from ..ids import Digest, Hasher
+from ..ids import Digest, digest
 from .columns import BLOCK, Column, Positions, columns_of
 from .schema import VERSION, schema_digest, schema_text
 
 __all__ = ["Block", "TableHasher", "blocks_of", "schema_digest", "table_digest"]
 
 
-@dataclass(frozen=True, slots=True)
-class _Data:
-    """Fixed-width elements as bytes; `stream` is the stream's place in the digest."""
+class _Data(NamedTuple):
+    """Fixed-width elements as bytes; `stream` is the stream's place in the digest. A tuple, for it is taken apart for
+    each column of each piece."""
 
     stream: int
     level: int
@@ -34,8 +35,7 @@ class _Data:
     width: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Nulls:
+class _Nulls(NamedTuple):
     """Ascending positions of nulls among the elements of `level`."""
 
     stream: int
@@ -43,8 +43,7 @@ class _Nulls:
     positions: Positions
 
 
-@dataclass(frozen=True, slots=True)
-class _Mark:
+class _Mark(NamedTuple):
     """The digest of the ordered dictionary that the elements of `level` use."""
 
     stream: int
@@ -144,15 +143,15 @@ class TableHasher:
         for mark in block.marks:
             self._add_mark(mark, *ranges[mark.level])
         streams, size = self._streams, 0
-        for part in block.data:
-            first, last = ranges[part.level]
-            if first == last or not part.width:
+        for number, level, data, width in block.data:
+            first, last = ranges[level]
+            if first == last or not width:
                 continue
-            piece = part.data[first * part.width : last * part.width]
+            piece = data[first * width : last * width]
             size += len(piece)
-            stream = streams.get(part.stream)
+            stream = streams.get(number)
             if stream is None:
-                streams[part.stream] = blake3(piece)
+                streams[number] = blake3(piece)
             else:
                 stream.update(piece)
         self.bytes += size
@@ -180,13 +179,11 @@ class TableHasher:
 
     def digest(self) -> Digest:
         """Return the digest of all rows so far; more may be added afterwards."""
-        whole = Hasher()
         text = self._text.encode()
-        whole.update(f"table {VERSION} {len(text)} {self.rows} ".encode() + text)
-        streams = self._streams
-        for stream in sorted(streams):
-            whole.update(stream.to_bytes(4, "little") + streams[stream].digest())
-        return whole.digest()
+        parts = [f"table {VERSION} {len(text)} {self.rows} ".encode(), text]
+        for number, stream in sorted(self._streams.items(), key=itemgetter(0)):
+            parts += (number.to_bytes(4, "little"), stream.digest())
+        return digest(b"".join(parts))
 
 
 def table_digest(table: pa.Table | pa.RecordBatch) -> Digest:
