@@ -12,7 +12,7 @@ import click
 from .. import __version__
 from ..errors import UsageError
 from . import terminal
-from .session import Session
+from .session import Session, set_color
 
 _SECTIONS: dict[str, dict[str, str]] = {
     "Run": {
@@ -82,19 +82,15 @@ def _change_directory(ctx: click.Context, param: click.Parameter, value: str | N
             raise UsageError(f"cannot work in `{value}`: {error.strerror}") from None
 
 
-def _set_color(ctx: click.Context, param: click.Parameter, value: str) -> None:
-    terminal.color = value
-
-
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option(
     "-C", "--cd", metavar="DIR", callback=_change_directory, expose_value=False, is_eager=True, help="Work in DIR."
 )
 @click.option(
     "--color",
-    type=click.Choice(["auto", "always", "never"]),
+    type=click.Choice(terminal.COLORS),
     default="auto",
-    callback=_set_color,
+    callback=set_color,
     expose_value=False,
     is_eager=True,
     help="When to use colours.  [auto]",

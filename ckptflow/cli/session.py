@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from . import terminal
+
 if TYPE_CHECKING:
     from ..project import Project
 
@@ -29,10 +31,24 @@ class Session:
 
 
 def verbosity(command: _Command) -> _Command:
-    """Give a command `-v` and `-q`."""
+    """Give a command `-v`, `-q` and `--color`, which may stand before its name too."""
     more = click.option("-v", "--verbose", count=True, expose_value=False, callback=_verbose, help="Say more.")
     less = click.option("-q", "--quiet", is_flag=True, expose_value=False, callback=_quiet, help="Say less.")
-    return more(less(command))
+    hue = click.option(
+        "--color",
+        type=click.Choice(terminal.COLORS),
+        expose_value=False,
+        hidden=True,
+        is_eager=True,
+        callback=set_color,
+    )
+    return more(less(hue(command)))
+
+
+def set_color(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    """Note what `--color` asks for."""
+    if value is not None:
+        terminal.color = value
 
 
 def as_json(command: _Command) -> _Command:

@@ -17,6 +17,8 @@ from ..report.style import Style
 _SIGNS = "✓✗●○━─│├╰"
 _WIDTH_OF_PIPES = 120
 
+COLORS = ("auto", "always", "never")
+
 color = "auto"
 """What `--color` asked for: `auto`, `always` or `never`. Set once, by the command line."""
 

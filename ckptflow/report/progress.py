@@ -41,7 +41,10 @@ class Active:
 
 @dataclass(slots=True)
 class StageProgress:
-    """One stage. `state` is `pending`, `cutting`, `running`, or that of `StageDone`; `chunks` None until planned."""
+    """One stage. `state` is `pending`, `cutting`, `running`, or that of `StageDone`; `chunks` None until planned.
+
+    `since` is the display's time at which it began, `seconds` how long it took from then to its end.
+    """
 
     stage: str
     state: str = "pending"
@@ -146,7 +149,7 @@ class Progress:
             case Cutting(stage=name):
                 self.stage(name).state = "cutting"
             case StageDone():
-                self._close(event)
+                self._close(event, now)
             case Stopping():
                 self.stopping = event
             case RunStarted(run=run, stages=stages, workers=workers):
@@ -157,9 +160,11 @@ class Progress:
             case _:
                 pass  # notes and waiting are told, not counted
 
-    def _close(self, event: StageDone) -> None:
+    def _close(self, event: StageDone, now: float) -> None:
         stage = self.stage(event.stage)
         stage.state = event.state
         stage.chunks, stage.ran, stage.reused, stage.failed = event.chunks, event.ran, event.reused, event.failed
-        stage.rows, stage.bytes, stage.seconds = event.rows, event.bytes, event.seconds
+        stage.rows, stage.bytes = event.rows, event.bytes
+        # The event's seconds are of work, which workers share: people ask how long they waited.
+        stage.seconds = event.seconds if stage.since is None else now - stage.since
         stage.active.clear()

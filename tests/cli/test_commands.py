@@ -241,6 +241,13 @@ def test_directory_option(project: Any, run: Run, tmp_path: Path, monkeypatch: p
     assert Path.cwd() == tmp_path / "sub dir"
 
 
+@pytest.mark.parametrize("args", [("--color", "always", "status"), ("status", "--color", "always")])
+def test_color_before_and_after_the_command(project: Any, run: Run, args: tuple[str, ...]) -> None:
+    project.error = TargetNotFound("x")
+    assert run(*args).err.startswith("\x1b[")
+    assert run("status").err.startswith("error")
+
+
 def test_help(run: Run, golden: Callable[[str, str], None]) -> None:
     names = ("repro", "plan", "status", "why", "dag", "show", "log", "init", "verify", "doctor", "config", "schema")
     text = run("--help").out

@@ -18,7 +18,7 @@ RESULT = {"stages": [{"stage": "a", "state": "fresh"}]}
 def witness(monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything is as it was."""
     monkeypatch.setattr(fresh, "find_root", lambda start: (start, "pipeline.yaml"))
-    monkeypatch.setattr(fresh, "still_fresh", lambda root, file: RESULT)
+    monkeypatch.setattr(fresh, "still_fresh", lambda *asked: RESULT)
 
 
 class Broken(io.StringIO):
@@ -37,7 +37,7 @@ def test_says_that_there_is_nothing_to_do(witness: None, run: Callable[..., Any]
     assert (ran.code, json.loads(ran.out)["stages"], ran.err) == (0, RESULT["stages"], "")
 
 
-@pytest.mark.parametrize("args", [["repro", "a"], ["repro", "-f"], ["repro", "--dry"], ["repro", "-j", "2"]])
+@pytest.mark.parametrize("args", [["repro", "--", "a"], ["repro", "-f"], ["repro", "--dry"], ["repro", "-j", "2"]])
 def test_more_than_a_plain_repro_goes_the_ordinary_way(witness: None, args: list[str]) -> None:
     assert try_quick(args) is None
 

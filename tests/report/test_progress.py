@@ -43,6 +43,14 @@ def test_a_stage_from_pending_to_its_end() -> None:
     assert (a.ran, a.failed, a.reused, a.over) == (1, 1, 2, True)
 
 
+def test_a_stage_takes_as_long_as_one_waits_for_it() -> None:
+    progress = Progress()
+    progress.take(StageStarted(A), 10.0)
+    progress.take(StageDone(A, "ran", 12.0, 4, 4, 0, 0), 16.5)
+    progress.take(StageDone(B, "blocked", 0.0, 1, 0, 0, 0), 17.0)
+    assert (progress.stage(A).seconds, progress.stage(B).seconds) == (6.5, 0.0)
+
+
 def test_the_oldest_chunk_comes_first() -> None:
     progress = Progress()
     progress.take(ChunkStarted(B, 7, 1, 0), 2.0)
