@@ -8,8 +8,9 @@ QUICK = frozenset({"--json", "-q", "--quiet"})
 
 
 def try_quick(args: list[str]) -> int | None:
-    """Answer `repro [TARGET...]` (with no more than `--json` and `-q`) if nothing can have changed; None: go the ordinary
-    way.
+    """Answer `repro [TARGET...]`, with no more than `--json` and `-q`, if nothing can have changed.
+
+    None: go the ordinary way.
     """
     targets = [arg for arg in args[1:] if not arg.startswith("-")]
     if not QUICK.issuperset(arg for arg in args[1:] if arg.startswith("-")):

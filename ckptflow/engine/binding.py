@@ -10,7 +10,7 @@ from ..errors import Problem
 from ..fingerprint.code import ParameterKind, Signature
 from ..formats.forms import Form
 from ..run.storing import PATH_FORMATS
-from ..spec.model import Dep, Stage
+from ..spec.model import Dep, Stage, Value
 
 _ANNOTATIONS = {
     "pyarrow.Table": Form.TABLE,
@@ -37,8 +37,22 @@ def form_of(dep: Dep, signature: Signature) -> Form:
 
 
 def keyword_values(stage: Stage) -> dict[str, Any]:
-    """Return args and params by argument name; a param's argument is the last part of its name."""
-    return {**{argument_of(name): value for name, value in stage.params.items()}, **stage.args}
+    """Return args and params by argument name; a param's argument is the last part of its name.
+
+    Mappings come sorted by key: their order is no part of the recipe, so a function must not see it.
+    """
+    values = {**{argument_of(name): value for name, value in stage.params.items()}, **stage.args}
+    return {name: _sorted(value) for name, value in values.items()}
+
+
+def _sorted(value: Value) -> Value:
+    match value:
+        case dict():
+            return {key: _sorted(value[key]) for key in sorted(value)}
+        case list():
+            return [_sorted(item) for item in value]
+        case _:
+            return value
 
 
 def argument_of(param: str) -> str:
