@@ -171,7 +171,7 @@ def bytes_text(key: bytes, family: Family | None) -> str:
         case Family.BINARY:
             return key.hex()
         case _:
-            return key.decode()
+            return key.decode(errors="replace")
 
 
 def _is_text(kind: pa.DataType) -> bool:

@@ -170,3 +170,10 @@ def test_hashes_and_sizes_of_rows_are_of_the_row_alone() -> None:
     assert row_hashes(block).tolist() == [row_hashes(one)[0] for one in alone]
     assert row_bytes(block).tolist() == [row_bytes(one)[0] for one in alone]
     assert row_bytes(block)[0] == (4 + 16) + (4 + 1) + 8 + 3 + 16
+
+
+def test_cuts_are_the_same_for_ever() -> None:
+    (block,) = blocks_of(NESTED.combine_chunks())
+    assert [int(value) >> 48 for value in row_hashes(block)] == [14801, 20575, 45442, 26425, 47669]
+    table = pa.table({"a": range(4000), "b": [f"name-{number}" for number in range(4000)]})
+    assert [piece.start for piece in pieces_of(table, 700)] == [0, 611, 1605, 2147, 2813, 3224]
