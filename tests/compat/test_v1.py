@@ -1,0 +1,80 @@
+"""The example store of format version 1 stays readable, and is what this program writes."""
+
+import importlib.util
+import shutil
+from pathlib import Path
+
+import pytest
+
+from ckptflow.checkpoints.index import Past
+from ckptflow.checkpoints.kept import newest_valid
+from ckptflow.checkpoints.lockfile import load
+from ckptflow.checkpoints.manifest import Status
+from ckptflow.checkpoints.trees import get_listing, get_tree, is_present
+from ckptflow.checkpoints.verify import verify
+from ckptflow.ids import digest
+from ckptflow.store.local import LocalStore
+from ckptflow.store.marker import open_store
+from ckptflow.store.objects import Objects
+
+HERE = Path(__file__).parent
+V1 = HERE / "v1"
+
+
+@pytest.fixture
+def store(tmp_path):
+    shutil.copytree(V1 / "store", tmp_path / "store", symlinks=True)
+    return LocalStore(tmp_path / "store")
+
+
+def key(text):
+    return digest(f"key of {text}".encode())
+
+
+def test_the_marker(store):
+    marker = open_store(store)
+    assert (marker.repository, marker.version, marker.reader) == ("00112233445566778899aabbccddeeff", 1, 1)
+
+
+def test_nothing_is_wrong_with_it(store):
+    assert list(verify(store, deep=True)) == []
+
+
+def test_records_and_objects(store):
+    past, objects = Past(store), Objects(store)
+    wanted = [key(f"chunk {n}") for n in range(3)]
+    found = past.lookup([*wanted, key("folder"), key("forgotten"), key("unknown")])
+    assert set(found) == {*wanted, key("folder")} and past.count() == 4
+    for number, name in enumerate(wanted):
+        part = found[name].outs["rows"]
+        assert objects.get(part.object) == f'{{"row": {number}}}\n'.encode()
+        assert (part.rows, part.values) == (1, digest(f"values {number}".encode()))
+        assert (found[name].stage, found[name].seconds, found[name].rows_in) == ("load@fr", 0.25, 1)
+    folder = found[key("folder")]
+    assert folder.stage == "über/.." and is_present(objects, folder.outs["out"])
+    files = get_listing(objects, folder.outs["out"].object).files
+    assert [(f.path, f.executable, objects.get(f.object)) for f in files] == [("bin/run", True, b"#!/bin/sh\n")]
+
+
+def test_the_lock_file_and_its_tree(store):
+    entry = load(V1 / "pipeline.lock").stages["load@fr"]
+    assert (entry.chunks, entry.params, entry.call) == (3, {"window": 7}, "stages:load")
+    tree = get_tree(Objects(store), entry.outs["rows"]["tree"])
+    assert (len(tree.parts), tree.rows, tree.format, tree.suffix) == (3, 3, "jsonl", ".jsonl")
+
+
+def test_the_checkpoint(store):
+    found, passed = newest_valid(store, "load@fr")
+    assert passed == [] and found.status is Status.COMPLETED and found.processed_count == 3
+
+
+def test_this_program_writes_the_same(tmp_path):
+    spec = importlib.util.spec_from_file_location("write_v1", HERE / "write_v1.py")
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    script.write(tmp_path)
+
+    def content(folder):
+        return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+    assert content(tmp_path) == content(V1)
