@@ -211,6 +211,20 @@ def test_stop_with_a_wake_up_does_not_wait_out_the_grace(bench, until):
     assert [type(r) for r in reports] == [Started, Returned]
 
 
+def test_a_second_signal_ends_the_grace_even_while_reports_come(bench, until, monkeypatch):
+    with bench.pool() as pool:
+        pool.submit((bench.call("hang", kwargs={"mark": str(bench.root / "mark")}),))
+        until((bench.root / "mark").exists)
+
+        def both(end):
+            pool._early.append(Started(0, 0))
+            pool._woken = True
+
+        monkeypatch.setattr(pool, "_turn", both)
+        assert pool.stop(500)[0] == Started(0, 0)
+        assert pool.running() == 0
+
+
 def test_close_kills_a_busy_worker(bench, until):
     with bench.pool() as pool:
         pool.submit((bench.call("family", kwargs={"mark": str(bench.root / "mark")}),))

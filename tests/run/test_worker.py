@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -191,6 +192,42 @@ def test_rows_in_come_from_the_piece(bench):
     report = bench.one(bench.call("size", (VALUE,), inputs=(dep,)))
     assert report.rows_in == 42
     assert bench.text(report).strip() == "1"
+
+
+def test_a_whole_dep_is_read_once_a_worker_and_a_piece_is_its_rows(bench):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from ckptflow.chunk.model import AtRows, Piece
+    from ckptflow.chunk.values import table_digest
+    from ckptflow.ids import digest
+    from ckptflow.run.messages import Form, Input, Source
+
+    bench.write(
+        "import os\n"
+        "def add(rows, rates):\n"
+        "    if os.path.exists('rates.parquet'): os.remove('rates.parquet')\n"
+        "    return {'sum': sum(rows['x'].to_pylist()), 'rates': rates.num_rows, 'form': type(rows).__module__}\n"
+    )
+    table = pa.table({"x": list(range(10))})
+    pq.write_table(table, bench.root / "rows.parquet")
+    pq.write_table(pa.table({"r": [1.0, 2.0]}), bench.root / "rates.parquet")
+    whole = Input("rates", Source("rates.parquet", "parquet", digest(b"rates")), Form.TABLE, name="rates")
+    source = Source("rows.parquet", "parquet", digest(b"rows"))
+
+    def task(start, stop):
+        piece = Piece(table_digest(table.slice(start, stop - start)), AtRows(start, stop), rows=stop - start)
+        rows = Input("rows", source, Form.TABLE, name="rows", piece=piece)
+        return bench.call("add", (VALUE,), inputs=(rows, whole))
+
+    first, second = task(0, 4), task(4, 10)
+    final = bench.run(first, second)
+    read = [json.loads(bench.text(final[t.id])) for t in (first, second)]
+    assert read == [
+        {"sum": 6, "rates": 2, "form": "pyarrow.lib"},
+        {"sum": 39, "rates": 2, "form": "pyarrow.lib"},
+    ]
+    assert final[second.id].rows_in == 6
 
 
 def test_a_worker_imports_nothing_heavy_until_a_task_needs_it(bench):
