@@ -134,7 +134,9 @@ class _Composer:
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         what = ", ".join(part for part in (error.context, error.problem) if part)
         hint = None
-        if "'\\t'" in what:
+        if "flow" in what and any("${" in text for text in self._source.lines[max(0, line - 2) : line]):
+            hint = 'inside {...} and [...] put a template in quotes: "${name}"'
+        elif self._source.at(line, column).text[column - 1 : column] == "\t":
             hint = "indent with spaces: YAML does not take tabs"
         elif "mapping values are not allowed" in what:
             hint = "check the indentation, or put a text that contains `: ` in quotes"

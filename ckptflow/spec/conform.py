@@ -46,12 +46,25 @@ def conforms(shape: Shape, node: Node, where: str, findings: Findings) -> bool:
     """
     if isinstance(node, Blank):
         return False
-    if kind(node) not in kinds(shape):
+    found = kind(node)
+    while True:
+        match shape:
+            case Either() if found in shape.by_kind:
+                shape = shape.by_kind[found]
+            case Plain(Anything()):
+                return True
+            case Plain(inner):
+                shape = inner
+            case _:
+                break
+    if found not in kinds(shape):
         findings.add("CF111", f"`{where}` takes {says(shape)}, not {_shown(node)}", node, _hint(shape, node))
         return False
     match shape:
-        case Flag() | Single() | Nothing() | Anything() | Deferred():
+        case Flag() | Single() | Nothing() | Deferred():
             return True
+        case Anything():
+            return _text_keys(node, findings)
         case Text() | Choice() | Count() | Size() | Duration():
             assert isinstance(node, Scalar)
             return _scalar(shape, node, where, findings)
@@ -67,11 +80,8 @@ def conforms(shape: Shape, node: Node, where: str, findings: Findings) -> bool:
         case Record():
             assert isinstance(node, Mapping)
             return len(fields(shape, node, findings)) == len(node.pairs) and _complete(shape, node, findings)
-        case Either(options):
-            found = next(option for option in options if kind(node) in kinds(option))
-            return conforms(found, node, where, findings)
-        case Plain(inner):
-            return conforms(inner, node, where, findings)
+        case Either() | Plain():
+            raise AssertionError("unwrapped above")
 
 
 def fields(record: Record, node: Mapping, findings: Findings, owner: str = "") -> dict[str, Node]:
@@ -144,10 +154,29 @@ def _scalar(shape: Text | Choice | Count | Size | Duration, node: Scalar, where:
             if "\0" in text:
                 findings.add("CF113", f"`{where}` holds a NUL character", node)
                 return False
-            if shape.pattern is not None and not re.search(shape.pattern, text):
+            if shape.pattern is not None and not _matches(shape.pattern, text):
                 findings.add(shape.code, f"`{text}` is not {says(shape)}", node)
                 return False
     return True
+
+
+def _text_keys(node: Node, findings: Findings) -> bool:
+    """Tell whether all keys in a value are texts: what reaches a function, or a recipe, is JSON's kind of data."""
+    match node:
+        case Sequence():
+            return all([_text_keys(item, findings) for item in node.items])  # noqa: C419  # every item is checked
+        case Mapping():
+            odd = [key for key, _ in node.pairs if not isinstance(key.value, str)]
+            for key in odd:
+                findings.add("CF111", f"the key `{key.text}` is {_ARTICLES[kind(key)]}", key, "put it in quotes")
+            return all([_text_keys(value, findings) for _, value in node.pairs]) and not odd  # noqa: C419
+        case _:
+            return True
+
+
+def _matches(pattern: str, text: str) -> bool:
+    """Tell whether `pattern` is found in `text`; `$` is the very end, as in JSON Schema, not before a last newline."""
+    return (re.fullmatch if pattern.startswith("^") else re.search)(pattern, text) is not None
 
 
 def _shown(node: Node) -> str:

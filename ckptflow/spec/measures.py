@@ -22,7 +22,7 @@ _LONGEST = 40
 
 def parse_size(text: str) -> int | None:
     """Return the bytes that `text` names (`kB` 1000, `KiB` 1024), at least 1; None where it is not a size."""
-    if len(text) > _LONGEST or not re.search(SIZE, text):
+    if len(text) > _LONGEST or not re.fullmatch(SIZE, text):
         return None
     amount, unit = re.fullmatch(r"([0-9.]+) ?(.*)[bB]", text).groups()  # type: ignore[union-attr]  # SIZE has matched
     base = 1024 if unit.endswith("i") else 1000
@@ -31,6 +31,6 @@ def parse_size(text: str) -> int | None:
 
 def parse_duration(text: str) -> float | None:
     """Return the seconds that `text` names, more than 0; None where it is not a duration."""
-    if len(text) > _LONGEST or not re.search(DURATION, text):
+    if len(text) > _LONGEST or not re.fullmatch(DURATION, text):
         return None
     return float(sum(Decimal(amount) * _SECONDS[unit] for amount, unit in _PIECE.findall(text)))

@@ -133,6 +133,7 @@ class Places:
                 )
                 if out.name is not None and out.label in labels:
                     self.findings.add("CF124", f"two outs are named `{out.label}`", entry.name, "rename one of them")
+                    continue
                 labels.add(out.label)
                 found.append(out)
         return tuple(found)

@@ -111,9 +111,10 @@ def record(what: str, *fields: Field, one_of: tuple[str, ...] = ()) -> Record:
 
 @dataclass(frozen=True, slots=True)
 class Either:
-    """One of several shapes, told apart by the kind of node they take."""
+    """One of several shapes, told apart by the kind of node they take (`by_kind`); made by `either`."""
 
     options: tuple[Shape, ...]
+    by_kind: Mapping[str, Shape]
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,37 +149,37 @@ Shape: TypeAlias = (
     | Plain
 )
 
-SCALARS = frozenset(("text", "whole number", "number", "flag"))
-ALL_KINDS = SCALARS | {"nothing", "list", "mapping"}
+_SCALARS = frozenset(("text", "whole number", "number", "flag"))
+_KINDS: dict[type, frozenset[str]] = {
+    Text: frozenset(("text",)),
+    Choice: frozenset(("text",)),
+    Flag: frozenset(("flag",)),
+    Count: frozenset(("whole number",)),
+    Size: frozenset(("text", "whole number")),
+    Duration: frozenset(("text", "whole number", "number")),
+    Single: _SCALARS,
+    Nothing: frozenset(("nothing",)),
+    Anything: _SCALARS | {"nothing", "list", "mapping"},
+    ListOf: frozenset(("list",)),
+    Pairs: frozenset(("mapping",)),
+    Record: frozenset(("mapping",)),
+}
 
 
 def kinds(shape: Shape) -> frozenset[str]:
     """Return the kinds of node (`nodes.kind`) that `shape` can take."""
     match shape:
-        case Text() | Choice():
-            return frozenset(("text",))
-        case Flag():
-            return frozenset(("flag",))
-        case Count():
-            return frozenset(("whole number",))
-        case Size():
-            return frozenset(("text", "whole number"))
-        case Duration():
-            return frozenset(("text", "whole number", "number"))
-        case Single():
-            return SCALARS
-        case Nothing():
-            return frozenset(("nothing",))
-        case Anything():
-            return ALL_KINDS
-        case ListOf():
-            return frozenset(("list",))
-        case Pairs() | Record():
-            return frozenset(("mapping",))
-        case Either(options):
-            return frozenset().union(*(kinds(option) for option in options))
+        case Either():
+            return frozenset(shape.by_kind)
         case Deferred(inner) | Plain(inner):
             return kinds(inner)
+        case _:
+            return _KINDS[type(shape)]
+
+
+def either(*options: Shape) -> Either:
+    """Return the shape that is one of `options`; of two that take the same kind the first counts."""
+    return Either(options, {kind: option for option in reversed(options) for kind in kinds(option)})
 
 
 def says(shape: Shape) -> str:

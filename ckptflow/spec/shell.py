@@ -13,7 +13,8 @@ from enum import Enum, auto
 from shlex import quote
 
 _PLAIN_TEXT = re.compile(r"[A-Za-z0-9_@%+=:,./-]+")
-_BEYOND = ("<<", "`", "$(", "$'", '$"', "${", "<(", ">(")
+_BEYOND_QUOTES = ("`", "$(", "${")
+_BEYOND = (*_BEYOND_QUOTES, "<<", "$'", '$"', "<(", ">(")
 _IN_DOUBLE = re.compile(r'([\\$`"])')
 
 
@@ -28,17 +29,20 @@ class _State(Enum):
 class Quoting:
     """Follows one command; feed its own text with `feed`, ask `quoted` for each value in between."""
 
-    __slots__ = ("_last", "_state")
+    __slots__ = ("_escaping", "_last", "_naming", "_state")
 
     def __init__(self) -> None:
         self._state = _State.BARE
         self._last = "\n"
+        self._escaping = False  # a backslash waits for the next character
+        self._naming = False  # `$` or `$NAME` stands last: what follows could become part of the name
 
     def feed(self, text: str) -> None:
         """Go on over a piece of the command's own text."""
         at = 0
         while at < len(text) and self._state is not _State.LOST:
             at += self._step(text, at)
+        self._escaping = at > len(text)
         if text:
             self._last = text[-1]
 
@@ -46,39 +50,47 @@ class Quoting:
         """Take one character, or two that belong together; return how many."""
         char = text[at]
         before = text[at - 1] if at else self._last
-        if self._state is _State.SINGLE:
-            if char == "'":
-                self._state = _State.BARE
-            return 1
-        if self._state is _State.COMMENT:
-            if char == "\n":
-                self._state = _State.BARE
-            return 1
-        if char == "\\":
-            return 2
-        if text.startswith(_BEYOND, at) and not text.startswith("${chunk.", at):
-            in_double = self._state is _State.DOUBLE
-            if not (in_double and text[at : at + 2] in {"<<", "$'", '$"', "<(", ">("}):
-                self._state = _State.LOST
-                return 1
-        if self._state is _State.DOUBLE:
-            if char == '"':
-                self._state = _State.BARE
-        elif char == "'":
-            self._state = _State.SINGLE
-        elif char == '"':
-            self._state = _State.DOUBLE
-        elif char == "#" and before in " \t\n;&|()":
-            self._state = _State.COMMENT
+        self._naming = char == "$" or (self._naming and char.isascii() and (char.isalnum() or char == "_"))
+        match self._state:
+            case _State.SINGLE:
+                self._naming = False
+                if char == "'":
+                    self._state = _State.BARE
+            case _State.COMMENT:
+                if char == "\n":
+                    self._state = _State.BARE
+            case _ if char == "\\":
+                return 2
+            case _ if self._beyond(text, at):
+                self._state, self._naming = _State.LOST, False
+            case _State.DOUBLE:
+                if char == '"':
+                    self._state = _State.BARE
+            case _ if char == "'":
+                self._state = _State.SINGLE
+            case _ if char == '"':
+                self._state = _State.DOUBLE
+            case _ if char == "#" and before in " \t\n;&|()":
+                self._state = _State.COMMENT
         return 1
+
+    def _beyond(self, text: str, at: int) -> bool:
+        """Tell whether something begins here that is not followed."""
+        if text.startswith("${chunk.", at):
+            return False
+        return text.startswith(_BEYOND_QUOTES if self._state is _State.DOUBLE else _BEYOND, at)
 
     def quoted(self, value: str) -> str | None:
         """Return `value` as it must be written here; None where no writing is sure to be read as text."""
+        naming, self._naming = self._naming, False
+        nameless = self._last == "$"
         self._last = "x"
+        if self._escaping or "\0" in value or "${chunk." in value:  # the last would be replaced when the chunk runs
+            return None
+        if naming:  # `$X` before the value must not become another name
+            return None if nameless or self._state is not _State.BARE else "'" + value.replace("'", "'\\''") + "'"
         if _PLAIN_TEXT.fullmatch(value):
             return value
-        if "\0" in value or "${chunk." in value:  # the latter would be replaced when the chunk runs
-            return None
         match self._state:
             case _State.BARE:
                 return quote(value)

@@ -16,7 +16,7 @@ from .paths import is_absolute, normalise
 from .places import Places
 from .table import STAGE
 from .template import Templates
-from .values import Values, copied, param_argument
+from .values import Found, Values, copied, param_argument
 
 _UNTOUCHED = frozenset(("desc", "meta", "vars"))
 _UNFOLDED = ("foreach", "do", "matrix")
@@ -38,8 +38,7 @@ class Setting:
 def read_stage(key: Scalar, node: Node, setting: Setting) -> Stage | None:
     """Return the stage as far as it is right; mistakes are noted. None: it says too little to go on with."""
     findings = setting.findings
-    if not isinstance(node, Mapping):
-        findings.add("CF111", f"the stage `{key.text}` takes a mapping", node, "stage:\n  cmd: ...")
+    if not isinstance(node, Mapping):  # noted where the shape of `stages` was checked
         return None
     unfolded = [name for name in _UNFOLDED if node.key(name)]
     if unfolded:
@@ -99,7 +98,7 @@ class _Builder:
             args=self._table("args"),
             deps=deps,
             outs=outs,
-            params=params,
+            params={name: param.value for name, param in params.items()},
             chunk=chunk,
             env={name: str(node.text) for name, node in self._scalars("env")},
             workers=self._number("workers"),
@@ -116,12 +115,12 @@ class _Builder:
             meta=self._value("meta"),
             place=findings.source.place(self.key),
         )
-        self._kind(stage)
+        self._kind(stage, params)
         if chunk is not None and stage.cmd and known_deps is not None:
             self._chunk_uses(stage, chunk)
         return stage
 
-    def _kind(self, stage: Stage) -> None:
+    def _kind(self, stage: Stage, params: dict[str, Found]) -> None:
         """Check what holds for `call` stages alone, or for `cmd` stages alone."""
         findings = self.setting.findings
         call, cmd, args = (self.body.key(name) for name in ("call", "cmd", "args"))
@@ -132,9 +131,9 @@ class _Builder:
         elif cmd is not None and args is not None:
             findings.add("CF123", "`args` goes with `call`; a command has none", args, "write ${...} in the command")
         elif call is not None:
-            self._arguments(stage)
+            self._arguments(stage, params)
 
-    def _arguments(self, stage: Stage) -> None:
+    def _arguments(self, stage: Stage, params: dict[str, Found]) -> None:
         """Every argument of the function has one giver, and a name that Python takes."""
         findings = self.setting.findings
         givers: list[tuple[str, str, Node | None]] = []
@@ -142,7 +141,7 @@ class _Builder:
         if isinstance(args, Mapping):
             givers += [(key.text, "args", key) for key, _ in args.pairs]
         givers += [(dep.name, f"the dep `{dep.name}`", self._name_of("deps", dep)) for dep in stage.deps if dep.name]
-        givers += [(param_argument(name), f"the param `{name}`", self._param_of(name)) for name in stage.params]
+        givers += [(param_argument(name), f"the param `{name}`", param.node) for name, param in params.items()]
         for out in stage.outs:
             if out.name and out.format in ("file", "dir"):  # handed over as the path to write to
                 field = {"out": "outs", "metric": "metrics", "plot": "plots"}[out.kind]
@@ -160,24 +159,6 @@ class _Builder:
     def _name_of(self, field: str, place: Dep | Out) -> Node | None:
         node = self.good.get(field)
         return node.key(place.name) if isinstance(node, Mapping) and place.name else None
-
-    def _param_of(self, name: str) -> Node | None:
-        """Return the item of `params` that declares `name`."""
-        node = self.good.get("params")
-        assert isinstance(node, Sequence)
-        file, _, key = name.rpartition(":")
-        for item in node.items:
-            if isinstance(item, Scalar) and item.text == name:
-                return item
-            if isinstance(item, Mapping):
-                for path, keys in item.pairs:
-                    if isinstance(keys, Sequence):
-                        found = next((k for k in keys.items if isinstance(k, Scalar) and k.text == key), None)
-                        if found is not None:
-                            return found
-                    elif normalise(".", path.text) == file:
-                        return path
-        return None
 
     def _chunk_uses(self, stage: Stage, chunk: ChunkSpec) -> None:
         """Check every `${chunk...}` of a chunked command, and that it writes what it declares."""

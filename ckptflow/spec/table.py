@@ -13,16 +13,17 @@ from .shapes import (
     Count,
     Deferred,
     Duration,
-    Either,
     Field,
     Flag,
     ListOf,
     Nothing,
     Pairs,
     Plain,
+    Shape,
     Single,
     Size,
     Text,
+    either,
     record,
 )
 
@@ -40,7 +41,7 @@ COMMAND = Text("a command", r"\S")
 VARIABLE = Text("a name of an environment variable", r"^[A-Za-z_][A-Za-z0-9_]*$")
 
 _column = Text("a column's name", r"^[^\x00]+$")
-_columns = Either((_column, ListOf(_column, least=1)))
+_columns = either(_column, ListOf(_column, least=1))
 _format = Text("a format's name", r"^\S+$")
 
 _DEP_FLAGS = (
@@ -71,11 +72,11 @@ _PLOT_FLAGS = (
 _path_field = Field("path", PATH, "Where it is, relative to the pipeline file (and `wdir`).", required=True)
 
 
-def _places(what: str, flags: tuple[Field, ...]) -> Either:
+def _places(what: str, flags: tuple[Field, ...]) -> Shape:
     """Return the shape of deps and outs: names with paths, or DVC's list."""
-    named = Either((PATH, record(what, _path_field, *flags)))
-    flagged = Pairs(Either((record(what, *flags), Nothing())), key=PATH, size=1)
-    return Either((Pairs(named, key=NAME), ListOf(Either((PATH, flagged)))))
+    named = either(PATH, record(what, _path_field, *flags))
+    flagged = Pairs(either(record(what, *flags), Nothing()), key=PATH, size=1)
+    return either(Pairs(named, key=NAME), ListOf(either(PATH, flagged)))
 
 
 CHUNK = record(
@@ -90,9 +91,9 @@ CHUNK = record(
 )
 
 _params = ListOf(
-    Either((Text("a parameter's name", r"\S"), Pairs(Either((ListOf(Text()), Text(), Nothing())), key=PATH, least=1)))
+    either(Text("a parameter's name", r"\S"), Pairs(either(ListOf(Text()), Text(), Nothing()), key=PATH, least=1))
 )
-_vars = ListOf(Either((PATH, Pairs(Anything()))))
+_vars = ListOf(either(PATH, Pairs(Anything())))
 _later = (
     ("each", "The function takes one item; the engine loops."),
     ("combine", "`module:function` that merges the results of chunks pairwise."),
@@ -109,7 +110,7 @@ _later = (
 STAGE = record(
     "stage",
     Field("call", CALL, "The Python function to call: `module:function`. Either this or `cmd`."),
-    Field("cmd", Either((COMMAND, ListOf(COMMAND, least=1))), "Shell commands, run in order."),
+    Field("cmd", either(COMMAND, ListOf(COMMAND, least=1)), "Shell commands, run in order."),
     Field("args", Pairs(Anything()), "Keyword arguments of the function; part of the recipe."),
     Field("wdir", PATH, "Directory in which `cmd` runs and to which paths are relative."),
     Field("deps", _places("dep", _DEP_FLAGS), "What the stage reads. Names bind to arguments."),
@@ -127,7 +128,7 @@ STAGE = record(
     Field("on_error", Choice(tuple(OnError), later=("quarantine",)), "What a failing chunk does to its stage."),
     Field(
         "packages",
-        Either((Choice(("auto",)), ListOf(Text("a distribution's name", r"^[A-Za-z0-9._-]+$")))),
+        either(Choice(("auto",)), ListOf(Text("a distribution's name", r"^[A-Za-z0-9._-]+$"))),
         "Distributions whose version is part of the recipe; `auto` for all that the code refers to.",
     ),
     Field("version", Anything(), "A value of yours that is part of the recipe."),

@@ -109,6 +109,8 @@ class Templates:
                 self.findings.add("CF105", f"the key `{name.text}` stands twice once templates are resolved", key)
             else:
                 seen.add(name.text)
+                if name is not key:  # a key is a text, whatever `${n}` holds
+                    name = Scalar(name.line, name.column, name.length, name.text, name.text)
                 pairs.append((name, self.resolve(value)))
         return Mapping(node.line, node.column, node.length, pairs)
 

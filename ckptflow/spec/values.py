@@ -21,13 +21,25 @@ DEFAULT_PARAMS = "params.yaml"
 def param_argument(name: str) -> str:
     """Return the argument that a declared param goes to: the last part of its name.
 
-    `features.window_days` and `other.yaml:features.window_days` give `window_days`; a whole file (`conf/other.yaml:`)
+    `features.window_days` and `other.yaml:features.window_days` give `window_days`; a whole file, `conf/other.yaml`,
     gives its name without directory and suffix.
     """
-    file, colon, key = name.rpartition(":")
-    if colon and not key:
-        return file.rpartition("/")[2].partition(".")[0]
+    _, colon, key = name.rpartition(":")
+    if not colon and _like_a_file(name):
+        return key.rpartition("/")[2].partition(".")[0]
     return key.rpartition(".")[2]
+
+
+def _like_a_file(name: str) -> bool:
+    return "/" in name or name.endswith((".yaml", ".yml", ".json", ".toml"))
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A value from a file, null included, and the node that asked for it."""
+
+    value: Value
+    node: Node
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +110,10 @@ class Values:
                     "CF135", f"`{prefix}{name}` is defined already, in params or earlier vars", key or item
                 )
 
-    def params(self, node: Node, base: str) -> dict[str, Value]:
+    def params(self, node: Node, base: str) -> dict[str, Found]:
         """Return the values of a stage's `params` by declared name; note what is not there."""
         assert isinstance(node, Sequence)
-        found: dict[str, Value] = {}
+        found: dict[str, Found] = {}
         for item in node.items:
             if isinstance(item, Scalar):
                 self._param(found, item, DEFAULT_PARAMS, item.text, base)
@@ -119,7 +131,7 @@ class Values:
                         self._param(found, file, file.text, None, base)
         return found
 
-    def _param(self, found: dict[str, Value], item: Scalar, file: str, key: str | None, base: str) -> None:
+    def _param(self, found: dict[str, Found], item: Scalar, file: str, key: str | None, base: str) -> None:
         path = self._path(file, base, item)
         if path is None:
             return
@@ -131,15 +143,16 @@ class Values:
             return
         declared = normalise(".", file) or file  # `./a.yaml` is `a.yaml`
         if key is None:
-            found[f"{declared}:"] = loaded.value
+            found[declared] = Found(loaded.value, item)
             return
         chosen = self._select(loaded.value, key, path, item)
         if chosen is not None:
-            found[key if declared == DEFAULT_PARAMS else f"{declared}:{key}"] = chosen.value
+            short = declared == DEFAULT_PARAMS and ":" not in key and not _like_a_file(key)
+            found[key if short else f"{declared}:{key}"] = chosen
 
-    def _select(self, values: Value, key: str, path: str, item: Node) -> _Chosen | None:
+    def _select(self, values: Value, key: str, path: str, item: Node) -> Found | None:
         try:
-            return _Chosen(look_up(values, key.split(".")))
+            return Found(look_up(values, key.split(".")), item)
         except Unknown as unknown:
             hint = self.findings.suggest(unknown.step, unknown.known)
             if hint is None and unknown.known:
@@ -156,13 +169,6 @@ class Values:
             self.findings.add("CF152", f"`{name}` is no file of the project", item)
             return None
         return path
-
-
-@dataclass(frozen=True, slots=True)
-class _Chosen:
-    """A value that was found; null is one, too."""
-
-    value: Value
 
 
 def copied(value: dict[str, Value]) -> dict[str, Value]:
