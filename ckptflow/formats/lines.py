@@ -42,6 +42,15 @@ class LinesReader:
         self._delimiter = "\t" if format_name == "tsv" else ","
         self._block_bytes = block_bytes
 
+    def join(self, one: pa.DataType, other: pa.DataType) -> pa.DataType:
+        """See `Reader`. Text is parsed with the joined type, so nothing is lost; a doubtful join of times is text."""
+        import pyarrow as pa
+
+        if self._json:
+            return _join_json(one, other, "")[0]
+        kind, sure = _join_csv(one, other)
+        return kind if sure or kind.equals(pa.float64()) else pa.string()
+
     def header(self) -> tuple[bytes, list[str]]:
         """Return the bytes of the header line (empty for JSON Lines) and the unique names of the columns."""
         with readable(self._path), self._path.open("rb") as file:
@@ -72,7 +81,9 @@ class LinesReader:
                 table = self._parse(block, start, names, None)
                 for field in table.schema:
                     before = joined.get(field.name, pa.null())
-                    kind, sure = (_join_json if self._json else _join_csv)(before, field.type, field.name)
+                    kind, sure = (
+                        _join_json(before, field.type, field.name) if self._json else _join_csv(before, field.type)
+                    )
                     joined[field.name] = kind
                     if not sure:
                         doubtful.add(field.name)
@@ -209,7 +220,7 @@ def _json_type(kind: pa.DataType) -> pa.DataType:
     return kind
 
 
-def _join_csv(one: pa.DataType, other: pa.DataType, name: str) -> tuple[pa.DataType, bool]:
+def _join_csv(one: pa.DataType, other: pa.DataType) -> tuple[pa.DataType, bool]:
     """Return the type of a column whose blocks are `one` and `other`, and whether it surely holds for both."""
     import pyarrow as pa
 

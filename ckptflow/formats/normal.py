@@ -9,7 +9,7 @@ the number of rows alone, never on row groups or on what a function happened to 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -162,11 +162,27 @@ def joined(batches: list[pa.RecordBatch], schema: pa.Schema) -> pa.RecordBatch:
     return pa.concat_batches(batches)
 
 
-def unify(schemas: Iterable[tuple[str, pa.Schema]]) -> pa.Schema:
+def wider(one: pa.DataType, other: pa.DataType) -> pa.DataType:
+    """Return the type that holds the values of both: null gives way, numbers and strings take the wider type.
+
+    Raises `ValueError` where there is none.
+    """
+    import pyarrow as pa
+
+    try:
+        fields = [pa.schema([("", kind)]) for kind in (one, other)]
+        return pa.unify_schemas(fields, promote_options="permissive").field(0).type
+    except pa.ArrowException:
+        raise ValueError(f"{one} and {other} have no type in common") from None
+
+
+def unify(
+    schemas: Iterable[tuple[str, pa.Schema]], join: Callable[[pa.DataType, pa.DataType], pa.DataType] = wider
+) -> pa.Schema:
     """Return one schema for files that make one table. `schemas` yields (name of the file, its normal schema).
 
-    Same columns in the same order; a column that is all null in one file takes its type from the others, numbers and
-    strings take the wider type. Raises `ValueError` naming the file and the column that do not fit.
+    Same columns in the same order; `join` says which type two files have in common, or raises ValueError. Raises
+    `ValueError` naming the file and the column that do not fit.
     """
     import pyarrow as pa
 
@@ -184,12 +200,13 @@ def unify(schemas: Iterable[tuple[str, pa.Schema]]) -> pa.Schema:
         fields = []
         for one, other in zip(result, schema, strict=True):
             try:
-                fields.append(pa.unify_schemas([pa.schema([one]), pa.schema([other])], promote_options="permissive")[0])
-            except pa.ArrowException:
+                kind = one.type if one.type.equals(other.type) else join(one.type, other.type)
+            except ValueError:
                 raise ValueError(
                     f"{name} and {first_name} are no one table: column `{one.name}` is {other.type} in one "
                     f"and {one.type} in the other"
                 ) from None
+            fields.append(pa.field(one.name, kind, one.nullable or other.nullable))
         result = pa.schema(fields)
     if result is None:
         raise ValueError("no files, so no table")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from .coerce import table_stream
 from .deliver import file_as
 from .forms import Form
-from .normal import BATCH_ROWS, conform, joined, normal_schema, rebatch
+from .normal import BATCH_ROWS, conform, joined, normal_schema, rebatch, wider
 from .parts import Group, PartShape, readable
 from .registry import Written, refused
 
@@ -128,6 +128,10 @@ class ParquetReader:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file: Any = None
+
+    def join(self, one: pa.DataType, other: pa.DataType) -> pa.DataType:
+        """See `Reader`."""
+        return wider(one, other)
 
     def _open(self) -> Any:
         import pyarrow.parquet as pq

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from ..errors import DepMissing, DepUnreadable
 from .forms import Form
-from .normal import BATCH_ROWS, conform, normal_schema
+from .normal import BATCH_ROWS, conform, normal_schema, wider
 from .registry import get_format
 
 if TYPE_CHECKING:
@@ -47,6 +47,10 @@ class PartShape:
 
 class Reader(Protocol):
     """One file of a table. Raises `DepUnreadable` for a malformed file, `DepMissing` where there is none."""
+
+    def join(self, one: pa.DataType, other: pa.DataType) -> pa.DataType:
+        """Return the type of a column that is `one` in this file and `other` in the next. Raises ValueError."""
+        ...
 
     def measure(self) -> PartShape:
         """Return the shape of the file."""
@@ -81,6 +85,10 @@ class WholeReader:
         self._path = path
         self._format = format_name
         self._table: pa.Table | None = None
+
+    def join(self, one: pa.DataType, other: pa.DataType) -> pa.DataType:
+        """See `Reader`."""
+        return wider(one, other)
 
     def _read(self) -> pa.Table:
         import pyarrow as pa

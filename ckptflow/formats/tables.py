@@ -96,12 +96,17 @@ def measure(files: Sequence[TableFile]) -> Shape:
 
     Raises `DepUnreadable` for a malformed file, for schemas that do not agree and for no files at all.
     """
-    parts = tuple(open_reader(f.locate(), f.format).measure() for f in files)
+    if not files:
+        raise DepUnreadable("a table of no files has no columns", hint="is the directory or pattern right?")
+    parts = []
+    for file in files:
+        reader = open_reader(file.locate(), file.format)
+        parts.append(reader.measure())
     try:
-        schema = unify((f.name, p.schema) for f, p in zip(files, parts, strict=True))
+        schema = unify(((f.name, p.schema) for f, p in zip(files, parts, strict=True)), reader.join)
     except ValueError as error:
         raise DepUnreadable(str(error)) from error
-    return Shape(schema, parts)
+    return Shape(schema, tuple(parts))
 
 
 def open_table(
