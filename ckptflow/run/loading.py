@@ -49,8 +49,7 @@ def import_from(root: str, planned: Mapping[str, str]) -> None:
     loader = type("ProjectSource", (_ProjectSource,), {"root": root, "planned": planned})
 
     def hook(path: str) -> importlib.machinery.FileFinder:
-        own = path == root or path.startswith(f"{root}/")
-        if not own or path.startswith(_PACKAGE) or not _INSTALLED.isdisjoint(path.split("/")):
+        if not _inside(path, root) or _inside(path, _PACKAGE) or not _INSTALLED.isdisjoint(path.split("/")):
             raise ImportError(path)
         return importlib.machinery.FileFinder(
             path,
@@ -59,9 +58,13 @@ def import_from(root: str, planned: Mapping[str, str]) -> None:
         )
 
     sys.path_hooks.insert(0, hook)
-    for path in [p for p in sys.path_importer_cache if p == root or p.startswith(f"{root}/")]:
+    for path in [p for p in sys.path_importer_cache if _inside(p, root)]:
         del sys.path_importer_cache[path]
     sys.path.insert(0, root)
+
+
+def _inside(path: str, directory: str) -> bool:
+    return path == directory or path.startswith(f"{directory}/")
 
 
 def load_function(target: str) -> Callable[..., Any]:

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Self
 
-from ..errors import Failure
+from ..errors import CkptflowError, Failure
 from .aside import recover
 from .capture import log_tail
 from .channel import Channel
@@ -97,7 +97,10 @@ class Pool:
         return sum(1 for worker in self._workers.values() if worker.batch)
 
     def submit(self, batch: tuple[Task | CutTask, ...]) -> int:
-        """Give `batch` (not empty) to an idle worker, preferring one that knows the stage; return its number."""
+        """Give `batch` (not empty) to an idle worker, preferring one that knows the stage; return its number.
+
+        Raises CkptflowError where a worker is needed and the system cannot start one.
+        """
         assert batch and self.idle() > 0
         while True:
             free = [worker for worker in self._workers.values() if not worker.batch]
@@ -196,7 +199,7 @@ class Pool:
         self.close()
 
     def _start(self) -> _Worker:
-        """Start a process and send it what it needs to know; raises OSError where the system has no room for one."""
+        """Start a process and send it what it needs to know. Raises CkptflowError where there is no room for one."""
         number = self._started = self._started + 1
         ours, theirs = socket.socketpair()
         alive, lifeline = os.pipe()
@@ -212,11 +215,14 @@ class Pool:
                 pass_fds=(theirs.fileno(), alive),
                 start_new_session=True,
             )
-        except BaseException:
+        except OSError as error:
             ours.close()
             os.close(lifeline)
             words.close()
-            raise
+            raise CkptflowError(
+                f"cannot start a worker process: {error.strerror or error}",
+                hint="use fewer jobs, or end other programs",
+            ) from error
         finally:
             theirs.close()
             os.close(alive)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ckptflow.errors import CkptflowError
 from ckptflow.run.messages import Done, Failed, Returned, Started
 
 STEPS = """
@@ -222,6 +223,15 @@ def test_a_second_signal_ends_the_grace_even_while_reports_come(bench, until, mo
 
         monkeypatch.setattr(pool, "_turn", both)
         assert pool.stop(500)[0] == Started(0, 0)
+        assert pool.running() == 0
+
+
+def test_a_system_that_cannot_start_a_process_is_told_about_in_words(bench):
+    (bench.root / "gone").mkdir()
+    with bench.pool(root=str(bench.root / "gone")) as pool:
+        (bench.root / "gone").rmdir()
+        with pytest.raises(CkptflowError, match="cannot start a worker process: No such file or directory"):
+            pool.submit((bench.call("fine"),))
         assert pool.running() == 0
 
 
