@@ -38,7 +38,9 @@ OPAQUE = {
     "inspect.stack": "looks into frames",
 }
 NAMESPACE = frozenset({"builtins.globals", "builtins.vars", "builtins.locals"})
-_TAKERS = ("heapq.", "random.shuffle", "bisect.insort", "builtins.next", "builtins.map", "builtins.filter")
+_TAKERS = ("heapq.", "random.shuffle", "bisect.insort", "operator.", "builtins.next", "builtins.map", "builtins.filter")
+_TYPES = ("builtins.dict.", "builtins.list.", "builtins.set.", "builtins.bytearray.", "builtins.object.")
+_DEEPLY = 99
 _READING = (
     "get items keys values copy index count join format split strip union intersection difference issubset issuperset "
     "isdisjoint symmetric_difference"
@@ -112,7 +114,9 @@ class _Walk:
                     self.changed.add(Whole(module.text.name))
                 elif opaque(hit):
                     self.changed.add(ANYTHING)
-                elif effect.how == How.STORE or (effect.bare and effect.how != How.READ):
+                elif effect.how == How.STORE or (
+                    effect.bare and effect.how != How.READ and not name.startswith("builtins.")
+                ):
                     self.changed.add(Outside(name.partition(".")[0]))
             case Whole():
                 if effect.how in (How.STORE, How.ARGUMENT):
@@ -169,7 +173,7 @@ class _Walk:
         return bool(outside) and not any(
             isinstance(hit, Whole | Missing)
             or (isinstance(hit, Symbol) and self._kinds(hit))
-            or (isinstance(hit, Outside) and hit.name.startswith(_TAKERS))
+            or (isinstance(hit, Outside) and hit.name.startswith(_TAKERS + _TYPES))
             for hit in hits
         )
 
@@ -197,19 +201,27 @@ class _Walk:
         self._touched.add(symbol)
         self.changed.add(symbol)
         for module, atom in self._atoms(symbol):
-            if atom.kind in (Kind.FUNCTION, Kind.CLASS):
+            if atom.kind is Kind.FUNCTION:
                 continue
+            for name in atom.binds:
+                self._touch(Symbol(symbol.module, name))  # `a = b = []`
             for chain in atom.eager:
                 for hit in self._program.resolve(module, chain):
                     if isinstance(hit, Whole):
                         self.changed.add(hit)
-                    if not isinstance(hit, Symbol):
-                        continue
-                    inner, kinds = Symbol(hit.module, hit.name), self._kinds(hit)
-                    if kinds & {Kind.FUNCTION, Kind.CLASS}:
-                        self._execute(inner, 1)
-                    if kinds - {Kind.FUNCTION, Kind.CONSTANT, Kind.LOGGER}:
-                        self._touch(inner)
+                    elif isinstance(hit, Symbol):
+                        self._touch_part(atom, Symbol(hit.module, hit.name))
+
+    def _touch_part(self, whole: Atom, part: Symbol) -> None:
+        """A value shares the values and classes it is made of, and may call what it is made by; a class its values."""
+        kinds = self._kinds(part)
+        inert = {Kind.FUNCTION, Kind.CONSTANT, Kind.LOGGER}
+        if whole.kind is Kind.CLASS:
+            inert.add(Kind.CLASS)
+        elif kinds & {Kind.FUNCTION, Kind.CLASS}:
+            self._execute(part, _DEEPLY)
+        if kinds - inert:
+            self._touch(part)
 
     def _base(self, base: Symbol) -> None:
         """A class is made: its bases may keep a list of their subclasses; Python always does."""

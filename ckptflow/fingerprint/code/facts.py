@@ -67,7 +67,8 @@ class Effect(NamedTuple):
 class Atom:
     """One piece of a module; see the top of this file.
 
-    `refs` maps chains to the line of their first use; `eager` are those needed by the import. `targets` are the names
+    `refs` maps chains to the line of their first use, `notes` those in annotations; `eager` are those needed by the
+    import. `targets` are the names
     bound by imports, `loads` the import targets that running the import executes, `lazy` those that calling executes.
     `dynamic` are (chain, line) of `getattr(chain, <computed>)`. `doc` digests the docstrings where there are any.
     """
@@ -78,6 +79,7 @@ class Atom:
     digest: Digest
     source: str
     refs: dict[str, int] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
     eager: list[str] = field(default_factory=list)
     effects: list[Effect] = field(default_factory=list)
     targets: dict[str, list[str]] = field(default_factory=dict)
@@ -91,8 +93,18 @@ class Atom:
     def to_list(self) -> list[Any]:
         """Return the JSON form."""
         return [
-            *(self.kind.value, self.line, self.binds, self.digest, self.source, self.refs, self.eager),
-            *(self.effects, self.targets, self.loads, self.lazy, self.dynamic, self.hook, self.alias, self.doc),
+            *(self.kind.value, self.line, self.binds, self.digest, self.source, self.refs, self.notes),
+            *(
+                self.eager,
+                self.effects,
+                self.targets,
+                self.loads,
+                self.lazy,
+                self.dynamic,
+                self.hook,
+                self.alias,
+                self.doc,
+            ),
         ]
 
     @classmethod

@@ -47,6 +47,7 @@ class _Walk:
         self._read: set[tuple[str, int]] = set()
         self._imported: dict[str, None] = {}  # in the order of importing
         self._outside: set[str] = set()
+        self._taken: list[tuple[Module, int]] = []
         self._asks_subclasses = False
         self._docs: dict[str, tuple[Digest, str]] = {}
         self._holes: dict[Hole, None] = {}
@@ -58,8 +59,9 @@ class _Walk:
         while True:
             while self._todo:
                 self._symbol(*self._todo.pop())
-            if not self._take_effects():
-                return
+            if not self._take_effects() and not self._todo:
+                break
+        self._attach()
 
     def _reach(self, module: str, name: str) -> None:
         if (module, name) not in self._reached:
@@ -93,12 +95,16 @@ class _Walk:
                 self._asks_subclasses = True
             else:
                 self._hits(module, atom, chain, name)
+        for chain in atom.notes:
+            self._hits(module, atom, chain, name, found_only=True)
         for chain, line in atom.dynamic:
             for hit in self._program.resolve(module, chain):
                 if isinstance(hit, Whole):
                     self._hole(module, name, line, hit.module, f"`{chain}` is asked for a computed attribute")
 
-    def _hits(self, module: Module, atom: Atom, chain: str, name: str, *, module_too: bool = True) -> None:
+    def _hits(
+        self, module: Module, atom: Atom, chain: str, name: str, *, module_too: bool = True, found_only: bool = False
+    ) -> None:
         line = atom.refs.get(chain, atom.line)
         literal = chain.endswith(CONSTANT_CALL)
         for hit in self._program.resolve(module, chain.removesuffix(CONSTANT_CALL)):
@@ -116,7 +122,7 @@ class _Walk:
                 case Whole():
                     if module_too:
                         self._reach(hit.module, WHOLE)
-                case Missing():
+                case Missing() if not found_only:
                     reason = f"`{_shown(chain)}` is bound nowhere in {hit.module}"
                     self._hole(module, name, line, hit.module, reason)
 
@@ -154,16 +160,16 @@ class _Walk:
     def _take_effects(self) -> bool:
         """Take the statements that may change what is reached; tell whether there were any."""
         taken = False
+        known = len(self._imported)
         for name in list(self._imported):
             module = self._module(name)
             for position, atom in enumerate(module.facts.atoms):
                 if (name, position) in self._read or not atom.effects:
                     continue
-                changed = [key for key in self._effects.of(module, position) if self._counts(key)]
-                if changed:
+                if any(self._counts(key) for key in self._effects.of(module, position)):
                     taken = True
-                    self._take(module, position, atom, [key for key in changed if isinstance(key, Symbol)])
-        return taken or bool(self._todo)
+                    self._take(module, position, atom)
+        return taken or len(self._imported) > known
 
     def _counts(self, key: object) -> bool:
         match key:
@@ -177,15 +183,22 @@ class _Walk:
                 return self._asks_subclasses and self._counts(base)
         return key == ANYTHING
 
-    def _take(self, module: Module, position: int, atom: Atom, changed: list[Symbol]) -> None:
+    def _take(self, module: Module, position: int, atom: Atom) -> None:
         name = module.text.name
         if atom.kind in (Kind.EFFECT, Kind.BLOCK):
-            own = sorted(s.name for s in changed if s.module == name and (name, s.name) in self._reached)
-            for symbol in own or [TOP_LEVEL]:
-                self._reached.setdefault((name, symbol), set()).add(position)
-            self._atom(module, position, atom, (own or [TOP_LEVEL])[0])
+            self._taken.append((module, position))
+            self._atom(module, position, atom, TOP_LEVEL)
         for bound in atom.binds:
             self._reach(name, bound)
+
+    def _attach(self) -> None:
+        """Make the statements that were taken part of the symbols of their module that they change."""
+        for module, position in self._taken:
+            name = module.text.name
+            changed = self._effects.of(module, position)
+            own = {key.name for key in changed if isinstance(key, Symbol) and key.module == name}
+            for symbol in sorted(n for n in own if (name, n) in self._reached) or [TOP_LEVEL]:
+                self._reached.setdefault((name, symbol), set()).add(position)
 
     # the result
 

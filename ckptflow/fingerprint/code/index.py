@@ -80,6 +80,9 @@ class _Maker:
         for statement in body:
             match statement:
                 case ast.If() if not block([ast.Expr(statement.test)]).bound:
+                    if any(isinstance(node, ast.Call) for node in ast.walk(statement.test)):
+                        alone = ast.copy_location(ast.If(statement.test, [ast.Pass()], []), statement)
+                        self.atoms.append(self._atom(Kind.EFFECT, alone, guards, runs, alone))
                     typing_only = last_name(statement.test) == "TYPE_CHECKING"
                     if not _is_main(statement.test):
                         inner = (*guards, _Guard(statement.test, True))
@@ -105,7 +108,7 @@ class _Maker:
     def _statement(self, statement: ast.stmt, guards: tuple[_Guard, ...], runs: bool) -> None:
         scope = block([statement])
         atom = self._atom(_kind(statement, bool(scope.bound)), statement, guards, runs, statement)
-        atom.binds = sorted(scope.bound)
+        atom.binds = sorted(scope.bound - {"*"})
         atom.targets = {name: scope.targets[name] for name in sorted(scope.targets)}
         atom.doc = self._docs.get(id(statement))
         match statement:
@@ -134,6 +137,7 @@ class _Maker:
             digest,
             ast.unparse(ast.fix_missing_locations(shown)),
             refs=reader.refs,
+            notes=list(reader.notes),
             eager=list(reader.eager),
             effects=[effect for effect in reader.effects if runs or effect.level],
             loads=list(reader.loads) if runs else [],

@@ -25,6 +25,7 @@ _HARMLESS = frozenset(_PURE.split())
 _READERS = frozenset(
     {"dict", "enumerate", "iter", "list", "max", "min", "reversed", "set", "sorted", "sum", "tuple", "zip"}
 )
+_LOCALS = frozenset({"locals", "vars"})
 _RETURNED_BY = frozenset({"cast", "update_wrapper"})
 
 Root = tuple[str, list[str]]
@@ -35,6 +36,7 @@ class Reader(ast.NodeVisitor):
 
     def __init__(self, bound: frozenset[str]) -> None:
         self.refs: dict[str, int] = {}
+        self.notes: dict[str, None] = {}
         self.eager: dict[str, None] = {}
         self.effects: dict[Effect, None] = {}
         self.loads: dict[str, None] = {}
@@ -46,7 +48,8 @@ class Reader(ast.NodeVisitor):
         self._given: str | None = None  # the callee whose arguments are being read; None outside any
         self._reading = False  # what is being read is only iterated over
         self._bare = False
-        self._mute = False  # annotations have no effects
+        self._noting = False  # in an annotation: no effects, and what is not found is no matter
+        self._sink = False  # the result of the next call is stored into: it may share what the call was given
         self._owner: tuple[str, str, frozenset[str]] | None = None  # first parameter, class, names in the class's body
         self._deferred: frozenset[str] = frozenset()  # functions of the present body that are returned, not called
 
@@ -114,12 +117,15 @@ class Reader(ast.NodeVisitor):
         return chains
 
     def _refer(self, chain: str, node: ast.AST) -> None:
+        if self._noting:
+            self.notes[chain] = None
+            return
         self.refs.setdefault(chain, getattr(node, "lineno", 0))
-        if self._level == 0 and not self._mute:
+        if self._level == 0:
             self.eager[chain] = None
 
     def _effect(self, how: How, chain: str, note: str = "", level: int | None = None) -> None:
-        if not self._mute:
+        if not self._noting:
             self.effects[Effect(self._level if level is None else level, how.value, chain, note, self._bare)] = None
 
     def _load(self, target: str) -> None:
@@ -180,6 +186,7 @@ class Reader(ast.NodeVisitor):
             if isinstance(inner, ast.Name | ast.Attribute) and (root := self._root(inner)) is not None:
                 self._change(root, inner)
                 return
+        self._sink = isinstance(inner, ast.Call)
         self._read_as("", [inner])
 
     def _change(self, root: Root, node: ast.AST) -> None:
@@ -210,13 +217,15 @@ class Reader(ast.NodeVisitor):
             return
         func = node.func
         root = self._root(func)
-        callee = ""
+        callee, sink = "", self._sink
+        self._sink = False
         if root is not None:
             callee = self._callee(root, node, calls)
         elif isinstance(func, ast.Call):
             self._call(func, calls + 1)
         elif isinstance(func, ast.Attribute):  # a method of an element or of a result
-            self._store(func.value)
+            if not isinstance(func.value, ast.Call):
+                self._store(func.value)
             self._read_as(None, [func.value])
         else:
             self._read_as("", [func])
@@ -226,7 +235,7 @@ class Reader(ast.NodeVisitor):
         elif callee in _READERS and self._is_builtin(callee):
             self._read_as("", arguments, reading=True)
         else:
-            self._read_as(callee, arguments)
+            self._read_as("" if sink else callee, arguments)
 
     def _callee(self, root: Root, node: ast.Call, calls: int) -> str:
         """Note a call of a chain; return the chain, "" where it is local."""
@@ -240,6 +249,8 @@ class Reader(ast.NodeVisitor):
                 self._effect(How.STORE, self._owner[1])
             return ""
         line = node.func.lineno
+        if name in _LOCALS and self._is_builtin(name) and not (node.args or self._scopes):
+            self._refer("globals", node)
         match node:
             case ast.Call(func=ast.Name("getattr" | "setattr" | "delattr"), args=[value, attribute, *_]) if (
                 self._is_builtin(name)
@@ -257,8 +268,15 @@ class Reader(ast.NodeVisitor):
         self._store(node.target)
         self._read_as("", [node.value])
 
+    def _defaults(self, arguments: ast.arguments) -> None:
+        """Defaults are made now, and are parameters' values when the function is called."""
+        for default in (*arguments.defaults, *arguments.kw_defaults):
+            self._read_as(None, [default])
+            for chain in self._chains(self._root(default)) if default is not None else ():
+                self._effect(How.ARGUMENT, chain, level=self._level + 1)
+
     def visit_Lambda(self, node: ast.Lambda) -> None:
-        self._read_as(None, [*node.args.defaults, *node.args.kw_defaults])
+        self._defaults(node.args)
         scope = Scope(bound={parameter.arg for parameter in parameters(node.args)})
         scope.bound |= block([node.body]).bound
         before = self._level
@@ -363,8 +381,10 @@ class Reader(ast.NodeVisitor):
         self._import(node)
 
     def _import(self, node: ast.Import | ast.ImportFrom) -> None:
-        for _, _, load in import_targets(node):
+        for _, target, load in import_targets(node):
             self._load(load)
+            if self._scopes and self._scopes[-1].is_class:
+                self._refer(target, node)  # an attribute of the class, found through objects
 
     # definitions
 
@@ -381,9 +401,9 @@ class Reader(ast.NodeVisitor):
     def _annotation(self, node: ast.expr | None) -> None:
         if node is None:
             return
-        before, self._mute = self._mute, True
+        before, self._noting = self._noting, True
         self._read_as(None, [unquoted(node)])
-        self._mute = before
+        self._noting = before
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
         self._definition(node)
@@ -393,7 +413,7 @@ class Reader(ast.NodeVisitor):
 
     def _definition(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         self._decorators(node.decorator_list)
-        self._read_as(None, [*node.args.defaults, *node.args.kw_defaults])
+        self._defaults(node.args)
         self._in_scope(self._type_parameters(node), lambda: self._function(node))
 
     def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
@@ -419,7 +439,8 @@ class Reader(ast.NodeVisitor):
         self._decorators(node.decorator_list)
         for base in (*node.bases, *(keyword.value for keyword in node.keywords)):
             self.read([base])
-            for chain in self._chains(self._root(base)):
+            plain = base.value if isinstance(base, ast.Subscript) else base
+            for chain in self._chains(self._root(plain)):
                 self._effect(How.BASE, chain)
         self._in_scope(self._type_parameters(node), lambda: self._class(node))
 
@@ -438,7 +459,7 @@ class Reader(ast.NodeVisitor):
         self._in_scope(scope, lambda: self._annotation(node.value))  # type: ignore[attr-defined]
 
     def _type_parameters(self, node: ast.AST) -> Scope:
-        return Scope(bound={parameter.name for parameter in getattr(node, "type_params", ())})
+        return Scope(open=True, bound={parameter.name for parameter in getattr(node, "type_params", ())})
 
 
 def _join(target: str, attributes: Sequence[str]) -> str:

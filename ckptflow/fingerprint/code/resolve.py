@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from .facts import Atom, Facts, How, Kind
+from .facts import Atom, Facts, How
 from .index import index
 from .model import IndexCache, ModuleText, Sources
 
@@ -24,6 +24,8 @@ _GIVEN = (
     "__name__ __file__ __doc__ __package__ __spec__ __path__ __loader__ __cached__ __builtins__ __debug__ __class__ "
     "__annotations__ __module__ __qualname__"
 )
+_LATER = {"WindowsError", "PythonFinalizationError", "exit", "quit", "help", "copyright", "credits", "license"}
+_BUILTINS = frozenset(dir(builtins)) - {"_"} | _LATER  # the same on every system, and with or without `site`
 _MODULE_NAMES = frozenset(_GIVEN.split())
 
 
@@ -78,7 +80,7 @@ class Module:
         for position, atom in enumerate(self.facts.atoms):
             for name in atom.binds:
                 by_name.setdefault(name, []).append(position)
-            if atom.kind is Kind.STAR:
+            if "*" in atom.targets:
                 self.stars.append(position)
         for position, atom in enumerate(self.facts.atoms):
             for effect in atom.effects:
@@ -161,11 +163,18 @@ class Program:
         return [(p, module.facts.atoms[p]) for p in positions]
 
     def _star_brings(self, module: Module, star: Atom, name: str, bound: bool) -> bool:
-        place = self.split(module, star.targets["*"][0])
-        source = self.module(place[0]) if place else None
-        if source is None:
-            return not bound and not name.startswith("_")
-        return self._exports(source, name, {module.text.name})
+        for source in self._star_sources(module, star):
+            if source is None:
+                if not bound and not name.startswith("_"):
+                    return True
+            elif self._exports(source, name, {module.text.name}):
+                return True
+        return False
+
+    def _star_sources(self, module: Module, star: Atom) -> Iterator[Module | None]:
+        for target in star.targets["*"]:
+            place = self.split(module, target)
+            yield self.module(place[0]) if place else None
 
     def _exports(self, module: Module, name: str, seen: set[str]) -> bool:
         exports = module.facts.exports
@@ -177,13 +186,12 @@ class Program:
             return True
         seen.add(module.text.name)
         for position in module.stars:
-            place = self.split(module, module.facts.atoms[position].targets["*"][0])
-            source = self.module(place[0]) if place else None
-            if source is None:
-                if not hasattr(builtins, name):
+            for source in self._star_sources(module, module.facts.atoms[position]):
+                if source is None:
+                    if name not in _BUILTINS:
+                        return True
+                elif source.text.name not in seen and self._exports(source, name, seen):
                     return True
-            elif source.text.name not in seen and self._exports(source, name, seen):
-                return True
         return False
 
     def resolve(self, module: Module, chain: str) -> tuple[Hit, ...]:
@@ -204,7 +212,7 @@ class Program:
             yield from self._bound(module, name, tuple(rest), set())
         if name in module.by_name:
             return
-        if hasattr(builtins, name):
+        if name in _BUILTINS:
             yield Outside(".".join(("builtins", *parts)))
         elif not self.atoms(module, name) and name not in _MODULE_NAMES:
             inner = f"{module.text.name}.{name}"
@@ -220,13 +228,14 @@ class Program:
         seen.add(symbol)
         yield symbol
         for _, atom in self.atoms(module, name):
-            star = atom.kind is Kind.STAR
-            for target in atom.targets["*"] if star else atom.targets.get(name, ()):
+            named = [(target, rest) for target in atom.targets.get(name, ())]
+            named += [(target, (name, *rest)) for target in atom.targets.get("*", ())]
+            for target, attributes in named:
                 place = self.split(module, target)
                 if place is None:
                     yield Missing(module.text.name, name)
                 else:
-                    yield from self._at(place[0], (*place[1], *((name,) if star else ()), *rest), seen)
+                    yield from self._at(place[0], (*place[1], *attributes), seen)
 
     def _at(self, name: str, attributes: tuple[str, ...], seen: set[Symbol]) -> Iterator[Hit]:
         module = self.module(name)

@@ -20,9 +20,13 @@ _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
 @dataclass(slots=True)
 class Scope:
-    """The names that one block binds; `targets` are those bound by imports (perhaps besides other bindings)."""
+    """The names that one block binds; `targets` are those bound by imports (perhaps besides other bindings).
+
+    `open` for the scope of type parameters, through which the class around it stays visible.
+    """
 
     is_class: bool = False
+    open: bool = False
     bound: set[str] = field(default_factory=set)
     free: set[str] = field(default_factory=set)  # declared `global`
     outer: set[str] = field(default_factory=set)  # declared `nonlocal`
@@ -40,11 +44,11 @@ class Meaning:
 def look_up(name: str, scopes: list[Scope]) -> Meaning:
     """Return what `name` means in the last of `scopes` (outermost first, without the module's own scope)."""
     maybe: tuple[str, ...] = ()
-    for position in range(len(scopes) - 1, -1, -1):
-        scope = scopes[position]
-        innermost = position == len(scopes) - 1
+    innermost = True
+    for scope in reversed(scopes):
         if scope.is_class and not innermost:
             continue
+        innermost = innermost and scope.open
         if name in scope.free:
             return Meaning(True, maybe)
         if name in scope.bound:
