@@ -9,8 +9,7 @@ run tells, `store` bytes, `formats` objects and bytes, `checkpoints` what is don
 `run` doing it, `engine` the use cases, `report` telling people, `project` the Python API, `cli` the command line.
 """
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # type checkers know the name; importing `typing` would cost more than all the rest
 if TYPE_CHECKING:
     from .formats.dataset import Dataset
     from .project import Project, load, open
@@ -29,9 +28,10 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    found: object = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return found

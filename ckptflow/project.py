@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from .engine.result import RunResult
 from .engine.session import Session, open_session
 from .engine.status import status
 from .engine.survey import read_pipeline
-from .engine.targets import ReproOptions, select
+from .engine.targets import ReproOptions, resolve, select
 from .errors import StageError
 from .events import Event, Reporter
 from .formats.dataset import Dataset
@@ -91,6 +92,15 @@ class Project:
             survey = read_pipeline(session)
             selection = select(survey.pipeline, survey.graph, targets, options or ReproOptions(), _failed(session))
             return status(session, survey, selection)
+
+    def why(self, targets: Sequence[str]) -> PlanView:
+        """Return the status of just these targets, without what they depend on."""
+        with self._session() as session:
+            survey = read_pipeline(session)
+            asked = {stage for t in targets for stage in resolve(survey.pipeline, t.split("#")[0])}
+            selection = select(survey.pipeline, survey.graph, targets, ReproOptions(), _failed(session))
+            found = status(session, survey, selection)
+            return replace(found, stages=tuple(s for s in found.stages if s.stage in asked))
 
     def plan(self, targets: Sequence[str] = (), *, options: ReproOptions | None = None) -> PlanView:
         """Return what `repro` would do."""

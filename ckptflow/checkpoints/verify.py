@@ -25,8 +25,8 @@ from .records import RecordLog
 
 _TREE = b'{"ckptflow":"tree"'
 _LISTING = b'{"ckptflow":"listing"'
-_SET_ASIDE = "`ckptflow verify --repair` sets it aside; the next run makes it again"
-_FORGET = "`ckptflow verify --repair` forgets it; the next run makes it again"
+_SET_ASIDE = "set aside; `ckptflow repro` makes it again"
+_FORGET = "forgotten; `ckptflow repro` makes it again"
 
 
 class What(StrEnum):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import heapq
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
@@ -266,7 +266,7 @@ class Loop:
 
     def _failed(self, report: Failed) -> None:
         task = self._leave(report.task)
-        failure = report.failure
+        failure = self._for_people(report.failure)
         if failure.kind == "store":
             raise StoreError(failure.message, hint=failure.hint)
         if failure.kind in REPLAN_KINDS:
@@ -282,13 +282,17 @@ class Loop:
             self.reporter.emit(ChunkFailed(task.stage, task.index, verdict.attempts, failure, label))
         self.watcher.progress(self.schedule.stages[task.stage])
 
+    def _for_people(self, failure: Failure) -> Failure:
+        """Name the log as users would, from the project's directory."""
+        return replace(failure, log=failure.log.removeprefix(f"{self.session.root}/"))
+
     def _cut_failed(self, report: Failed) -> None:
         request = self._cuts.pop(report.task)
         if report.failure.kind in REPLAN_KINDS:
             self.replan = report.failure.message
             return
         self.schedule.fail_cut(request, report.failure)
-        self.reporter.emit(ChunkFailed(request.stage, None, 1, report.failure, "cutting its deps"))
+        self.reporter.emit(ChunkFailed(request.stage, None, 1, self._for_people(report.failure), "cutting its deps"))
 
     def _label(self, task: Task) -> str:
         """Return what people call the chunk: its key range, file or rows."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import time
@@ -10,10 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..checkpoints.verify import Finding
+from ..checkpoints.records import RecordLog
+from ..checkpoints.verify import Finding, repair
 from ..checkpoints.verify import verify as verify_store
 from ..chunk.tree import Layout, Tree
-from ..errors import CkptflowError, DepMissing, TargetNotFound
+from ..errors import CkptflowError, DepMissing, StoreError, TargetNotFound
 from ..formats.dataset import Dataset
 from ..formats.forms import Form
 from ..formats.registry import get_format, is_tabular
@@ -23,7 +25,7 @@ from ..plan.graph import Graph
 from ..spec.model import Out, Pipeline
 from ..store.layout import RUNS
 from ..workspace.place import part_name
-from .session import Session, StorePast
+from .session import Session, StorePast, new_run_id
 from .survey import Survey
 
 LEAST_FREE_BYTES = 1 << 30
@@ -180,10 +182,12 @@ def log(session: Session, limit: int) -> list[RunSummary]:
 
 
 def verify(session: Session, deep: bool, objects: frozenset[Digest] | None) -> list[Finding]:
-    """Check the store; set bad objects aside, so that the next run makes them again."""
-    findings = [f for f in verify_store(session.store, deep=deep) if objects is None or f.name in objects]
+    """Check the store; set bad objects aside and forget what names them, so that the next run makes them again."""
+    findings = [f for f in verify_store(session.store, deep=deep) if objects is None or f.object in objects]
     if findings:
         session.cache.drop_documents("fresh")
+        with contextlib.suppress(StoreError):  # a store that may only be read is told of all the same
+            repair(session.store, findings, RecordLog(session.store, new_run_id()))
     return findings
 
 

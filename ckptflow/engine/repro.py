@@ -177,7 +177,7 @@ class _Run:
     def _tell_end(self, run: StageRun, facts: ProjectFacts, *, settled: bool = False, restored: bool = False) -> None:
         if run.name in self.announced or (run.pinned and not run.stage.frozen):
             return
-        if not settled and run.phase not in (Phase.FAILED, Phase.BLOCKED):
+        if not settled and run.phase not in (Phase.FAILED, Phase.BLOCKED) and not run.states:
             return
         self.announced.add(run.name)
         phase, run.phase = run.phase, Phase.SETTLED if settled else run.phase

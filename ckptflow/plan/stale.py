@@ -140,14 +140,14 @@ def _data(run: StageRun, before: Before) -> Iterator[Reason]:
         if dep.label not in before.deps:
             yield Reason(Cause.DEP_ADDED, f"{dep.label} is a new dep", dep.label)
         elif source is not None and source.identity != before.deps[dep.label]:
-            yield Reason(Cause.DATA, f"{_chunks_changed(run, dep.label)} changed", dep.label)
+            named = dep.label if source.tree is not None or dep.label == dep.path else f"{dep.label} ({dep.path})"
+            yield Reason(Cause.DATA, f"{_chunks_changed(run, dep.label)}{named} changed", dep.label)
 
 
 def _chunks_changed(run: StageRun, label: str) -> str:
-    """Say how many chunks are touched, where that is known and says more than the name alone."""
-    todo = run.count(ChunkState.READY) + run.count(ChunkState.HELD) + run.count(ChunkState.RUNNING)
-    ran = run.count(ChunkState.RAN) + run.count(ChunkState.FAILED)
-    if not run.chunked or label in run.whole or run.chunks <= 1 or not todo + ran:
-        return label
-    number = todo + ran
-    return f"{number} chunk{'s' if number != 1 else ''} of {label}"
+    """Say how many chunks are touched (`3 chunks of `), where that is known and says more than the name alone."""
+    states = (ChunkState.READY, ChunkState.HELD, ChunkState.RUNNING, ChunkState.RAN, ChunkState.FAILED)
+    touched = sum(run.count(state) for state in states)
+    if label in run.whole or run.chunks <= 1 or not touched:
+        return ""
+    return f"{touched} chunk{'s' if touched != 1 else ''} of "

@@ -39,6 +39,9 @@ def why_lines(plan: PlanView) -> list[str]:
                 lines.append(f"{name} is up to date: {plural(stage.reusable, 'chunk')}")
         lines += [f"  {clean(reason.text)}" for reason in stage.reasons]
         lines += [f"  not followed: {clean(hole)}" for hole in stage.holes]
+        for change in stage.code_changes:
+            lines += ["", f"  {clean(change.symbol)} {change.change}"]
+            lines += [f"    {clean(line)}" for line in change.diff[2:]]  # without the names of two files
     return lines
 
 

@@ -64,6 +64,10 @@ class FakeProject:
         self._called("status", targets, options)
         return self.view
 
+    def why(self, targets: Any = (), *, options: Any = None) -> PlanView:
+        self._called("status", targets, options)
+        return self.view
+
     def graph(self) -> GraphView:
         self._called("graph")
         return GraphView(("a", "b"), (("a", "b"),), {"a": 9})

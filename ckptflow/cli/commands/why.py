@@ -16,10 +16,10 @@ from ..values import Target
 @verbosity
 @click.pass_obj
 def command(session: Session, targets: tuple[str, ...], file: str | None, as_json: bool) -> None:
-    """Say why the TARGETs would be run, in sentences."""
+    """Say why the TARGETs would be run, in sentences, with the code that changed."""
     from ...report.state import why_lines
 
-    plan = session.project(file=file).status(targets)
+    plan = session.project(file=file).why(targets)
     if as_json:
         terminal.document(plan.to_json())
     else:
