@@ -36,19 +36,19 @@ def read_chunk(node: Node, deps: tuple[Dep, ...] | None, base: str, findings: Fi
     head = [name for name in ("over", "by") if name in given]
     sizes = [name for name in ("rows", "bytes", "files", "into") if name in given]
     if len(head) != 1:
-        findings.add("CF171", "`chunk` takes exactly one of `over` and `by`", node, _FORMS)
+        findings.add("CF162", "`chunk` takes exactly one of `over` and `by`", node, _FORMS)
         return None
     if len(sizes) > 1:
-        findings.add("CF171", f"`chunk` takes one size, not {listed(sizes)}", given[sizes[1]], _FORMS)
+        findings.add("CF162", f"`chunk` takes one size, not {listed(sizes)}", given[sizes[1]], _FORMS)
         return None
     size = sizes[0] if sizes else None
     wrong = {"over": "into", "by": "bytes files"}[head[0]]
     if size is not None and size in wrong.split():
-        findings.add("CF171", f"`{size}` does not go with `{head[0]}`", given[size], _FORMS)
+        findings.add("CF162", f"`{size}` does not go with `{head[0]}`", given[size], _FORMS)
         return None
     cut_node = node.get("cut")
     if cut_node is not None and size in (None, "into"):
-        findings.add("CF171", "`cut` needs a size: `rows`, `bytes` or `files`", cut_node, _FORMS)
+        findings.add("CF162", "`cut` needs a size: `rows`, `bytes` or `files`", cut_node, _FORMS)
         return None
     cut = Cut(cut_node.text) if isinstance(cut_node, Scalar) else Cut.CONTENT
     needs_rows = size == "rows" or head == ["by"]
@@ -96,10 +96,10 @@ def _columns(
         if label is None:
             good = False
         elif label in found:
-            findings.add("CF171", f"`by` names `{label}` twice", key)
+            findings.add("CF162", f"`by` names `{label}` twice", key)
             good = False
         elif len(set(columns)) < len(columns):
-            findings.add("CF171", f"`by` names a column of `{label}` twice", value)
+            findings.add("CF162", f"`by` names a column of `{label}` twice", value)
             good = False
         else:
             good &= _read_at_all(label, columns, deps, value, findings)
@@ -114,7 +114,7 @@ def _read_at_all(
     dep = next((d for d in deps or () if d.label == label), None)
     missing = [c for c in columns if dep is not None and dep.columns is not None and c not in dep.columns]
     if missing:
-        findings.add("CF172", f"`columns` of `{label}` leaves out the key column `{missing[0]}`", node)
+        findings.add("CF163", f"`columns` of `{label}` leaves out the key column `{missing[0]}`", node)
     return not missing
 
 
@@ -128,11 +128,11 @@ def _label(node: Node, deps: tuple[Dep, ...] | None, base: str, findings: Findin
     if dep is None:
         labels = [d.label for d in deps]
         hint = findings.suggest(written, labels) or (f"deps: {listed(labels)}" if labels else "the stage has no deps")
-        findings.add("CF170", f"`chunk` names `{written}`, which is no dep of this stage", node, hint)
+        findings.add("CF161", f"`chunk` names `{written}`, which is no dep of this stage", node, hint)
         return None
     format_ = dep.format or _NO_ROWS.get(suffix(dep.path), "")
     if needs_rows and format_ in _ROWLESS:
-        findings.add("CF173", f"`{dep.label}` cannot be cut by rows: {format_} has none", node)
+        findings.add("CF164", f"`{dep.label}` cannot be cut by rows: {format_} has none", node)
         return None
     return dep.label
 

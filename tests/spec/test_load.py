@@ -1,0 +1,429 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from ckptflow.errors import Problem, SpecError
+from ckptflow.spec.document import pipeline_from_json, pipeline_to_json
+from ckptflow.spec.load import load_pipeline
+from ckptflow.spec.model import (
+    ByBuckets,
+    ByRanges,
+    ByValues,
+    Cut,
+    Dep,
+    OnError,
+    Out,
+    OutKind,
+    OverBytes,
+    OverFiles,
+    OverParts,
+    OverRows,
+    Pipeline,
+    Stage,
+)
+
+Load = Callable[..., Pipeline]
+Mistakes = Callable[..., tuple[Problem, ...]]
+
+PIPELINES = Path(__file__).parents[2].parent / "shared" / "dvc-pipelines"
+
+
+def only(pipeline: Pipeline) -> Stage:
+    (stage,) = pipeline.stages.values()
+    return stage
+
+
+def test_a_stage_with_everything(load: Load) -> None:
+    text = """\
+stages:
+  s:
+    call: pkg.mod:fn
+    args: {x: 1, y: ["${a.b}", 2.0], z: {w: null}}
+    deps:
+      t: t.parquet
+      u: {path: u.bin, format: arrow, columns: [a, b]}
+    outs:
+      o: o.parquet
+      p: {path: p/, cache: false, persist: true, push: false, workspace: false, desc: a directory}
+    metrics: {m: m.json}
+    plots: {q: q.feather}
+    params: [a.b, "other.json": [k.z]]
+    chunk: {by: {t: k, u: [a, b]}, rows: 10, cut: fixed}
+    env: {A: 010, B: b, C: true, D: "${a.b}"}
+    workers: 2
+    retries: 3
+    backoff: 2s
+    timeout: 1.5h
+    on_error: continue
+    packages: [numpy, pandas, numpy]
+    version: [1, x]
+    rowwise: true
+    frozen: true
+    always_changed: true
+    desc: what ${it} is
+    meta: {k: 1}
+"""
+    stage = only(load(text, {"params.yaml": "a: {b: 7}", "other.json": '{"k": {"z": [1]}}'}))
+    assert stage == Stage(
+        name=stage.name,
+        call="pkg.mod:fn",
+        args={"x": 1, "y": [7, 2.0], "z": {"w": None}},
+        deps=(Dep("t.parquet", "t"), Dep("u.bin", "u", "arrow", ("a", "b"))),
+        outs=(
+            Out("o.parquet", "parquet", "o"),
+            Out("p", "dir", "p", OutKind.OUT, False, True, False, False, "a directory"),
+            Out("m.json", "json", "m", OutKind.METRIC),
+            Out("q.feather", "arrow", "q", OutKind.PLOT),
+        ),
+        params={"a.b": 7, "other.json:k.z": [1]},
+        chunk=ByRanges({"t": ("k",), "u": ("a", "b")}, 10, Cut.FIXED),
+        env={"A": "010", "B": "b", "C": "true", "D": "7"},
+        workers=2,
+        retries=3,
+        backoff=2.0,
+        timeout=5400.0,
+        on_error=OnError.CONTINUE,
+        packages=("numpy", "pandas"),
+        version=[1, "x"],
+        rowwise=True,
+        frozen=True,
+        always_changed=True,
+        desc="what ${it} is",
+        meta={"k": 1},
+    )
+    assert stage.place is not None
+    assert (stage.place.line, stage.place.column, stage.place.text) == (2, 3, "  s:")
+
+
+@pytest.mark.parametrize(
+    ("chunk", "spec"),
+    [
+        ("{over: t}", OverParts("t")),
+        ("{over: t, rows: 5}", OverRows("t", 5)),
+        ("{over: t, rows: 5, cut: fixed}", OverRows("t", 5, Cut.FIXED)),
+        ("{over: t, bytes: 64MiB}", OverBytes("t", 64 * 1024**2)),
+        ("{over: t, bytes: 100, cut: content}", OverBytes("t", 100)),
+        ("{over: t, files: 3}", OverFiles("t", 3)),
+        ("{by: {u: a, t: [b, c]}, rows: 9}", ByRanges({"u": ("a",), "t": ("b", "c")}, 9)),
+        ("{by: {u: a}, into: 256}", ByBuckets({"u": ("a",)}, 256)),
+        ("{by: {u: a}}", ByValues({"u": ("a",)})),
+    ],
+)
+def test_chunk_forms(load: Load, chunk: str, spec: object) -> None:
+    stage = only(load(f"stages: {{s: {{call: m:f, deps: {{t: t.csv, u: u.csv}}, chunk: {chunk}}}}}"))
+    assert stage.chunk == spec
+    if isinstance(spec, ByRanges):
+        assert list(stage.chunk.by) == list(spec.by)  # type: ignore[union-attr]  # the first one leads
+
+
+def test_chunk_names_unnamed_deps_by_path(load: Load) -> None:
+    text = "stages: {s: {call: m:f, wdir: d, deps: [t.csv], chunk: {over: ./t.csv, rows: 5}}}"
+    assert only(load(text)).chunk == OverRows("d/t.csv", 5)
+
+
+@pytest.mark.parametrize(
+    ("path", "explicit", "call", "cmd"),
+    [
+        ("a.parquet", None, "parquet", "parquet"),
+        ("a.PARQUET", None, "parquet", "parquet"),
+        ("a.arrow", None, "arrow", "file"),
+        ("a.feather", None, "arrow", "file"),
+        ("a.pkl", None, "pickle", "file"),
+        ("a.pickle", None, "pickle", "file"),
+        ("a.json", None, "json", "file"),
+        ("a.npy", None, "npy", "file"),
+        ("a.csv", None, "file", "file"),
+        ("a", None, "file", "file"),
+        ("a/", None, "dir", "file"),
+        ("a.b/c", None, "file", "file"),
+        ("a.json", "text", "text", "text"),
+        ("a", "dir", "dir", "dir"),
+    ],
+)
+def test_formats_of_outs(load: Load, path: str, explicit: str | None, call: str, cmd: str) -> None:
+    out = f"{{path: {path}, format: {explicit}}}" if explicit else path
+    assert only(load(f"stages: {{s: {{call: m:f, outs: {{o: {out}}}}}}}")).outs[0].format == call
+    assert only(load(f"stages: {{s: {{cmd: x, outs: {{o: {out}}}}}}}")).outs[0].format == cmd
+
+
+def test_formats_can_be_added() -> None:
+    class Texts:
+        def read(self, path: str) -> str | None:
+            return "stages: {s: {call: m:f, outs: {o: {path: a, format: zarr}}}}" if path == "p.yaml" else None
+
+    with pytest.raises(SpecError):
+        load_pipeline("p.yaml", Texts())
+    assert only(load_pipeline("p.yaml", Texts(), formats=frozenset({"zarr"}))).outs[0].format == "zarr"
+
+
+def test_lists_keep_the_meaning_of_dvc(load: Load) -> None:
+    text = """\
+stages:
+  s:
+    cmd:
+    - a
+    - b c
+    deps:
+    - x.csv
+    - d/: {columns: [k]}
+    outs:
+    - o.csv:
+        cache: false
+        remote: r
+    - p:
+    metrics:
+    - m.json: {cache: false}
+    plots:
+    - q.csv: {x: a, y: b, template: linear}
+"""
+    stage = only(load(text))
+    assert stage.cmd == ("a", "b c")
+    assert [(d.label, d.name, d.columns) for d in stage.deps] == [("x.csv", None, None), ("d", None, ("k",))]
+    assert [(o.label, o.name, o.cache, o.kind) for o in stage.outs] == [
+        ("o.csv", None, False, OutKind.OUT),
+        ("p", None, True, OutKind.OUT),
+        ("m.json", None, False, OutKind.METRIC),
+        ("q.csv", None, True, OutKind.PLOT),
+    ]
+
+
+def test_paths_are_relative_to_the_file_and_wdir(load: Load) -> None:
+    text = "stages: {s: {cmd: x, wdir: ../w, deps: [a, ../../b, /abs/c], outs: [o], params: [n, p.toml: [k]]}}"
+    others = {"sub/w/params.yaml": "n: 1", "sub/w/p.toml": "k = 2", "sub/d/params.yaml": "n: 9"}
+    pipeline = load(text, others, file="sub/d/dvc.yaml")
+    stage = only(pipeline)
+    assert stage.wdir == "sub/w"
+    assert [d.path for d in stage.deps] == ["sub/w/a", "b", "/abs/c"]
+    assert stage.outs[0].path == "sub/w/o"
+    assert stage.params == {"n": 1, "p.toml:k": 2}
+    assert pipeline.reads == ("sub/d/dvc.yaml", "sub/w/params.yaml", "sub/w/p.toml")
+
+
+def test_params(load: Load) -> None:
+    text = """\
+stages:
+  s:
+    cmd: x
+    params:
+    - a.b
+    - list.1
+    - none
+    - params.yaml: [c]
+    - model.json
+    - ./conf/o.yaml: [x.y, z]
+    - conf/o.toml:
+    - model.json: []
+"""
+    others = {
+        "params.yaml": "a: {b: {deep: [1]}}\nlist: [5, 6]\nnone: null\nc: 3\nmodel: {json: 4}\n",
+        "conf/o.yaml": "x: {y: true}\nz: 1.5\n",
+        "conf/o.toml": "k = 'v'\n",
+        "model.json": "[1]",
+    }
+    assert only(load(text, others)).params == {
+        "a.b": {"deep": [1]},
+        "list.1": 6,
+        "none": None,
+        "c": 3,
+        "params.yaml:model.json": 4,  # told apart from the file model.json
+        "conf/o.yaml:x.y": True,
+        "conf/o.yaml:z": 1.5,
+        "conf/o.toml": {"k": "v"},
+        "model.json": [1],
+    }
+
+
+def test_vars_are_merged_deeply(load: Load) -> None:
+    text = """\
+vars:
+- a: {c: 2}
+- conf.yaml
+- part.json:x.y,z
+- conf.yaml:again
+stages:
+  s:
+    call: m:f
+    vars: [{local: 9}]
+    args: {a: "${a}", d: "${d}", x: "${x}", z: "${z}", l: "${local}"}
+  t:
+    call: m:f
+    args: {a: "${a}"}
+"""
+    others = {
+        "params.yaml": "a: {b: 1}",
+        "conf.yaml": "d: 3\nagain: 1\n",
+        "part.json": '{"x": {"y": 4, "no": 5}, "z": 6, "no": 7}',
+    }
+    s, t = load(text, others).stages.values()
+    assert s.args == {"a": {"b": 1, "c": 2}, "d": 3, "x": {"y": 4}, "z": 6, "l": 9}
+    assert t.args == {"a": {"b": 1, "c": 2}}
+
+
+def test_a_stage_s_vars_stay_its_own(mistakes: Mistakes) -> None:
+    text = "stages:\n  s: {cmd: x, vars: [{v: {w: 1}}]}\n  t: {cmd: 'x ${v.w}'}\n"
+    assert [p.code for p in mistakes(text)] == ["CF131"]
+
+
+def test_what_is_read_and_what_is_not_there_is_noted(load: Load) -> None:
+    plain = load("stages: {s: {cmd: x}}", {"params.yaml": "a: 1"})
+    assert (plain.reads, plain.absent) == (("pipeline.yaml",), ())
+    templated = load("vars: [{b: 1}]\nstages: {s: {cmd: 'x ${b}'}}")
+    assert (templated.reads, templated.absent) == (("pipeline.yaml",), ("params.yaml",))
+    full = load(
+        "vars: [v.json]\nstages: {s: {cmd: 'x ${b}', params: [a]}}", {"params.yaml": "a: 1", "v.json": '{"b": 2}'}
+    )
+    assert (full.reads, full.absent) == (("pipeline.yaml", "params.yaml", "v.json"), ())
+
+
+def test_broken_params_matter_only_where_they_are_used(load: Load, mistakes: Mistakes) -> None:
+    broken = {"params.yaml": "a: ["}
+    load("stages: {s: {cmd: x}}", broken)
+    found = mistakes("stages: {s: {cmd: 'x ${a}'}}", broken)
+    assert ("CF101", "params.yaml") in [(p.code, p.place.file) for p in found if p.place]
+
+
+def test_a_missing_pipeline_is_a_problem() -> None:
+    class Nothing:
+        def read(self, path: str) -> str | None:
+            return None
+
+    with pytest.raises(SpecError) as caught:
+        load_pipeline("pipeline.yaml", Nothing())
+    assert [p.code for p in caught.value.problems] == ["CF140"]
+
+
+def test_all_mistakes_are_reported_in_the_order_of_the_file(mistakes: Mistakes) -> None:
+    text = """\
+stages:
+  a:
+    cal: x
+    cmd: echo ${nope} ${y}
+    dpes: [x]
+    outs: [b.csv, b.csv/c]
+    chunk: {over: z}
+  b:
+    call: foo
+    deps: {x: a/b.csv}
+    workers: many
+    params: [bad.json: [x]]
+vasr: []
+"""
+    found = mistakes(text, {"bad.json": "{"})
+    assert [(p.code, p.place and p.place.file, p.place and p.place.line) for p in found] == [
+        ("CF110", "pipeline.yaml", 3),
+        ("CF131", "pipeline.yaml", 4),
+        ("CF131", "pipeline.yaml", 4),
+        ("CF110", "pipeline.yaml", 5),
+        ("CF154", "pipeline.yaml", 6),
+        ("CF161", "pipeline.yaml", 7),
+        ("CF122", "pipeline.yaml", 9),
+        ("CF111", "pipeline.yaml", 11),
+        ("CF110", "pipeline.yaml", 13),
+        ("CF101", "bad.json", 1),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("stages: {s: {cmd: x, dpes: [a]}}", "`deps`"),
+        ("stages: {s: {cmd: x, otus: [a]}}", "`outs`"),
+        ("stages: {s: {cmd: x, on_eror: fail}}", "`on_error`"),
+        ("stage: {}", "`stages`"),
+        ("stages: {s: {cmd: 'x ${lerning_rate}'}}", "`learning_rate`"),
+        ("stages: {s: {cmd: 'x ${train.epoch}'}}", "`epochs`"),
+        ("stages: {s: {cmd: x, params: [train.epoch]}}", "`epochs`"),
+        ("stages: {s: {cmd: x, on_error: contineu}}", "`continue`"),
+        ("stages: {s: {cmd: x, outs: {o: {path: o, format: parket}}}}", "`parquet`"),
+        ("stages: {s: {call: m:f, deps: {nodes: n}, chunk: {over: node}}}", "`nodes`"),
+        ("stages: {s: {cmd: x, outs: {o: {path: o, cahce: true}}}}", "`cache`"),
+        ("stages: {s: {cmd: x, frozen: yes}}", "write true"),
+        ("stages: {s: {cmd: 'x ${HOME}'}}", "\\${"),
+    ],
+)
+def test_did_you_mean(mistakes: Mistakes, text: str, hint: str) -> None:
+    (problem,) = mistakes(text, {"params.yaml": "learning_rate: 1\ntrain: {epochs: 3}\n"})
+    assert hint in (problem.hint or "")
+
+
+def test_a_cycle_is_named_in_full(mistakes: Mistakes) -> None:
+    text = """\
+stages:
+  x: {cmd: x, deps: [c], outs: [x]}
+  a: {cmd: x, deps: [c], outs: [a]}
+  b: {cmd: x, deps: [a], outs: [b]}
+  c: {cmd: x, deps: [b], outs: [c]}
+"""
+    (problem,) = mistakes(text)
+    assert "a -> b -> c -> a" in problem.message
+    assert problem.place is not None
+    assert problem.place.line == 3
+
+
+def test_one_bad_field_does_not_hide_what_the_stage_writes(mistakes: Mistakes) -> None:
+    text = "stages:\n  a: {cmd: x, workers: no, outs: [o]}\n  b: {cmd: x, outs: [o]}\n"
+    assert [p.code for p in mistakes(text)] == ["CF111", "CF153"]
+
+
+def test_a_bad_dep_is_not_reported_a_second_time_by_what_names_it(mistakes: Mistakes) -> None:
+    text = "stages: {s: {call: m:f, deps: {t: '${nope}'}, chunk: {over: t}}}"
+    assert [p.code for p in mistakes(text)] == ["CF131"]
+
+
+def test_a_hopeless_file_is_still_answered(mistakes: Mistakes) -> None:
+    text = "stages:\n  s:\n    cmd: x\n" + "".join(f"    kye{i}: 1\n" for i in range(3000))
+    assert len(mistakes(text)) == 3000
+
+
+def test_the_cached_form_holds_the_whole_pipeline(load: Load) -> None:
+    pipeline = load(
+        "stages: {s: {call: m:f, args: {x: 1}, deps: {t: t}, outs: {o: o}, chunk: {over: t, rows: 2}, params: [a]}}",
+        {"params.yaml": "a: {b: [1, 2.0, null]}"},
+    )
+    assert pipeline_from_json(pipeline_to_json(pipeline)) == pipeline
+
+
+def test_every_code_is_documented() -> None:
+    root = Path(__file__).parents[2]
+    used = {
+        code for path in (root / "ckptflow" / "spec").glob("*.py") for code in re.findall(r"CF\d{3}", path.read_text())
+    }
+    documented = set(re.findall(r"^\| (CF\d{3}) \|", (root / "docs" / "errors.md").read_text(), re.MULTILINE))
+    assert used - {"CF001", "CF012"} <= documented
+
+
+class Below:
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def read(self, path: str) -> str | None:
+        full = self._root / path
+        return full.read_text() if full.is_file() else None
+
+
+def _real_pipelines() -> Iterator[tuple[Path, str]]:
+    for project in sorted(PIPELINES.iterdir()) if PIPELINES.is_dir() else []:
+        for file in sorted(project.rglob("dvc.yaml")):
+            yield project, file.relative_to(project).as_posix()
+
+
+def test_real_pipelines_are_read() -> None:
+    if not PIPELINES.is_dir():
+        pytest.skip(f"no real pipelines at {PIPELINES.name}")
+    read = 0
+    for project, file in _real_pipelines():
+        try:
+            pipeline = load_pipeline(file, Below(project))
+        except SpecError as error:
+            assert {p.code for p in error.problems} == {"CF112"}, file
+            continue
+        read += 1
+        lines = (project / "EXPECTED-stages.txt").read_text().split()
+        prefix = "" if file == "dvc.yaml" else f"{file}:"
+        names = {line.strip('"') for line in lines}
+        assert {f"{prefix}{name}" for name in pipeline.stages} <= names, file
+    assert read >= 8
