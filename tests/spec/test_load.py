@@ -42,7 +42,7 @@ def test_a_stage_with_everything(load: Load) -> None:
 stages:
   s:
     call: pkg.mod:fn
-    args: {x: 1, y: ["${a.b}", 2.0], z: {w: null}}
+    args: {x: 1, y: ["${a.b}", 2.0], v: {w: null}}
     deps:
       t: t.parquet
       u: {path: u.bin, format: arrow, columns: [a, b]}
@@ -71,7 +71,7 @@ stages:
     assert stage == Stage(
         name=stage.name,
         call="pkg.mod:fn",
-        args={"x": 1, "y": [7, 2.0], "z": {"w": None}},
+        args={"x": 1, "y": [7, 2.0], "v": {"w": None}},
         deps=(Dep("t.parquet", "t"), Dep("u.bin", "u", "arrow", ("a", "b"))),
         outs=(
             Out("o.parquet", "parquet", "o"),
@@ -389,11 +389,11 @@ def test_the_cached_form_holds_the_whole_pipeline(load: Load) -> None:
 
 def test_every_code_is_documented() -> None:
     root = Path(__file__).parents[2]
-    used = {
-        code for path in (root / "ckptflow" / "spec").glob("*.py") for code in re.findall(r"CF\d{3}", path.read_text())
-    }
+    sources = "".join(path.read_text() for path in (root / "ckptflow" / "spec").glob("*.py"))
+    used = set(re.findall(r'"(CF\d{3})"', sources))
     documented = set(re.findall(r"^\| (CF\d{3}) \|", (root / "docs" / "errors.md").read_text(), re.MULTILINE))
-    assert used - {"CF001", "CF012"} <= documented
+    assert len(used) > 40
+    assert used <= documented
 
 
 class Below:
