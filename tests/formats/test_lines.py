@@ -34,6 +34,7 @@ def read(path: Path, format_name: str, block_bytes: int) -> pa.Table:
         (["", "x"], "string"),
         (["true", "false"], "bool"),
         (["0", "true"], "string"),
+        (["1", "true"], "string"),
         (["2024-01-01", "2024-01-02"], "date32[day]"),
         (["2024-01-01", "2024-01-02 10:00:00"], "timestamp[s]"),
         (["2024-01-01", "2024-01-02 10:00:00.5"], "timestamp[ns]"),
