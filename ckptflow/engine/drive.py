@@ -135,7 +135,6 @@ class Loop:
         asked = set(map(id, self._cuts.values()))
         for request in self.schedule.cuts():
             if id(request) not in asked and self.pool.idle():
-                self._start_stage(request.stage)
                 self.reporter.emit(Cutting(request.stage))
                 number = self._next()
                 self._cuts[number] = request
