@@ -85,6 +85,14 @@ def check_signature(stage: Stage, signature: Signature) -> Iterator[Problem]:
     taken = {p.name for p in signature.parameters if p.kind in (ParameterKind.ANY, ParameterKind.KEYWORD)}
     if signature.is_async:
         yield Problem("CF171", f"stage `{stage.name}`: `{stage.call}` is async; a stage function is not", stage.place)
+    for out in stage.outs:
+        if out.name is None and out.format in PATH_FORMATS:
+            yield Problem(
+                "CF175",
+                f"stage `{stage.name}`: the out `{out.path}` is written by the function itself and has no name",
+                out.place or stage.place,
+                "write `outs: {NAME: PATH}`; the function gets the path to write to as the argument NAME",
+            )
     for name, what in given.items():
         if name not in taken and not takes_any:
             close = get_close_matches(name, taken - given.keys(), 1)

@@ -89,6 +89,10 @@ class ProjectFacts:
             self._sources_seen[key] = Source(dep.path, format_, seen.digest, tabular=tabular)
         return self._sources_seen[key]
 
+    def sees_bytes(self, stage: StageName, dep: Dep) -> bool:
+        """See `Facts`: commands read files, and so do functions that ask for paths, bytes or text."""
+        return bool(self._pipeline.stages[stage].cmd) or self.forms[stage][dep.label] in FILE_FORMS
+
     def sheet(self, request: CutRequest) -> Sheet | None:
         """See `Facts`. A sheet whose partition was deleted is not used."""
         doc = self._cache.document("sheet", self._sheet_name(request))

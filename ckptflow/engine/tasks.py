@@ -102,7 +102,7 @@ class TaskMaker:
             return run.sheets[cut[0]].pieces[label][index]
         part = self._schedule.part(run, label, index)
         assert part is not None
-        return Piece(part.values, AtPart(part), part.rows, part.bytes)
+        return Piece(self._schedule.part_digest(run, label, part), AtPart(part), part.rows, part.bytes)
 
     def _piece_source(self, run: StageRun, label: str) -> WorkerSource:
         if label in run.sources:

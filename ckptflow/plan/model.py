@@ -116,6 +116,10 @@ class Facts(Protocol):
         """Return what lies in the workspace at the dep's path. Raises `DepMissing`, `DepUnreadable`."""
         ...
 
+    def sees_bytes(self, stage: StageName, dep: Dep) -> bool:
+        """Tell whether the stage can see the bytes of files of this dep, not just rows or values."""
+        ...
+
     def sheet(self, request: CutRequest) -> Sheet | None:
         """Return the sheet if these contents were cut before, else None."""
         ...

@@ -274,7 +274,8 @@ class Schedule:
                     return False
                 run.sources[dep.label] = self._facts.source(run.name, dep)
             elif up[0].phase is Phase.SETTLED:
-                run.sources[dep.label] = _tree_source(dep, up[0].trees[up[1]], up[0].names[up[1]])
+                by_bytes = self._facts.sees_bytes(run.name, dep)
+                run.sources[dep.label] = _tree_source(dep, up[0].trees[up[1]], up[0].names[up[1]], by_bytes)
             elif isinstance(chunk, OverParts) and chunk.over == dep.label and not dep.columns:
                 if up[0].phase is not Phase.OPEN:
                     return False
@@ -373,7 +374,12 @@ class Schedule:
             sheet = run.sheets[cut[0]]
             return [(label, sheet.pieces[label][index].digest) for label in cut]
         part = self.part(run, cut[0], index)
-        return None if part is None else [(cut[0], part.values)]
+        return None if part is None else [(cut[0], self.part_digest(run, cut[0], part))]
+
+    def part_digest(self, run: StageRun, label: str, part: Part) -> Digest:
+        """Return what names a part as a piece: its values, or its bytes where it is not read as the table it is."""
+        dep = next(d for d in run.stage.deps if d.label == label)
+        return part.values if dep.format is None or dep.format in TABULAR else part.object
 
     def part(self, run: StageRun, label: str, index: int) -> Part | None:
         """Return part `index` of the out that dep `label` is; None while it is not made yet."""
@@ -446,13 +452,15 @@ class Schedule:
         return len(run.states) - sum(run.counts[s] for s in finished)
 
 
-def _tree_source(dep: Dep, tree: Tree, name: Digest) -> Source:
+def _tree_source(dep: Dep, tree: Tree, name: Digest, by_bytes: bool) -> Source:
+    """Return an out as a dep. Who can see bytes depends on them: the tree's name covers the objects, not just values."""
+    format_ = dep.format or tree.format
     return Source(
         path=dep.path,
-        format=dep.format or tree.format,
-        identity=tree.identity(),
+        format=format_,
+        identity=name if by_bytes or format_ not in TABULAR else tree.identity(),
         tree=name,
-        tabular=tree.layout is not Layout.DIR and tree.format in TABULAR,
+        tabular=not by_bytes and tree.layout is not Layout.DIR and format_ in TABULAR,
     )
 
 
