@@ -23,13 +23,17 @@ def main(argv: list[str] | None = None) -> int:
 
         sys.stdout.write(f"ckptflow {__version__}\n")
         return 0
-    if args and args[0] == "repro":
-        from .quick import try_quick
+    try:
+        if args and args[0] == "repro":
+            from .quick import try_quick
 
-        code = try_quick(args)
-        if code is not None:
-            return code
-    return _guarded(args)
+            code = try_quick(args)
+            if code is not None:
+                return code
+        return _guarded(args)
+    except KeyboardInterrupt:  # while modules are loaded; later ones are dealt with where they are understood
+        sys.stderr.write("Interrupted.\n")
+        return 130
 
 
 def _guarded(args: list[str]) -> int:
