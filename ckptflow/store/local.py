@@ -12,9 +12,10 @@ import fcntl
 import itertools
 import os
 import stat as modes
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 from ..errors import StoreError
 from . import layout
@@ -23,6 +24,7 @@ from .protocol import Entry, NotThere
 from .syncing import sync_file, sync_file_system
 
 _COPY_BYTES = 1 << 20
+_T = TypeVar("_T")
 
 
 class LocalStore:
@@ -186,7 +188,7 @@ class LocalStore:
             if layout.is_immutable(name):
                 os.chmod(path, 0o444)  # noqa: PTH101
             try:
-                os.rename(path, target)  # noqa: PTH104
+                self._in_folder(name, lambda: os.rename(path, target))  # noqa: PTH104
             except OSError as error:
                 if error.errno != errno.EXDEV:
                     raise
@@ -211,8 +213,20 @@ class LocalStore:
         layout.check_name(name)
         folder = name.rpartition("/")[0]
         if folder and folder not in self._known:
-            self._check_directories(folder, make=make)
+            try:
+                self._check_directories(folder, make=make)
+            except NotThere:  # a directory that was known is gone; now none is known
+                self._check_directories(folder, make=make)
         return f"{self._root}/{name}"
+
+    def _in_folder(self, name: str, action: Callable[[], _T]) -> _T:
+        """Do `action` in the directory of `name`; once more where somebody removed that after it was made."""
+        try:
+            return action()
+        except FileNotFoundError:
+            self._known.clear()
+            self._path(name, make=True)
+            return action()
 
     def _check_directories(self, folder: str, *, make: bool) -> None:
         """See that each directory on the way to `folder` is a real one, no link to elsewhere; make missing ones."""
@@ -270,12 +284,7 @@ class LocalStore:
         temporary = self._temporary(path)
         mode = 0o444 if layout.is_immutable(name) else 0o666
         try:
-            try:
-                fd = _new_file(temporary, mode)
-            except FileNotFoundError:  # somebody removed the directory after it was made
-                self._known.clear()
-                self._path(name, make=True)
-                fd = _new_file(temporary, mode)
+            fd = self._in_folder(name, lambda: _new_file(temporary, mode))
             try:
                 _write_all(fd, data)
             finally:
@@ -304,7 +313,8 @@ class LocalStore:
                 return fd
             self.close()
         path = self._path(name, make=True)
-        fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
+        fd = self._in_folder(name, lambda: os.open(path, flags, 0o666))
         self._log = (name, fd)
         return fd
 

@@ -1,5 +1,6 @@
 import errno
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -137,12 +138,24 @@ def test_a_symlinked_root_is_fine(tmp_path):
     assert (tmp_path / "big disk/a/b").read_bytes() == b"x"
 
 
-def test_a_directory_removed_meanwhile_is_made_again(store):
-    store.put("objects/ab/cd", b"x")
-    (store.root / "objects/ab/cd").unlink()
-    (store.root / "objects/ab").rmdir()
-    store.put("objects/ab/ce", b"y")
-    assert store.get("objects/ab/ce") == b"y"
+@pytest.mark.parametrize("name", ["a/b/c/new", "a/b/new", "a/new"])
+@pytest.mark.parametrize("method", ["put", "create", "append", "adopt"])
+def test_a_directory_removed_meanwhile_is_made_again(store, tmp_path, name, method):
+    store.put("a/b/c/old", b"x")
+    shutil.rmtree(store.root / "a")
+    if method == "adopt":
+        (tmp_path / "file").write_bytes(b"y")
+        store.adopt(tmp_path / "file", name)
+    else:
+        getattr(store, method)(name, b"y")
+    assert store.get(name) == b"y"
+
+
+def test_a_directory_removed_before_a_deeper_one_is_made(store):
+    store.put("a/old", b"x")
+    shutil.rmtree(store.root / "a")
+    store.put("a/b/c/new", b"y")
+    assert store.get("a/b/c/new") == b"y"
 
 
 def test_a_fifo_does_not_block_and_is_no_file(store):
