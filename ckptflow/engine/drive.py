@@ -33,7 +33,8 @@ from ..events import (
 )
 from ..ids import StageName
 from ..plan.model import CutRequest, Record
-from ..plan.schedule import Retry, Schedule
+from ..plan.schedule import Schedule
+from ..plan.selection import Retry
 from ..plan.stagerun import ChunkState, Phase, StageRun
 from ..run.messages import CutDone, Done, Failed, Progress, Report, Returned, Started, Task
 from ..run.pool import Pool
@@ -103,12 +104,13 @@ class Loop:
             self._release_due()
             if not self.replan:
                 self._submit()
-            if not self._chunks and not self._cuts and not self._delayed:
+            if not self._chunks and not self._cuts and not self._retries_wanted():
                 break
             self._take(self.pool.wait(self._patience()))
         if self.stop.wanted or self.replan:
             self._wind_down()
         else:
+            self.schedule.end()
             return Outcome.DONE
         return Outcome.STOPPED if self.stop.wanted else Outcome.REPLAN
 
@@ -172,6 +174,11 @@ class Loop:
             _, stage, index = heapq.heappop(self._delayed)
             if self.schedule.stages[stage].phase is Phase.OPEN:
                 self.schedule.release(stage, index)
+
+    def _retries_wanted(self) -> bool:
+        """Whether an attempt is still to come: not in a stage that failed, nor in a run that begins no more."""
+        open_ = (stage for _, stage, _ in self._delayed if self.schedule.stages[stage].phase is Phase.OPEN)
+        return not self.schedule.halted and next(open_, None) is not None
 
     def _patience(self) -> float:
         """Return how long to wait for reports: until something else is due."""

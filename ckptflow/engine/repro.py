@@ -17,7 +17,8 @@ from ..errors import CkptflowError
 from ..events import Note, Reporter, RunEnded, RunStarted, StageDone, Waiting
 from ..ids import Digest, StageName
 from ..plan.model import Before
-from ..plan.schedule import Schedule, Selection
+from ..plan.schedule import Schedule
+from ..plan.selection import Selection
 from ..plan.stagerun import Phase, StageRun
 from ..plan.stale import reasons
 from ..run.aside import recover

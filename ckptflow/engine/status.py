@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from ..ids import StageName
-from ..plan.schedule import Schedule, Selection
+from ..ids import Digest, StageName
+from ..plan.schedule import Schedule
+from ..plan.selection import Selection
 from ..plan.stale import Cause, Reason
 from ..plan.view import PlanView, StageView, code_changes, view
 from ..run.messages import CutTask, Input
@@ -53,23 +57,41 @@ def _with_code(session: Session, survey: Survey, facts: ProjectFacts, stage: Sta
 def look_ahead(session: Session, schedule: Schedule, facts: ProjectFacts) -> None:
     """Bring a schedule as far as what is known allows, cutting here what has to be cut."""
     schedule.start()
-    while True:
-        for name in schedule.complete():
-            schedule.settled(name)
-        requests = schedule.cuts()
-        if not requests:
-            if not schedule.complete():
-                return
-            continue
-        from ..run.cutting import cut
+    with TemporaryDirectory(prefix="ckptflow-") as scratch:
+        object_path = _with_trees(session, schedule, Path(scratch))
+        while True:
+            for name in schedule.complete():
+                schedule.settled(name)
+            requests = schedule.cuts()
+            if not requests:
+                if not schedule.complete():
+                    return
+                continue
+            from ..run.cutting import cut
 
-        for request in requests:
-            run = schedule.stages[request.stage]
-            columns = {d.label: d.columns for d in run.stage.deps}
-            inputs = tuple(
-                Input(label, worker_source(source), columns=columns[label]) for label, source in request.sources.items()
-            )
-            task = CutTask(0, request.stage, inputs, request.spec, "")
-            sheet = cut(task, session.objects.path, session.root, session.spills)
-            facts.keep_sheet(request, sheet)
-            schedule.cut(request, sheet)
+            for request in requests:
+                run = schedule.stages[request.stage]
+                columns = {d.label: d.columns for d in run.stage.deps}
+                inputs = tuple(
+                    Input(label, worker_source(source), columns=columns[label])
+                    for label, source in request.sources.items()
+                )
+                task = CutTask(0, request.stage, inputs, request.spec, "")
+                sheet = cut(task, object_path, session.root, session.spills)
+                facts.keep_sheet(request, sheet)
+                schedule.cut(request, sheet)
+
+
+def _with_trees(session: Session, schedule: Schedule, scratch: Path) -> Callable[[Digest], Path]:
+    """Return where objects lie. The tree of an out that is known and was never put together is not in the store."""
+
+    def object_path(name: Digest) -> Path:
+        for run in schedule.stages.values():
+            for label, known in run.names.items():
+                if known == name and not session.objects.has(name):
+                    path = scratch / name
+                    path.write_bytes(run.trees[label].encode())
+                    return path
+        return session.objects.path(name)
+
+    return object_path

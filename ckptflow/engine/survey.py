@@ -11,7 +11,7 @@ from ..checkpoints import lockfile
 from ..checkpoints.lockfile import LockEntry
 from ..ids import StageName
 from ..plan.graph import Graph, build_graph
-from ..plan.schedule import Selection
+from ..plan.selection import Selection
 from ..plan.stagerun import StageRun
 from ..plan.stale import Cause, Reason
 from ..spec.load import load_pipeline

@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from ..errors import TargetNotFound, UsageError
 from ..ids import StageName
 from ..plan.graph import Graph
-from ..plan.schedule import Selection
+from ..plan.selection import Selection
 from ..spec.model import Pipeline
 
 _CHUNKS = re.compile(r"(?P<stage>.+)#(?P<which>\d+(?:\.\.\d+)?|failed|stale)")

@@ -100,15 +100,15 @@ class TaskMaker:
         cut = chunked_deps(run.stage.chunk)
         if cut[0] in run.sheets:
             return run.sheets[cut[0]].pieces[label][index]
-        part = self._schedule.part(run, label, index)
+        part = self._schedule.reads.part(run, label, index)
         assert part is not None
-        return Piece(self._schedule.part_digest(run, label, part), AtPart(part), part.rows, part.bytes)
+        return Piece(self._schedule.reads.part_digest(run, label, part), AtPart(part), part.rows, part.bytes)
 
     def _piece_source(self, run: StageRun, label: str) -> WorkerSource:
         if label in run.sources:
             return worker_source(run.sources[label])
         dep = next(d for d in run.stage.deps if d.label == label)
-        return WorkerSource(dep.path, dep.format or self._schedule.out_format(run, label), "stream")
+        return WorkerSource(dep.path, dep.format or self._schedule.reads.out_format(run, label), "stream")
 
     def _form(self, run: StageRun, label: str) -> Form:
         return self._forms.get(run.name, {}).get(label, Form.PATH)

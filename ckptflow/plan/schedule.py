@@ -13,61 +13,20 @@ Dry runs, status and real runs use this one machine. A dry run stops where work 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from heapq import heappop, heappush
 
-from ..chunk.model import Part, Sheet
-from ..chunk.tree import Layout, Tree
+from ..chunk.model import Sheet
 from ..errors import Failure
-from ..fingerprint.recipe import chunk_key, stage_key
-from ..ids import ChunkKey, Digest, StageName, digest
-from ..spec.model import Dep, OnError, OverParts, Pipeline, chunked_deps
+from ..fingerprint.recipe import chunk_key
+from ..ids import ChunkKey, StageName, digest
+from ..spec.model import OnError, Pipeline
 from .graph import Graph
-from .model import CutRequest, Facts, Past, Record, Source
+from .model import CutRequest, Facts, Past, Record
+from .reads import Reads
+from .selection import GaveUp, Retry, Selection, Work
 from .stagerun import ChunkState, Phase, StageRun
 
 LOOKUP_AT_ONCE = 10_000
-TABULAR = frozenset({"parquet", "arrow", "csv", "tsv", "jsonl"})
-"""Formats whose content is rows: identity is by value, whatever the encoding."""
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """What was asked for.
-
-    `stages` are planned; those in `pinned` only lend their outs. `forced` ones ignore records. `chunks` restricts a
-    stage to some chunks; `limit` to so many runs a stage. `keep_going`: a failure stops only what depends on it.
-    """
-
-    stages: frozenset[StageName]
-    pinned: frozenset[StageName] = frozenset()
-    forced: frozenset[StageName] = frozenset()
-    chunks: dict[StageName, Callable[[int], bool]] = field(default_factory=dict)
-    limit: int | None = None
-    keep_going: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Retry:
-    """The chunk is to be tried again after `delay` seconds; tell `release` when they are over."""
-
-    attempt: int
-    delay: float
-
-
-@dataclass(frozen=True, slots=True)
-class GaveUp:
-    """The chunk failed for good after so many attempts."""
-
-    attempts: int
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """Chunks of one stage that may run now, in order."""
-
-    stage: StageName
-    indexes: tuple[int, ...]
 
 
 class Schedule:
@@ -99,6 +58,7 @@ class Schedule:
                 )
                 if selection.limit is not None:
                     self._runs_left[name] = selection.limit
+        self.reads = Reads(graph, facts, self.stages)
 
     # ---- what happens
 
@@ -154,8 +114,16 @@ class Schedule:
         if not self._selection.keep_going:
             self.halted = True
 
+    def end(self) -> None:
+        """No more work comes: a stage with failed chunks has failed, although not all its chunks were asked for."""
+        for run in self.stages.values():
+            if run.failures and run.phase is Phase.OPEN:
+                self.fail_stage(run.name)
+
     def release(self, stage: StageName, index: int) -> None:
-        """The delay after a failed attempt is over, or the chunk came back unstarted."""
+        """The delay after a failed attempt is over, or the chunk came back unstarted. It counts once for the limit."""
+        if stage in self._runs_left:
+            self._runs_left[stage] += 1
         self._make_ready(self.stages[stage], index)
 
     def settled(self, stage: StageName) -> None:
@@ -174,8 +142,15 @@ class Schedule:
         return list(self._cuts.values())
 
     def complete(self) -> list[StageName]:
-        """Return the stages whose outs are to be put together; tell `settled` when done."""
-        return list(self._complete)
+        """Return the stages whose outs are to be put together; tell `settled` when done.
+
+        One that follows another chunk by chunk comes after it, though all its chunks may be done before.
+        """
+        return [
+            name
+            for name in self._complete
+            if (stream := self.stages[name].stream) is None or stream in self.stages[name].sources
+        ]
 
     def take(self, most: Callable[[StageRun], int]) -> Work | None:
         """Return chunks to run now, None if there are none. They count as running.
@@ -223,11 +198,11 @@ class Schedule:
         if run.pinned:
             self._pin(run)
             return
-        if not self._resolve(run):
+        if not self.reads.resolve(run):
             return
         if self._is_fresh(run):
             return
-        wanted = self._requests(run)
+        wanted = self.reads.requests(run)
         for request in wanted:
             sheet = self._facts.sheet(request)
             if sheet is None:
@@ -251,45 +226,11 @@ class Schedule:
         run.fresh = True
         self.settled(run.name)
 
-    def _upstream(self, stage: StageName, dep: Dep) -> tuple[StageRun, str] | None:
-        """Return the stage in this run that makes exactly this dep, with the out's label."""
-        exact = self._graph.origins[stage, dep.label].exact
-        if exact is None or exact[0] not in self.stages:
-            return None
-        up = self.stages[exact[0]]
-        if up.pinned and up.phase is Phase.SETTLED and exact[1] not in up.trees:
-            return None  # nothing is known of it in the store: take what lies in the workspace
-        return up, exact[1]
-
-    def _resolve(self, run: StageRun) -> bool:
-        """Find the source of every dep; return whether all are known, but for the parts of a stream."""
-        chunk = run.stage.chunk
-        for dep in run.stage.deps:
-            if dep.label in run.sources or dep.label == run.stream:
-                continue
-            up = self._upstream(run.name, dep)
-            origin = self._graph.origins[run.name, dep.label]
-            if up is None:
-                if any(n in self.stages and self.stages[n].phase is not Phase.SETTLED for n in origin.after):
-                    return False
-                run.sources[dep.label] = self._facts.source(run.name, dep)
-            elif up[0].phase is Phase.SETTLED:
-                by_bytes = self._facts.sees_bytes(run.name, dep)
-                run.sources[dep.label] = _tree_source(dep, up[0].trees[up[1]], up[0].names[up[1]], by_bytes)
-            elif isinstance(chunk, OverParts) and chunk.over == dep.label and not dep.columns:
-                if up[0].phase is not Phase.OPEN:
-                    return False
-                run.stream = dep.label
-            else:
-                return False
-        return True
-
     def _is_fresh(self, run: StageRun) -> bool:
         """Settle the stage at once if its key is the one in the lock file and its outs are known."""
         if run.stream is not None:
             return False
-        deps = [(label, source.identity) for label, source in run.sources.items()]
-        run.key = stage_key(run.base, run.stage.chunk, deps)
+        run.key = self.reads.stage_key(run)
         before = self._facts.before(run.name)
         if run.forced or run.name in self._selection.chunks or before is None or before.key != run.key:
             return False
@@ -304,53 +245,23 @@ class Schedule:
         self._complete[run.name] = None
         return True
 
-    def _requests(self, run: StageRun) -> list[CutRequest]:
-        """Return the sheets that the stage needs: one for what is chunked, one for each whole dep known by its rows."""
-        requests: list[CutRequest] = []
-        spec = run.stage.chunk
-        cut = chunked_deps(spec)
-        if cut and run.stream is None:
-            parts_of_tree = isinstance(spec, OverParts) and run.sources[cut[0]].tree is not None
-            if not parts_of_tree or _columns(run, cut[0]):
-                requests.append(CutRequest(run.name, spec, {label: run.sources[label] for label in cut}))
-        for dep in run.stage.deps:
-            source = run.sources.get(dep.label)
-            if dep.label in cut or source is None:
-                continue
-            if source.tabular and (source.tree is None or dep.columns):
-                requests.append(CutRequest(run.name, None, {dep.label: source}))
-        return requests
-
     def _open(self, run: StageRun) -> None:
         """Name the chunks; look up which of them are done."""
-        cut = chunked_deps(run.stage.chunk)
-        for dep in run.stage.deps:
-            if dep.label not in cut:
-                sheet = run.sheets.get(dep.label)
-                source = run.sources[dep.label]
-                run.whole[dep.label] = sheet.pieces[dep.label][0].digest if sheet else source.identity
-        chunks = 1
-        if cut:
-            up = self._parts(run, cut[0])
-            chunks = up.chunks if up is not None else run.sheets[cut[0]].chunks
-        run.open(chunks)
+        run.whole = self.reads.whole(run)
+        run.open(self.reads.chunks(run))
         self._opened.append(run.name)
-        self._identify(run, range(chunks))
-
-    def _parts(self, run: StageRun, label: str) -> StageRun | None:
-        """Return the stage whose chunks are this stage's chunks, one to one, where no sheet says so."""
-        if label in run.sheets:
-            return None
-        up = self._upstream(run.name, next(d for d in run.stage.deps if d.label == label))
-        return up[0] if up is not None else None
+        self._identify(run, range(run.chunks))
+        if run.phase is Phase.OPEN:
+            for name in self._graph.feeds[run.name]:
+                if name in self.stages:
+                    self._advance(self.stages[name])
 
     def _identify(self, run: StageRun, indexes: Iterable[int]) -> None:
         """Give keys to those chunks whose pieces are known; reuse what has a record, make the others ready."""
         found: dict[int, ChunkKey] = {}
-        cut = chunked_deps(run.stage.chunk)
         base = list(run.whole.items())
         for index in indexes:
-            pieces = self._pieces(run, cut, index)
+            pieces = self.reads.pieces(run, index)
             if pieces is not None:
                 found[index] = run.keys[index] = chunk_key(run.base, [*base, *pieces])
         forced = run.forced
@@ -366,38 +277,6 @@ class Schedule:
                     self._make_ready(run, index)
         if not items and run.chunks == 0:
             self._check_complete(run)
-
-    def _pieces(self, run: StageRun, cut: tuple[str, ...], index: int) -> list[tuple[str, Digest]] | None:
-        if not cut:
-            return []
-        if cut[0] in run.sheets:
-            sheet = run.sheets[cut[0]]
-            return [(label, sheet.pieces[label][index].digest) for label in cut]
-        part = self.part(run, cut[0], index)
-        return None if part is None else [(cut[0], self.part_digest(run, cut[0], part))]
-
-    def part_digest(self, run: StageRun, label: str, part: Part) -> Digest:
-        """Return what names a part as a piece: its values, or its bytes where it is not read as the table it is."""
-        dep = next(d for d in run.stage.deps if d.label == label)
-        return part.values if dep.format is None or dep.format in TABULAR else part.object
-
-    def part(self, run: StageRun, label: str, index: int) -> Part | None:
-        """Return part `index` of the out that dep `label` is; None while it is not made yet."""
-        dep = next(d for d in run.stage.deps if d.label == label)
-        up = self._upstream(run.name, dep)
-        if up is None:
-            return None
-        if up[1] in up[0].trees:
-            return up[0].trees[up[1]].parts[index]
-        record = up[0].records[index]
-        return record.outs[up[1]] if record is not None else None
-
-    def out_format(self, run: StageRun, label: str) -> str:
-        """Return the format of the out that dep `label` is."""
-        dep = next(d for d in run.stage.deps if d.label == label)
-        up = self._upstream(run.name, dep)
-        assert up is not None
-        return next(o.format for o in up[0].stage.outs if o.label == up[1])
 
     def _make_ready(self, run: StageRun, index: int) -> None:
         asked = self._selection.chunks.get(run.name)
@@ -429,8 +308,7 @@ class Schedule:
         for name in self._graph.feeds[run.name]:
             down = self.stages.get(name)
             if down is not None and down.phase is Phase.OPEN and down.stream is not None:
-                dep = next(d for d in down.stage.deps if d.label == down.stream)
-                exact = self._graph.origins[name, dep.label].exact
+                exact = self._graph.origins[name, down.stream].exact
                 if exact is not None and exact[0] == run.name and down.states[index] == ChunkState.UNKNOWN:
                     self._identify(down, (index,))
         self._check_complete(run)
@@ -442,6 +320,7 @@ class Schedule:
             self.fail_stage(run.name)
             return
         run.phase = Phase.COMPLETE
+        self.reads.end_stream(run)
         run.trees = run.build_trees()
         run.names = {label: digest(tree.encode()) for label, tree in run.trees.items()}
         self._complete[run.name] = None
@@ -450,19 +329,3 @@ class Schedule:
     def _unfinished(run: StageRun) -> int:
         finished = (ChunkState.RAN, ChunkState.REUSED, ChunkState.FAILED)
         return len(run.states) - sum(run.counts[s] for s in finished)
-
-
-def _tree_source(dep: Dep, tree: Tree, name: Digest, by_bytes: bool) -> Source:
-    """Return an out as a dep. Who can see bytes depends on them: the tree's name covers the objects, not just values."""
-    format_ = dep.format or tree.format
-    return Source(
-        path=dep.path,
-        format=format_,
-        identity=name if by_bytes or format_ not in TABULAR else tree.identity(),
-        tree=name,
-        tabular=not by_bytes and tree.layout is not Layout.DIR and format_ in TABULAR,
-    )
-
-
-def _columns(run: StageRun, label: str) -> bool:
-    return any(d.label == label and d.columns for d in run.stage.deps)

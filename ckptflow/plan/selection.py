@@ -1,0 +1,47 @@
+"""Pure. What a schedule is asked for, and what it answers: values that travel between the machine and its loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ..ids import StageName
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What was asked for.
+
+    `stages` are planned; those in `pinned` only lend their outs. `forced` ones ignore records. `chunks` restricts a
+    stage to some chunks; `limit` to so many runs a stage. `keep_going`: a failure stops only what depends on it.
+    """
+
+    stages: frozenset[StageName]
+    pinned: frozenset[StageName] = frozenset()
+    forced: frozenset[StageName] = frozenset()
+    chunks: dict[StageName, Callable[[int], bool]] = field(default_factory=dict)
+    limit: int | None = None
+    keep_going: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """The chunk is to be tried again after `delay` seconds; tell `release` when they are over."""
+
+    attempt: int
+    delay: float
+
+
+@dataclass(frozen=True, slots=True)
+class GaveUp:
+    """The chunk failed for good after so many attempts."""
+
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Chunks of one stage that may run now, in order."""
+
+    stage: StageName
+    indexes: tuple[int, ...]
