@@ -27,7 +27,7 @@ def ending(stage: StageProgress) -> str:
         case "blocked":
             return "blocked: something before it failed"
         case "stopped":
-            return f"stopped: {number(stage.ran + stage.reused)} of {_chunks(stage)} kept"
+            return f"not finished: {number(stage.ran + stage.reused)} of {_chunks(stage)} kept"
         case "reused":
             return f"{_chunks(stage)} restored from records"
         case "failed":

@@ -31,6 +31,10 @@ def summary_line(result: Mapping[str, Any], *, stopped: str | None = None) -> st
         parts.append(f"{ran:,} run and kept")
         parts.append(f"{reused:,} reused")
         return f"Failed after {took}: {', '.join(parts)}."
+    if unfinished := by_state.get("stopped"):  # only some chunks were asked for
+        left = plural(len(unfinished), "stage is", "stages are")
+        done = f"{plural(ran, 'chunk')} run, {reused:,} reused"
+        return f"Done in {took}: {done}; {left} not finished ({listing(unfinished, 4)})."
     if not ran and not by_state.get("reused"):
         return nothing_to_do(len(stages))
     worked = len(by_state.get("ran", ())) + len(by_state.get("reused", ()))

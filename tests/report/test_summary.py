@@ -39,6 +39,11 @@ def test_stopped() -> None:
     assert line(stage("a", "failed", 3, 1), ok=False, stopped="SIGINT").startswith("Stopped after 2.4s: SIGINT. 3 ch")
 
 
+def test_some_chunks_only() -> None:
+    told = line(stage("a", "stopped", 3, 4), stage("b", "stopped"), stage("c", "ran", 1))
+    assert told == "Done in 2.4s: 4 chunks run, 4 reused; 2 stages are not finished (a, b)."
+
+
 def test_the_last_line_of_a_run_without_work_loads_nothing_heavy() -> None:
     heavy = "('rich', 'click', 'pyarrow', 'yaml')"
     code = f"import sys, ckptflow.report.summary; print([m for m in {heavy} if m in sys.modules])"
