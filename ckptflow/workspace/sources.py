@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ..fingerprint import code
 from ..fingerprint.code import ModuleText
 from ..ids import Digest, digest
 from .cache import Cache
@@ -50,18 +52,29 @@ class ProjectSources:
 
 
 class IndexMemory:
-    """Keeps the index of a module text in the cache, so that each file is parsed once."""
+    """Keeps the index of a module text in the cache, so that each file is parsed once.
+
+    What another state of the indexing code kept is not found: an index that says too little would hide a change.
+    """
 
     def __init__(self, cache: Cache) -> None:
         self._cache = cache
+        self._maker = _maker()
 
     def get(self, name: str) -> Any | None:
         """Return what was kept."""
-        return self._cache.document("code-index", name)
+        return self._cache.document("code-index", f"{self._maker}:{name}")
 
     def put(self, name: str, index: Any) -> None:
         """Keep an index."""
-        self._cache.keep_document("code-index", name, index)
+        self._cache.keep_document("code-index", f"{self._maker}:{name}", index)
+
+
+@cache
+def _maker() -> str:
+    """Return what names the installed state of the indexing code: its files' names, sizes and times."""
+    files = sorted(Path(code.__file__).parent.glob("*.py"))
+    return digest("\n".join(f"{f.name} {Stamp.of(f.stat())}" for f in files).encode())[:16]
 
 
 def _decode(data: bytes) -> str:
