@@ -14,7 +14,10 @@ _OURS = (".ckptflow", ".git", ".dvc")
 
 
 def check_together(stages: dict[StageName, Stage], file: str, reads: Iterable[str], findings: Findings) -> None:
-    """Note every mistake between stages. `file` is the pipeline file, `reads` the other files that made `stages`."""
+    """Note every mistake between stages.
+
+    `file` is the pipeline file, `reads` the other files that were looked for to make `stages`, there or not.
+    """
     owners = _one_writer(stages, findings)
     _not_nested(owners, findings)
     _not_ours(owners, file, reads, findings)

@@ -61,11 +61,11 @@ def conforms(shape: Shape, node: Node, where: str, findings: Findings) -> bool:
         findings.add("CF111", f"`{where}` takes {says(shape)}, not {_shown(node)}", node, _hint(shape, node))
         return False
     match shape:
-        case Flag() | Single() | Nothing() | Deferred():
+        case Flag() | Nothing() | Deferred():
             return True
         case Anything():
             return _text_keys(node, findings)
-        case Text() | Choice() | Count() | Size() | Duration():
+        case Text() | Single() | Choice() | Count() | Size() | Duration():
             assert isinstance(node, Scalar)
             return _scalar(shape, node, where, findings)
         case ListOf(item, least):
@@ -122,7 +122,9 @@ def _pairs(shape: Pairs, node: Mapping, where: str, findings: Findings) -> bool:
     return good
 
 
-def _scalar(shape: Text | Choice | Count | Size | Duration, node: Scalar, where: str, findings: Findings) -> bool:
+def _scalar(
+    shape: Text | Single | Choice | Count | Size | Duration, node: Scalar, where: str, findings: Findings
+) -> bool:
     value = node.value
     match shape:
         case Count(least):
@@ -149,12 +151,12 @@ def _scalar(shape: Text | Choice | Count | Size | Duration, node: Scalar, where:
                 hint = "write a number of seconds, or for example 90s, 5m, 3h50m, 1.5h"
                 findings.add("CF115", f"`{where}: {node.text}` is no duration", node, hint)
                 return False
-        case Text():
+        case Text() | Single():
             text = node.text
             if "\0" in text:
                 findings.add("CF113", f"`{where}` holds a NUL character", node)
                 return False
-            if shape.pattern is not None and not _matches(shape.pattern, text):
+            if isinstance(shape, Text) and shape.pattern is not None and not _matches(shape.pattern, text):
                 findings.add(shape.code, f"`{text}` is not {says(shape)}", node)
                 return False
     return True

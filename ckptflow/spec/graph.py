@@ -1,7 +1,11 @@
 """Pure. Which stage reads what which stage writes, from paths alone.
 
-A dep meets an out when they are the same path, when one lies inside the other, or when the dep is a glob that can name
-something at, in or above the out. Each dep costs its depth and a bisection, so thousands of stages are no matter.
+A dep meets an out when they are the same path, when one lies inside the other, or when the dep is a glob that names the
+out or can name a file inside it. Whether an out is a directory is not known before it is written: a glob that reaches
+it with a wildcard and goes on (`**/*.py`, `data/*/x.csv`) is taken to look inside only where the out is a `dir` or has
+no suffix. Else every stage that reads `**/*.py` would depend on every other one.
+
+Each dep costs its depth and a bisection, so thousands of stages are no matter.
 """
 
 from __future__ import annotations
@@ -11,8 +15,8 @@ from collections.abc import Iterable, Mapping
 from graphlib import CycleError, TopologicalSorter
 
 from ..ids import StageName
-from .model import Stage
-from .paths import ancestors, is_glob, may_hold, parent
+from .model import Out, Stage
+from .paths import ancestors, fixed_text, is_glob, looks_like_a_file, names, names_below
 
 
 class Outs:
@@ -20,40 +24,45 @@ class Outs:
 
     def __init__(self, stages: Iterable[Stage]) -> None:
         self._writers: dict[str, list[StageName]] = {}
+        self._outs: dict[str, Out] = {}
         for stage in stages:
             for out in stage.outs:
                 self._writers.setdefault(out.path, []).append(stage.name)
-        self._sorted = sorted(self._writers)
+                self._outs.setdefault(out.path, out)
+        self._sorted = sorted(self._outs)
 
     def met_by(self, path: str) -> list[str]:
-        """Return the outs' paths that a dep on `path` (a glob is one unless it is an out's own name) meets, sorted."""
-        if path in self._writers:
+        """Return the outs' paths that a dep on `path` (a glob, unless it is an out's own name) meets, sorted."""
+        if path in self._outs:
             return [path]
         if not is_glob(path):
-            return sorted([*(a for a in ancestors(path) if a in self._writers), *self._inside(path)])
-        fixed = _fixed_part(path)
-        near = [fixed, *ancestors(fixed)]
-        inside = self._inside(fixed) if fixed != "." else self._sorted
-        return sorted({out for out in [*near, *inside] if out in self._writers and may_hold(path, out)})
+            return sorted([*self._above(path), *self._inside(path)])
+        fixed = fixed_text(path)
+        base = fixed.rpartition("/")[0]
+        near = [*self._above(fixed), *(self._inside(base) if base else self._sorted)]
+        return sorted({out for out in near if self._meets(path, fixed, out)})
 
     def writers(self, path: str) -> list[StageName]:
         """Return the stages that have `path` as an out."""
         return self._writers.get(path, [])
 
+    def _meets(self, pattern: str, fixed: str, path: str) -> bool:
+        if names(pattern, path) or fixed.startswith(f"{path}/"):
+            return True
+        directory = self._outs[path].format == "dir" or not looks_like_a_file(path)
+        return directory and names_below(pattern, path)
+
+    def _above(self, path: str) -> list[str]:
+        """Return the outs that `path` lies inside of."""
+        return [above for above in ancestors(path) if above in self._outs]
+
     def _inside(self, directory: str) -> list[str]:
+        """Return the outs that lie inside `directory`."""
         if directory == ".":
-            return [path for path in self._sorted if not path.startswith("/")]
-        start = directory + "/"
-        first = bisect_left(self._sorted, start)
-        last = bisect_left(self._sorted, directory + "0")  # "0" is the character after "/"
+            return self._sorted
+        first = bisect_left(self._sorted, f"{directory}/")
+        last = bisect_left(self._sorted, f"{directory}0")  # "0" is the character after "/"
         return self._sorted[first:last]
-
-
-def _fixed_part(pattern: str) -> str:
-    """Return the directory of `pattern` that has no glob in it; `.` where there is none."""
-    while is_glob(pattern):
-        pattern = parent(pattern)
-    return pattern
 
 
 def upstream(stages: Mapping[StageName, Stage]) -> dict[StageName, tuple[StageName, ...]]:

@@ -38,7 +38,7 @@ def load_pipeline(file: str, files: Files, *, formats: frozenset[str] = FORMATS)
         raise SpecError(findings.in_order())
     value_files = ValueFiles(files, problems)
     stages = _read(file, text, document.root, Values(value_files, findings), formats)
-    check_together(stages, file, value_files.reads, findings)
+    check_together(stages, file, (*value_files.reads, *value_files.absent), findings)
     if problems:
         raise SpecError(findings.in_order())
     return Pipeline(file, stages, (file, *value_files.reads), value_files.absent)
@@ -53,6 +53,7 @@ def _read(file: str, text: str, root: Node, values: Values, formats: frozenset[s
         return {}
     top = fields(PIPELINE, root, findings, file)
     base = parent(file)
+    noted = len(findings.problems)
     known: dict[str, Value] = {}
     loaded: set[str] = set()
     if "${" in text or "vars" in top:
@@ -60,7 +61,8 @@ def _read(file: str, text: str, root: Node, values: Values, formats: frozenset[s
         loaded.add(f"{base}/{DEFAULT_PARAMS}".removeprefix("./"))
     if "vars" in top:
         values.merge_vars(top["vars"], base, known, loaded)
-    setting = Setting(base, known, frozenset(loaded), values, findings, formats)
+    complete = len(findings.problems) == noted and ("vars" in top or root.key("vars") is None)
+    setting = Setting(base, known, frozenset(loaded), values, findings, formats, complete)
     stages: dict[StageName, Stage] = {}
     pairs = _stage_nodes(root, top)
     for key, node in pairs:

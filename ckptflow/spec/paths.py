@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 _GLOB = frozenset("*?[")
+_WILDCARD = re.compile(r"[*?\[]")
 
 
 def is_url(path: str) -> bool:
@@ -70,39 +71,30 @@ def suffix(path: str) -> str:
     return f".{end.lower()}" if stem and dot and end else ""
 
 
-def may_hold(pattern: str, path: str) -> bool:
-    """Tell whether the glob `pattern` can name something at, under or above `path`: an out there matters to it.
+def names(pattern: str, path: str) -> bool:
+    """Tell whether the glob `pattern` names the file `path`.
 
-    `*`, `?` and `[...]` stay within one part of a path, `**` stands for any number of parts.
+    Patterns name files, not directories. `*`, `?` and `[...]` stay within one part of a path, unless `**` stands
+    anywhere in the pattern: then all of them cross parts.
     """
-    return _meets(pattern.split("/"), path.split("/"))
+    within = "**" in pattern or path.count("/") == pattern.count("/")
+    return within and fnmatchcase(path, pattern)
 
 
-def _meets(pattern: list[str], path: list[str]) -> bool:
-    """Both lists of parts agree as far as the shorter one goes; every `**` may take any number of parts."""
-    reach = {0}  # positions in the pattern that the parts so far can lead to
-    for part in path:
-        step = set()
-        for at in _past_stars(pattern, reach):
-            if at == len(pattern):
-                return True  # the pattern names a directory above `path`
-            if pattern[at] == "**":
-                step.add(at)
-            elif fnmatchcase(part, pattern[at]):
-                step.add(at + 1)
-        if not step:
-            return False
-        reach = step
-    return True
+def names_below(pattern: str, directory: str) -> bool:
+    """Tell whether the glob `pattern` can name a file below `directory`; with `**` it may say yes too often."""
+    if "**" in pattern:
+        fixed, below = fixed_text(pattern), f"{directory}/"
+        return below.startswith(fixed) or fixed.startswith(below)
+    parts, above = pattern.split("/"), directory.split("/")
+    return len(above) < len(parts) and all(map(fnmatchcase, above, parts))
 
 
-def _past_stars(pattern: list[str], reach: set[int]) -> set[int]:
-    """Return `reach` and what lies behind a `**` there, which may take no part at all."""
-    found = set()
-    for start in reach:
-        at = start
-        found.add(at)
-        while at < len(pattern) and pattern[at] == "**":
-            at += 1
-            found.add(at)
-    return found
+def fixed_text(pattern: str) -> str:
+    """Return `pattern` up to its first wildcard."""
+    return _WILDCARD.split(pattern, maxsplit=1)[0]
+
+
+def looks_like_a_file(path: str) -> bool:
+    """Tell whether the name has a suffix that begins with a letter, as those of files do (`v1.0` has none)."""
+    return suffix(path)[1:2].isalpha()

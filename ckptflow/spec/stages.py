@@ -25,7 +25,8 @@ _CHUNK_USE = re.compile(r"\$\{\s*chunk(?P<rest>[^}]*)\}")
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What all stages of a pipeline share. `base` is the pipeline file's directory, `vars` what `${}` can name."""
+    """What all stages of a pipeline share. `base` is the pipeline file's directory, `vars` what `${}` can name, as far
+    as it could be read (`complete`: wholly)."""
 
     base: str
     vars: dict[str, Value]
@@ -33,6 +34,7 @@ class Setting:
     values: Values
     findings: Findings
     formats: frozenset[str]
+    complete: bool
 
 
 def read_stage(key: Scalar, node: Node, setting: Setting) -> Stage | None:
@@ -54,12 +56,14 @@ def _resolved(node: Mapping, setting: Setting) -> Mapping:
     """Return the stage with its templates resolved."""
     own = setting.vars
     extra = node.get("vars")
+    noted = len(setting.findings.problems)
     if isinstance(extra, Sequence):
         own = copied(own)
         wdir = node.get("wdir")
         base = normalise(setting.base, wdir.text) if isinstance(wdir, Scalar) else setting.base
         setting.values.merge_vars(extra, base or setting.base, own, set(setting.loaded))
-    templates = Templates(own, setting.findings, chunked=node.key("chunk") is not None)
+    complete = setting.complete and len(setting.findings.problems) == noted
+    templates = Templates(own, setting.findings, chunked=node.key("chunk") is not None, complete=complete)
     pairs: list[tuple[Scalar, Node]] = []
     for key, value in node.pairs:
         if key.text in _UNTOUCHED:

@@ -66,11 +66,15 @@ def has_template(node: Node) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Templates:
-    """Resolves the templates of one stage against `values`, and notes what cannot be resolved."""
+    """Resolves the templates of one stage against `values`, and notes what cannot be resolved.
+
+    `complete` False: params or vars could not be read wholly, so that a name that is not there is no mistake of its own.
+    """
 
     values: dict[str, Value]
     findings: Findings
     chunked: bool = False
+    complete: bool = True
 
     def resolve(self, node: Node) -> Node:
         """Return `node` with all templates resolved; blank where that failed."""
@@ -175,6 +179,8 @@ class Templates:
         try:
             return look_up(self.values, _STEPS.findall(name))
         except Unknown as unknown:
+            if not self.complete:
+                raise _Failed from None
             hint = self.findings.suggest(unknown.step, unknown.known)
             if hint is None:
                 known = f"known here: {listed(unknown.known)}; " if unknown.known else ""

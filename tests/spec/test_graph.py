@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from ckptflow.ids import StageName
 from ckptflow.spec.graph import Outs, cycles, upstream
 from ckptflow.spec.model import Dep, Out, Stage
-from ckptflow.spec.paths import is_glob, may_hold
+from ckptflow.spec.paths import is_glob, names, names_below
 
 
 def stage(name: str, deps: list[str], outs: list[str]) -> Stage:
@@ -26,10 +26,32 @@ def edges(*stages: Stage) -> dict[str, tuple[str, ...]]:
 
 def test_a_dep_meets_an_out_that_is_at_in_or_above_it() -> None:
     one = stage("one", [], ["d/x", "e"])
-    for dep in ("d/x", "d/x/part", "d", "e/a/b", "./.".replace("./.", "d"), "d/*", "e/*.csv", "*/x"):
+    for dep in (
+        "d/x",
+        "d/x/part",
+        "d",
+        "e/a/b",
+        "d/*",
+        "e/*.csv",
+        "e/**",
+        "*/x",
+        "*/*.csv",
+        "d/*/y",
+        "**/z",
+        "e/a/[b]",
+    ):
         assert edges(one, stage("two", [dep], []))["two"] == ("one",), dep
-    for dep in ("d/y", "d/xy", "dd", "f/*", "d/x0", "/d/x"):
+    for dep in ("d/y", "d/xy", "dd", "f/*", "d/x0", "/d/x", "*.csv", "d/y/*", "f/**"):
         assert edges(one, stage("two", [dep], []))["two"] == (), dep
+
+
+def test_a_glob_that_goes_on_behind_a_wildcard_does_not_look_into_files() -> None:
+    one = stage("one", [], ["d/x.bin", "e/v1.0"])
+    for dep in ("**/*.py", "d/**/*.py", "d/*/y"):
+        assert "d/x.bin" not in Outs([one]).met_by(dep), dep
+    for dep in ("d/*", "d/*.bin", "**", "**/*.bin", "d/x.bin/*", "d/x.bin/**/y", "d/x.bin/y*"):
+        assert "d/x.bin" in Outs([one]).met_by(dep), dep
+    assert Outs([one]).met_by("e/*/y") == ["e/v1.0"]
 
 
 def test_a_dep_with_the_name_of_an_out_is_no_pattern() -> None:
@@ -52,7 +74,7 @@ GLOBS = st.lists(st.sampled_from(["a", "b", "*", "a*", "**"]), min_size=1, max_s
 def test_the_index_agrees_with_the_definition(outs: list[str], dep: str) -> None:
     def meets(out: str) -> bool:
         if is_glob(dep):
-            return may_hold(dep, out)
+            return names(dep, out) or names_below(dep, out)
         return out == dep or out.startswith(dep + "/") or dep.startswith(out + "/")
 
     found = Outs([stage(f"s{i}", [], [out]) for i, out in enumerate(outs)]).met_by(dep)

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ckptflow.errors import Problem, SpecError
 from ckptflow.spec.document import pipeline_from_json, pipeline_to_json
@@ -25,6 +28,7 @@ from ckptflow.spec.model import (
     Pipeline,
     Stage,
 )
+from ckptflow.spec.table import STAGE
 
 Load = Callable[..., Pipeline]
 Mistakes = Callable[..., tuple[Problem, ...]]
@@ -283,7 +287,13 @@ def test_broken_params_matter_only_where_they_are_used(load: Load, mistakes: Mis
     broken = {"params.yaml": "a: ["}
     load("stages: {s: {cmd: x}}", broken)
     found = mistakes("stages: {s: {cmd: 'x ${a}'}}", broken)
-    assert ("CF101", "params.yaml") in [(p.code, p.place.file) for p in found if p.place]
+    assert [(p.code, p.place and p.place.file) for p in found] == [("CF101", "params.yaml")]
+
+
+def test_names_are_not_reported_as_unknown_when_vars_are_broken(mistakes: Mistakes) -> None:
+    assert [p.code for p in mistakes("vars: {a: 1}\nstages: {s: {cmd: 'x ${a}'}}")] == ["CF111"]
+    assert [p.code for p in mistakes("vars: [none.yaml]\nstages: {s: {cmd: 'x ${a}'}}")] == ["CF140"]
+    assert [p.code for p in mistakes("stages: {s: {vars: [none.yaml], cmd: 'x ${a}'}}")] == ["CF140"]
 
 
 def test_a_missing_pipeline_is_a_problem() -> None:
@@ -394,6 +404,59 @@ def test_every_code_is_documented() -> None:
     documented = set(re.findall(r"^\| (CF\d{3}) \|", (root / "docs" / "errors.md").read_text(), re.MULTILINE))
     assert len(used) > 40
     assert used <= documented
+
+
+POOL = st.sampled_from(
+    [
+        "x",
+        "",
+        "m:f",
+        "a.csv",
+        "${a}",
+        "${a.b} x",
+        "${",
+        "../x",
+        "/x",
+        "*",
+        "auto",
+        "5m",
+        "64MiB",
+        None,
+        True,
+        0,
+        3,
+        -1,
+        1.5,
+    ]
+)
+KEYS = st.sampled_from([*sorted(STAGE.fields), "x", "", "${a}", "${a.b}", "../x", "path", "format"])
+ANY = st.recursive(
+    POOL, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3), max_leaves=8
+)
+NODE: dict[str, st.SearchStrategy[object]] = {
+    "deps": st.dictionaries(st.sampled_from("ab"), POOL) | st.lists(POOL) | ANY,
+    "outs": st.dictionaries(st.sampled_from("cd"), POOL) | st.lists(POOL) | ANY,
+    "chunk": st.dictionaries(st.sampled_from(["over", "by", "rows", "bytes", "files", "into", "cut"]), ANY) | ANY,
+}
+STAGES = st.fixed_dictionaries({}, optional={name: NODE.get(name, ANY) for name in STAGE.fields})
+
+
+@given(st.dictionaries(st.sampled_from(["s", "t"]), STAGES | ANY, max_size=2), ANY)
+def test_whatever_stands_in_a_file_it_is_a_pipeline_or_a_spec_error(stages: object, vars_: object) -> None:
+    for document in ({"stages": stages, "vars": vars_}, {"stages": stages}):
+        try:
+            load_pipeline("pipeline.yaml", Texts({"pipeline.yaml": json.dumps(document), "params.yaml": "a: {b: 1}"}))
+        except SpecError as error:
+            assert error.problems
+            assert all(problem.place for problem in error.problems)
+
+
+class Texts:
+    def __init__(self, texts: dict[str, str]) -> None:
+        self._texts = texts
+
+    def read(self, path: str) -> str | None:
+        return self._texts.get(path)
 
 
 class Below:

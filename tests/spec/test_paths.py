@@ -4,7 +4,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ckptflow.spec.paths import ancestors, is_absolute, is_glob, is_url, may_hold, normalise, parent, suffix
+from ckptflow.spec.paths import (
+    ancestors,
+    is_absolute,
+    is_glob,
+    is_url,
+    looks_like_a_file,
+    names,
+    names_below,
+    normalise,
+    parent,
+    suffix,
+)
 
 
 @pytest.mark.parametrize(
@@ -57,53 +68,41 @@ def test_parts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pattern", "path", "meets"),
+    ("pattern", "path", "named", "below"),
     [
-        ("a/*.csv", "a/b.csv", True),
-        ("a/*.csv", "a/b.txt", False),
-        ("a/*.csv", "a", True),
-        ("a/*", "a/b/c", True),
-        ("a/*.csv", "a/b/c.csv", False),
-        ("a/*/c.csv", "a/b", True),
-        ("a/*/c.csv", "b", False),
-        ("**/x.csv", "x.csv", True),
-        ("**/x.csv", "a/b/x.csv", True),
-        ("a/**", "a/b/c", True),
-        ("a/**/c/*.csv", "a/b/c/d.csv", True),
-        ("a/**/c/*.csv", "a/c/d.csv", True),
-        ("a/**/c/*.csv", "b/c/d.csv", False),
-        ("*", "a/b", True),
-        ("a?", "ab", True),
-        ("a?", "abc", False),
-        ("a[0-9]/x", "a1/x", True),
-        ("a[!0-9]/x", "a1/x", False),
+        ("a/*.csv", "a/b.csv", True, False),
+        ("a/*.csv", "a/b.txt", False, False),
+        ("a/*.csv", "a", False, True),
+        ("a/*.csv", "aa", False, False),
+        ("a/*", "a/b/c", False, False),
+        ("a/*/c.csv", "a/b", False, True),
+        ("a/*/c.csv", "b", False, False),
+        ("**/x.csv", "a/b/x.csv", True, True),
+        ("a/**", "a/b/c", True, True),
+        ("a/**/c/*.csv", "a/b/c/d.csv", True, True),
+        ("a/**/c/*.csv", "a", False, True),
+        ("a/**/c/*.csv", "b", False, False),
+        ("*", "ab", True, False),
+        ("a?", "ab", True, False),
+        ("a?", "a/b", False, False),
+        ("a[0-9]/x", "a1/x", True, False),
+        ("a[0-9]/x", "a1", False, True),
+        ("a[!0-9]/x", "a1", False, False),
     ],
 )
-def test_may_hold(pattern: str, path: str, meets: bool) -> None:
-    assert may_hold(pattern, path) is meets
+def test_globs(pattern: str, path: str, named: bool, below: bool) -> None:
+    assert names(pattern, path) is named
+    assert names_below(pattern, path) is below
 
 
-NAMES = st.sampled_from(["a", "b", "ab"])
+PARTS = st.lists(st.sampled_from(["a", "b", "ab"]), min_size=1, max_size=3)
 
 
-@given(
-    st.lists(st.sampled_from(["a", "*", "**", "a*", "?", "b"]), min_size=1, max_size=4),
-    st.lists(NAMES, min_size=1, max_size=3),
-    st.lists(NAMES, max_size=2),
-)
-def test_a_pattern_that_names_something_below_meets_it(pattern: list[str], path: list[str], below: list[str]) -> None:
-    if _names(pattern, path + below) or _names(pattern, path):
-        assert may_hold("/".join(pattern), "/".join(path))
-        for up in range(1, len(path)):
-            assert may_hold("/".join(pattern), "/".join(path[:up]))
+@given(st.lists(st.sampled_from(["a", "*", "**", "a*", "?", "b"]), min_size=1, max_size=4), PARTS, PARTS)
+def test_what_a_glob_names_below_a_directory_is_foreseen(pattern: list[str], above: list[str], rest: list[str]) -> None:
+    if names("/".join(pattern), "/".join(above + rest)):
+        assert names_below("/".join(pattern), "/".join(above))
 
 
-def _names(pattern: list[str], path: list[str]) -> bool:
-    """Tell whether `pattern` names exactly `path`; the plain recursive meaning."""
-    from fnmatch import fnmatchcase
-
-    if not pattern:
-        return not path
-    if pattern[0] == "**":
-        return any(_names(pattern[1:], path[i:]) for i in range(len(path) + 1))
-    return bool(path) and fnmatchcase(path[0], pattern[0]) and _names(pattern[1:], path[1:])
+def test_what_looks_like_a_file() -> None:
+    assert [looks_like_a_file(p) for p in ("a.csv", "d.x/b.T", "v1.0", "a", ".b", "a.")] == [True, True, *[False] * 4]
