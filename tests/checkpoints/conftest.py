@@ -1,12 +1,16 @@
 """A store, records for it, and objects that they name."""
 
 import pytest
+from hypothesis import settings
 
 from ckptflow.chunk.model import Part
 from ckptflow.ids import ChunkKey, StageName, digest
 from ckptflow.plan.model import Record
 from ckptflow.store.local import LocalStore
 from ckptflow.store.objects import Objects
+
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.load_profile("repeatable")
 
 
 @pytest.fixture

@@ -1,10 +1,14 @@
 """One fixture, `store`: every driver in turn. A new driver is one more entry in `DRIVERS`."""
 
 import pytest
+from hypothesis import settings
 
 from ckptflow.store.local import LocalStore
 from ckptflow.store.memory import MemoryStore
 from ckptflow.store.wrappers import Counting, FailAt, When
+
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.load_profile("repeatable")
 
 DRIVERS = {
     "local": lambda tmp: LocalStore(tmp / "store", create=True),
