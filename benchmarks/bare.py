@@ -1,0 +1,94 @@
+"""Edge. The limits beside the rows: the same work by the shortest program that does it, each in a process of its own.
+
+`python -m benchmarks.bare WHAT ARGUMENTS...`
+"""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+
+def chunks(table: str, out: str, rows: str) -> None:
+    """Read a table, compute each chunk, write each part with the options that ckptflow uses; sync once a second."""
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    target = Path(out)
+    target.mkdir()
+    ended = threading.Event()
+    syncing = threading.Thread(target=_sync_each_second, args=(target, ended))
+    syncing.start()
+    step = int(rows)
+    whole = pq.read_table(table).combine_chunks()
+    for number, start in enumerate(range(0, whole.num_rows, step)):
+        part = whole.slice(start, step)
+        result = part.append_column("double", pc.multiply(part["x"], 2.0))
+        pq.write_table(
+            result,
+            f"{out}/part-{number:06d}.parquet",
+            version="2.6",
+            data_page_version="1.0",
+            compression="zstd",
+            compression_level=1,
+            use_dictionary=False,
+            write_page_checksum=True,
+            store_schema=True,
+        )
+    ended.set()
+    syncing.join()
+
+
+def _sync_each_second(directory: Path, ended: threading.Event) -> None:
+    from ckptflow.store.syncing import sync_file_system
+
+    while not ended.wait(1.0):
+        sync_file_system(str(directory))
+    sync_file_system(str(directory))
+
+
+def blake3(path: str) -> None:
+    """Hash a file on all cores."""
+    from blake3 import blake3 as hasher
+
+    hasher(max_threads=hasher.AUTO).update_mmap(path).digest()
+
+
+def commands(count: str) -> None:
+    """Start a shell that copies a file, so many times, one after the other."""
+    for number in range(int(count)):
+        subprocess.run(["/bin/sh", "-c", f"cp source.txt bare/{number}.txt"], check=True)
+
+
+def dicts(count: str, out: str) -> None:
+    """Make a mapping of records and pickle it; without a place, only make it."""
+    value = records(int(count))
+    if out:
+        with open(out, "wb") as file:
+            pickle.dump(value, file, protocol=5)
+
+
+def unpickle(path: str) -> None:
+    """Load a pickle."""
+    with open(path, "rb") as file:
+        pickle.load(file)
+
+
+def records(count: int) -> dict[str, dict[str, float]]:
+    """Return so many accounts with fifteen features each: whole numbers, amounts and shares, as pipelines have them."""
+    names = [f"feature_{i:02d}" for i in range(15)]
+    made = {}
+    for i in range(count):
+        n = i * 2654435761 % 4294967296
+        values = [(n >> j) % (7 + j) if j < 5 else round((n >> j) % 100_000 / 100, 2) for j in range(15)]
+        made[f"0{i % 97:02d}_{n:09X}"] = dict(zip(names, values, strict=True))
+    return made
+
+
+PROGRAMS = {f.__name__: f for f in (chunks, blake3, commands, dicts, unpickle)}
+
+if __name__ == "__main__":
+    PROGRAMS[sys.argv[1]](*sys.argv[2:])

@@ -1,0 +1,121 @@
+"""Edge. The projects that are measured: a pipeline file, stage functions, data that is the same everywhere."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+WORK = '''\
+"""Stage functions as plain as they come."""
+
+import os
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+
+def double(rows: pa.Table) -> pa.Table:
+    return rows.append_column("double", pc.multiply(rows["x"], 2.0))
+
+
+def traced(rows: pa.Table) -> pa.Table:
+    with open(os.environ["TRACE"], "a") as file:
+        file.write(f"{rows['id'][0]}\\n")
+    return double(rows)
+
+
+def features(rows: pa.Table) -> pa.Table:
+    x, y = rows["x"], rows["y"]
+    out = rows.append_column("log", pc.ln(pc.add(x, 1.0)))
+    out = out.append_column("ratio", pc.divide(x, pc.add(y, 1.0)))
+    out = out.append_column("root", pc.sqrt(pc.add(pc.multiply(x, x), pc.multiply(y, y))))
+    return out.append_column("rank", pc.rank(y))
+
+
+def count(source: Path) -> dict[str, int]:
+    return {"bytes": source.stat().st_size}
+'''
+
+PLAIN = '''\
+"""Stage functions of the no-op row: they import nothing."""
+
+
+def step(text: str) -> str:
+    return text + "."
+'''
+
+STATE = (".ckptflow", "pipeline.lock")
+
+
+def make(directory: Path, stages: Mapping[str, Any], *, modules: Mapping[str, str] | None = None) -> Path:
+    """Make a project with these stages and modules (default: `work`), and an empty `data`; return its directory."""
+    directory.mkdir(parents=True)
+    (directory / "data").mkdir()
+    # JSON is YAML, and parsing it is not what is measured.
+    (directory / "pipeline.yaml").write_text(json.dumps({"stages": stages}, indent=1) + "\n")
+    for name, text in (modules or {"work": WORK}).items():
+        (directory / f"{name}.py").write_text(text)
+    return directory
+
+
+def forget(project: Path, *outs: str) -> None:
+    """Make the project as it was before its first run."""
+    for name in (*STATE, *outs):
+        path = project / name
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def batches(rows: int, *, start: int = 0, step: int = 1 << 20) -> Iterator[pa.RecordBatch]:
+    """Yield `rows` rows from id `start` on: id, a key of text, three numbers. 50 bytes a row, no two alike."""
+    import numpy as np
+    import pyarrow as pa
+
+    for first in range(start, start + rows, step):
+        count = min(step, start + rows - first)
+        ids = np.arange(first, first + count, dtype=np.int64)
+        mixed = ids.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+        x = (mixed >> np.uint64(11)).astype(np.float64) / 2.0**53 * 1000.0
+        y = np.round((mixed >> np.uint64(31)).astype(np.float64) / 2.0**33 * 5000.0, 2)
+        key = np.char.add("A", (mixed % np.uint64(900_000_000)).astype("U9"))
+        yield pa.record_batch(
+            {
+                "id": ids,
+                "key": pa.array(key),
+                "x": x,
+                "y": y,
+                "n": (mixed % np.uint64(97)).astype(np.int32),
+            }
+        )
+
+
+def write_table(path: Path, rows: int, *, insert_at: int | None = None) -> int:
+    """Write the table as Parquet, with one more row before row `insert_at` if given; return its size in memory."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    size = 0
+    writer: pq.ParquetWriter | None = None
+    for batch in batches(rows):
+        if writer is None:
+            writer = pq.ParquetWriter(path, batch.schema, compression="snappy")
+        size += batch.nbytes
+        table = pa.Table.from_batches([batch])
+        first = batch["id"][0].as_py()
+        if insert_at is not None and first <= insert_at < first + batch.num_rows:
+            extra = pa.Table.from_batches(list(batches(1, start=10**12)))
+            at = insert_at - first
+            table = pa.concat_tables([table.slice(0, at), extra, table.slice(at)]).combine_chunks()
+        writer.write_table(table, row_group_size=1 << 20)
+    assert writer is not None
+    writer.close()
+    return size

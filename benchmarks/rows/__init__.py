@@ -1,0 +1,25 @@
+"""Edge. The rows of the table, by name, in the order of SPEC section 14."""
+
+from ..bench import Row
+from .chunks import insert, tiny
+from .data import cut, first_hash, tree
+from .memory import memory
+from .million import million
+from .restart import restart
+from .startup import first, noop, version
+from .values import values
+
+ROWS: dict[str, Row] = {
+    "version": version,
+    "noop": noop,
+    "first": first,
+    "tree": tree,
+    "hash": first_hash,
+    "cut": cut,
+    "chunks": tiny,
+    "insert": insert,
+    "restart": restart,
+    "memory": memory,
+    "values": values,
+    "million": million,
+}
