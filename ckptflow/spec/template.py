@@ -68,7 +68,7 @@ def has_template(node: Node) -> bool:
 class Templates:
     """Resolves the templates of one stage against `values`, and notes what cannot be resolved.
 
-    `complete` False: params or vars could not be read wholly, so that a name that is not there is no mistake of its own.
+    `complete` False: params or vars could not all be read: a name that is not there is then no mistake of its own.
     """
 
     values: dict[str, Value]
