@@ -32,12 +32,12 @@ class MemorySources:
         return None
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def sources() -> type[MemorySources]:
     return MemorySources
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def identity() -> Callable[..., CodeIdentity]:
     """`identity(text)` or `identity(files, entry)`; a text is the module `m`, the entry is `m:f` unless named."""
 

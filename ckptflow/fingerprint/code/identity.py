@@ -55,7 +55,8 @@ class _Walk:
     def start(self, module: Module, name: str) -> None:
         """Reach all there is to reach."""
         self._run_module(module.text.name)
-        self._reach(module.text.name, name)
+        for _, atom in self._program.atoms(module, name):
+            self._hits(module, atom, name, name)
         while True:
             while self._todo:
                 self._symbol(*self._todo.pop())
@@ -81,7 +82,7 @@ class _Walk:
             if name == WHOLE:
                 for bound in atom.targets:
                     if bound != "*":
-                        self._hits(module, atom, bound, name, module_too=False)
+                        self._hits(module, atom, bound, name, symbols_only=True)
 
     def _atom(self, module: Module, position: int, atom: Atom, name: str) -> None:
         """Follow the references of an atom."""
@@ -103,7 +104,7 @@ class _Walk:
                     self._hole(module, name, line, hit.module, f"`{chain}` is asked for a computed attribute")
 
     def _hits(
-        self, module: Module, atom: Atom, chain: str, name: str, *, module_too: bool = True, found_only: bool = False
+        self, module: Module, atom: Atom, chain: str, name: str, *, symbols_only: bool = False, found_only: bool = False
     ) -> None:
         line = atom.refs.get(chain, atom.line)
         literal = chain.endswith(CONSTANT_CALL)
@@ -117,11 +118,10 @@ class _Walk:
                 case Outside(dotted):
                     self._outside.add(dotted.partition(".")[0])
                     reason = opaque(hit)
-                    if reason and not literal:
+                    if reason and not literal and not symbols_only:
                         self._hole(module, name, line, module.text.name, f"`{_shown(chain)}` {reason}")
-                case Whole():
-                    if module_too:
-                        self._reach(hit.module, WHOLE)
+                case Whole() if not symbols_only:
+                    self._reach(hit.module, WHOLE)
                 case Missing() if not found_only:
                     reason = f"`{_shown(chain)}` is bound nowhere in {hit.module}"
                     self._hole(module, name, line, hit.module, reason)
@@ -254,7 +254,7 @@ class _Walk:
         for (module_name, position), symbols_of in sorted(names.items()) if changing else ():
             if self._sees(module_name, position, changing):
                 orders.setdefault(f"{module_name}:{ORDER}", []).append(", ".join(symbols_of))
-        orders = {symbol: lines for symbol, lines in orders.items() if len(lines) > 1}
+        orders = {symbol: lines for symbol, lines in orders.items() if len(set(lines)) > 1}
         if len(acting) > 1:
             orders[f"{WHOLE}:{ORDER}"] = [name for name in self._imported if name in acting]
         return orders

@@ -230,6 +230,8 @@ class Reader(ast.NodeVisitor):
         else:
             self._read_as("", [func])
         arguments = [*node.args, *node.keywords]
+        if callee == "type" and self._is_builtin(callee) and len(node.args) == 3:
+            self._bases([node.args[1]])
         if callee in _HARMLESS and self._is_builtin(callee):
             self._read_as(None, arguments)
         elif callee in _READERS and self._is_builtin(callee):
@@ -354,6 +356,10 @@ class Reader(ast.NodeVisitor):
 
     def visit_AugAssign(self, node: ast.AugAssign) -> None:
         self._store(node.target)
+        if isinstance(node.target, ast.Name):  # what the name had so far may be changed in place, and be shared
+            for chain in self._chains((node.target.id, [])):
+                self._refer(chain, node)
+                self._effect(How.STORE, chain)
         self._read_as("" if self._level else None, [node.value])
 
     def visit_Return(self, node: ast.Return) -> None:
@@ -437,12 +443,18 @@ class Reader(ast.NodeVisitor):
 
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
         self._decorators(node.decorator_list)
-        for base in (*node.bases, *(keyword.value for keyword in node.keywords)):
-            self.read([base])
-            plain = base.value if isinstance(base, ast.Subscript) else base
+        self._bases([*node.bases, *(keyword.value for keyword in node.keywords)])
+        self._in_scope(self._type_parameters(node), lambda: self._class(node))
+
+    def _bases(self, nodes: Sequence[ast.expr]) -> None:
+        for node in nodes:
+            if isinstance(node, ast.Tuple):
+                self._bases(node.elts)
+                continue
+            self.read([node])
+            plain = node.value if isinstance(node, ast.Subscript) else node
             for chain in self._chains(self._root(plain)):
                 self._effect(How.BASE, chain)
-        self._in_scope(self._type_parameters(node), lambda: self._class(node))
 
     def _class(self, node: ast.ClassDef) -> None:
         self.read(getattr(node, "type_params", ()))

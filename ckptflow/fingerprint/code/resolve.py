@@ -255,8 +255,8 @@ class Program:
         elif module.text.is_namespace:
             yield Outside(".".join((name, *attributes)))
         elif not bindings:
-            if module.by_name.get("__getattr__"):
-                yield Symbol(name, "__getattr__")
+            if self.atoms(module, "__getattr__"):
+                yield from self._bound(module, "__getattr__", (), seen)
             elif first == "__dict__":
                 yield Whole(name)
             elif first not in _MODULE_NAMES:
