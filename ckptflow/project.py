@@ -20,7 +20,7 @@ from .engine.result import RunResult
 from .engine.session import Session, open_session
 from .engine.status import status
 from .engine.survey import read_pipeline
-from .engine.targets import ReproOptions, resolve, select
+from .engine.targets import ReproOptions, check_chunks, resolve, select
 from .errors import StageError
 from .events import Event, Reporter
 from .formats.dataset import Dataset
@@ -91,7 +91,9 @@ class Project:
         with self._session() as session:
             survey = read_pipeline(session)
             selection = select(survey.pipeline, survey.graph, targets, options or ReproOptions(), _failed(session))
-            return status(session, survey, selection)
+            found = status(session, survey, selection)
+            check_chunks(survey.pipeline, targets, {s.stage: s.total for s in found.stages if s.total is not None})
+            return found
 
     def why(self, targets: Sequence[str]) -> PlanView:
         """Return the status of just these targets, without what they depend on."""

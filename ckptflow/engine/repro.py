@@ -35,7 +35,7 @@ from .session import Session, StorePast, new_run_id
 from .settle import Settler
 from .stop import Stop
 from .survey import Survey, gather, read_pipeline
-from .targets import ReproOptions, select
+from .targets import ReproOptions, check_chunks, select
 from .tasks import TaskMaker
 
 PASSES_MOST = 6
@@ -151,6 +151,10 @@ class _Run:
             keeper.end(run, Status.FAILED if run.phase is Phase.FAILED else Status.IN_PROGRESS)
             if outcome is not Outcome.REPLAN:
                 self._tell_end(run, facts)
+        if outcome is Outcome.DONE:
+            check_chunks(
+                survey.pipeline, self.targets, {r.name: r.chunks for r in schedule.stages.values() if r.states}
+            )
         self._note_failures(schedule)
         results = tuple(
             stage_result(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
@@ -43,10 +43,12 @@ def select(
 ) -> Selection:
     """Return what to plan. Raises `TargetNotFound`, `UsageError`."""
     wanted: dict[StageName, None] = {}
+    whole: set[StageName] = set()
     chunks: dict[StageName, list[Callable[[int], bool]]] = {}
     for target in targets:
         match = _CHUNKS.fullmatch(target)
         if match is None:
+            whole.update(resolve(pipeline, target))
             wanted.update(dict.fromkeys(resolve(pipeline, target)))
             continue
         for stage in resolve(pipeline, match["stage"]):
@@ -54,6 +56,7 @@ def select(
                 raise UsageError(f"stage `{stage}` has no chunks to choose from", hint=f"say `{stage}`")
             wanted[stage] = None
             chunks.setdefault(stage, []).append(_chooser(match["which"], stage, failed))
+    chunks = {stage: choosers for stage, choosers in chunks.items() if stage not in whole}
     if not targets or options.all_pipelines or options.pipeline:
         wanted.update(dict.fromkeys(graph.order))
     start = set(wanted)
@@ -83,6 +86,25 @@ def select(
         limit=options.limit_chunks,
         keep_going=options.keep_going,
     )
+
+
+def check_chunks(pipeline: Pipeline, targets: Sequence[str], known: Mapping[StageName, int]) -> None:
+    """Raise `TargetNotFound` for a target such as `load#17` where the stage has no chunk of these numbers.
+
+    `known` is the number of chunks of the stages of which it is known.
+    """
+    for target in targets:
+        match = _CHUNKS.fullmatch(target)
+        if match is None or not match["which"][0].isdigit():
+            continue
+        first, _, last = match["which"].partition("..")
+        if int(last or first) < int(first):
+            raise TargetNotFound(target, hint=f"say `{match['stage']}#{last}..{first}`")
+        for stage in resolve(pipeline, match["stage"]):
+            count = known.get(stage)
+            if count is not None and int(first) >= count:
+                which = f"its chunks are `{stage}#0` to `{stage}#{count - 1}`" if count else "it has no chunks"
+                raise TargetNotFound(target, hint=which)
 
 
 def resolve(pipeline: Pipeline, target: str) -> tuple[StageName, ...]:

@@ -264,11 +264,11 @@ class Schedule:
             pieces = self.reads.pieces(run, index)
             if pieces is not None:
                 found[index] = run.keys[index] = chunk_key(run.base, [*base, *pieces])
-        forced = run.forced
+        again = self._asked(run) if run.forced else None
         items = list(found.items())
         for at in range(0, len(items), LOOKUP_AT_ONCE):
             group = items[at : at + LOOKUP_AT_ONCE]
-            records = {} if forced else self._past.lookup([key for _, key in group])
+            records = self._past.lookup([key for index, key in group if again is None or not again(index)])
             for index, key in group:
                 record = records.get(key)
                 if record is not None and all(o.label in record.outs for o in run.stage.outs):
@@ -279,8 +279,7 @@ class Schedule:
             self._check_complete(run)
 
     def _make_ready(self, run: StageRun, index: int) -> None:
-        asked = self._selection.chunks.get(run.name)
-        if asked is not None and not asked(index):
+        if not self._asked(run)(index):
             run.move(index, ChunkState.HELD)
             return
         run.move(index, ChunkState.READY)
@@ -288,6 +287,10 @@ class Schedule:
             heappush(self._busy, (self._rank[run.name], run.name))
         run.ready.append(index)
         run.sorted = False
+
+    def _asked(self, run: StageRun) -> Callable[[int], bool]:
+        """Return which chunks of a stage may run."""
+        return self._selection.chunks.get(run.name, _every)
 
     def _take_from(self, run: StageRun, most: int) -> tuple[int, ...]:
         """Take up to `most` neighbouring chunks, the first ones: neighbours share what is read."""
@@ -329,3 +332,7 @@ class Schedule:
     def _unfinished(run: StageRun) -> int:
         finished = (ChunkState.RAN, ChunkState.REUSED, ChunkState.FAILED)
         return len(run.states) - sum(run.counts[s] for s in finished)
+
+
+def _every(index: int) -> bool:
+    return True

@@ -81,7 +81,9 @@ def test_sigkill_of_the_run_at_random_moments(sixty, undisturbed, seed, kill_all
 
     ended = sixty.repro()
 
-    assert len(sixty.traces()) - called == CHUNKS + 1 - kept, "something recorded was run again, or something was not run"
+    assert len(sixty.traces()) - called == CHUNKS + 1 - kept, (
+        "something recorded was run again, or something was not run"
+    )
     assert set(sixty.traces()) == {str(20 * i) for i in range(CHUNKS)} | {"total"}
     assert ended.counts("slow") == (CHUNKS - min(kept, CHUNKS), min(kept, CHUNKS), 0)
     assert {out: sixty.content(out) for out in undisturbed} == undisturbed
@@ -128,7 +130,11 @@ def test_sigkill_of_a_worker_costs_its_chunk_one_attempt(place, wait_until):
     assert all(place.traces().count(str(n)) == 1 for n in (0, 20, 60, 80))
 
     place.forget()
-    place.pipeline(pipeline.replace("retries: RETRIES", "on_error: continue").replace("slow:\n", "slow:\n            version: 2\n", 1))
+    place.pipeline(
+        pipeline.replace("retries: RETRIES", "on_error: continue").replace(
+            "slow:\n", "slow:\n            version: 2\n", 1
+        )
+    )
     ended = place.repro(code=1)
     assert ended.counts("slow") == (4, 0, 1)
     assert "slow#2" in ended.err
