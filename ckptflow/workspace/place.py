@@ -1,9 +1,9 @@
 """Edge. Outs in the workspace: linked or copied there from the store, never over what somebody else made.
 
 Rules:
-- A file is linked under a temporary name and renamed over its target, one file at a time; only what differs is touched.
+- One file is put in place at a time (`link`), in one step each; only what differs is touched.
 - A file whose bytes the store does not hold is somebody's work: `OutEdited`, unless forced.
-- A linked file is read-only, so that a stray write cannot reach the store.
+- Nothing is placed outside of the project, wherever symlinks lead.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import contextlib
 import errno
 import os
 import shutil
-import sys
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
@@ -23,7 +23,8 @@ from ..errors import DepUnreadable, OutEdited, StoreDamaged, StoreError
 from ..ids import Digest
 from ..spec.model import Out
 from .cache import Cache
-from .observe import Observed, Observer, Stamp
+from .link import Linker
+from .observe import Observed, Observer, Stamp, is_racy
 
 
 class Objects(Protocol):
@@ -69,8 +70,7 @@ class Placer:
         self._objects = objects
         self._observer = observer
         self._cache = cache
-        self._links = [_METHODS[name] for name in links]
-        self._serial = 0
+        self._linker = Linker(links)
 
     def expected(self, tree: Tree) -> dict[str, tuple[Digest, bool]]:
         """Return file name (relative to the out, empty for the out itself) -> (object, executable)."""
@@ -147,49 +147,37 @@ class Placer:
             _remove(target)
             actual = {}
         known: list[tuple[str, int, int, int, str]] = []
+        made: set[str] = set()
         with _friendly(target):
-            if tree.layout is Layout.FILE:
-                target.parent.mkdir(parents=True, exist_ok=True)
-            else:
-                target.mkdir(parents=True, exist_ok=True)
             for name, (object_, executable) in expected.items():
-                full = target / name if name else target
-                if actual.get(name) != object_ or (relink and not self._objects.is_same_file(object_, full)):
-                    self._link(object_, full, executable=executable)
-                    stamp = Stamp.of(full.stat())
-                    key = f"{out.path}/{name}" if name else out.path
-                    known.append((key, stamp.size, stamp.mtime_ns, stamp.inode, object_))
+                full = f"{target}/{name}" if name else str(target)
+                if actual.get(name) != object_ or (relink and not self._objects.is_same_file(object_, Path(full))):
+                    self._make_parent(full, made)
+                    self._linker.place(str(self._objects.path(object_)), full, executable=executable)
+                    stamp = Stamp.of(os.stat(full))  # noqa: PTH116 - hot
+                    if not is_racy(stamp.mtime_ns, time.time_ns()):
+                        key = f"{out.path}/{name}" if name else out.path
+                        known.append((key, stamp.size, stamp.mtime_ns, stamp.inode, object_))
+            if not expected:
+                self._make_parent(f"{target}/-", made)
             for name in actual.keys() - expected.keys():
                 (target / name).unlink(missing_ok=True)
         self._cache.keep_digests(known)
         self._observer.forget(out.path)
         return True
 
+    def _make_parent(self, path: str, made: set[str]) -> None:
+        """Make the directory of `path`. Raises `StoreError` where a symlink leads it out of the project."""
+        parent = os.path.dirname(path)  # noqa: PTH120 - hot
+        if parent in made:
+            return
+        os.makedirs(parent, exist_ok=True)  # noqa: PTH103
+        if not Path(parent).resolve().is_relative_to(self._root.resolve()):
+            raise StoreError(f"`{parent}` leads out of the project", hint="an out stays inside; remove the symlink")
+        made.add(parent)
+
     def _see(self, path: str) -> Observed | None:
         return self._observer.see(path)
-
-    def _link(self, object_: Digest, target: Path, *, executable: bool) -> None:
-        source = self._objects.path(object_)
-        self._serial += 1
-        temporary = target.parent / f".ckptflow-{os.getpid()}-{self._serial}"
-        if not target.parent.exists():
-            target.parent.mkdir(parents=True)
-        if executable:
-            _copy(source, temporary)
-            temporary.chmod(0o755)
-        else:
-            while True:
-                try:
-                    self._links[0](source, temporary)
-                    break
-                except OSError as error:
-                    temporary.unlink(missing_ok=True)
-                    if len(self._links) == 1 or error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
-                        raise
-                    self._links.pop(0)
-        if target.is_dir() and not target.is_symlink():
-            _remove(target)
-        temporary.replace(target)
 
 
 def edited(path: str) -> OutEdited:
@@ -198,42 +186,6 @@ def edited(path: str) -> OutEdited:
         f"`{path}` was changed by hand, or was not made by ckptflow; a run would overwrite it",
         hint="move it away to keep it, or say `--force` to overwrite it",
     )
-
-
-def _reflink(source: Path, target: Path) -> None:
-    if sys.platform == "darwin":
-        import ctypes
-
-        libc = ctypes.CDLL(None, use_errno=True)
-        if libc.clonefile(os.fsencode(source), os.fsencode(target), 0):
-            number = ctypes.get_errno()
-            raise OSError(number, os.strerror(number))
-    else:
-        import fcntl
-
-        with source.open("rb") as origin, target.open("wb") as copy:
-            fcntl.ioctl(copy.fileno(), 0x40049409, origin.fileno())  # FICLONE, linux/fs.h
-    target.chmod(0o644)
-
-
-def _symlink(source: Path, target: Path) -> None:
-    target.symlink_to(source.absolute())
-
-
-def _hardlink(source: Path, target: Path) -> None:
-    os.link(source, target)
-
-
-def _copy(source: Path, target: Path) -> None:
-    shutil.copyfile(source, target)
-
-
-_METHODS: Mapping[str, Callable[[Path, Path], None]] = {
-    "reflink": _reflink,
-    "hardlink": _hardlink,
-    "symlink": _symlink,
-    "copy": _copy,
-}
 
 
 def _remove(path: Path) -> None:

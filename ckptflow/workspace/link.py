@@ -1,0 +1,93 @@
+"""Edge. A file of the store under a name in the workspace: by reflink, hard link, symlink or copy, as it works.
+
+The new name appears in one step, over whatever was there. A linked file is read-only, as the object is; a reflink or a
+copy belongs to the user and may be written to. Paths are texts: a stage may have tens of thousands of parts.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+
+_FINAL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
+"""No other way of making a file would fare better."""
+
+
+class Linker:
+    """Remembers which way works between this store and this workspace."""
+
+    def __init__(self, methods: tuple[str, ...]) -> None:
+        self._methods = [_METHODS[name] for name in methods]
+        self._serial = 0
+
+    def place(self, source: str, target: str, *, executable: bool) -> None:
+        """Let `target` (in a directory that exists) be the file `source`. Raises OSError."""
+        self._serial += 1
+        temporary = f"{os.path.dirname(target)}/.ckptflow-{os.getpid()}-{self._serial}"  # noqa: PTH120
+        try:
+            if executable:
+                _copy(source, temporary)
+                os.chmod(temporary, 0o755)  # noqa: PTH101, S103
+            else:
+                self._make(source, temporary)
+            if os.path.isdir(target) and not os.path.islink(target):  # noqa: PTH112, PTH114
+                shutil.rmtree(target)
+            os.replace(temporary, target)  # noqa: PTH105
+        finally:
+            with suppress(FileNotFoundError):  # there still if something failed, or if both were one file already
+                os.unlink(temporary)  # noqa: PTH108
+
+    def _make(self, source: str, temporary: str) -> None:
+        while True:
+            try:
+                self._methods[0](source, temporary)
+                return
+            except OSError as error:
+                with suppress(FileNotFoundError):
+                    os.unlink(temporary)  # noqa: PTH108
+                if error.errno == errno.EMLINK:  # this one object has as many names as it may have
+                    _copy(source, temporary)
+                    return
+                if len(self._methods) == 1 or error.errno in _FINAL:
+                    raise
+                self._methods.pop(0)
+
+
+def _reflink(source: str, target: str) -> None:
+    if sys.platform == "darwin":
+        import ctypes
+
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.clonefile(os.fsencode(source), os.fsencode(target), 0):
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number))
+    else:
+        import fcntl
+
+        with open(source, "rb") as origin, open(target, "wb") as copy:
+            fcntl.ioctl(copy.fileno(), 0x40049409, origin.fileno())  # FICLONE, linux/fs.h
+    os.chmod(target, 0o644)  # noqa: PTH101
+
+
+def _hardlink(source: str, target: str) -> None:
+    os.link(source, target)
+
+
+def _symlink(source: str, target: str) -> None:
+    os.symlink(os.path.abspath(source), target)  # noqa: PTH100, PTH211
+
+
+def _copy(source: str, target: str) -> None:
+    shutil.copyfile(source, target)
+
+
+_METHODS: Mapping[str, Callable[[str, str], None]] = {
+    "reflink": _reflink,
+    "hardlink": _hardlink,
+    "symlink": _symlink,
+    "copy": _copy,
+}
