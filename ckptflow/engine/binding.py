@@ -11,6 +11,7 @@ from ..fingerprint.code import ParameterKind, Signature
 from ..formats.forms import Form
 from ..run.storing import PATH_FORMATS
 from ..spec.model import Dep, Stage, Value
+from ..spec.values import param_argument
 
 _ANNOTATIONS = {
     "pyarrow.Table": Form.TABLE,
@@ -41,7 +42,7 @@ def keyword_values(stage: Stage) -> dict[str, Any]:
 
     Mappings come sorted by key: their order is no part of the recipe, so a function must not see it.
     """
-    values = {**{argument_of(name): value for name, value in stage.params.items()}, **stage.args}
+    values = {**{param_argument(name): value for name, value in stage.params.items()}, **stage.args}
     return {name: _sorted(value) for name, value in values.items()}
 
 
@@ -55,23 +56,10 @@ def _sorted(value: Value) -> Value:
             return value
 
 
-def argument_of(param: str) -> str:
-    """Return the argument that a param binds to: `features.window_days` -> `window_days`, `a.yaml:x.y` -> `y`.
-
-    A whole file binds to its name without directory and suffix.
-    """
-    _, colon, key = param.rpartition(":")
-    if colon:
-        return key.rsplit(".", 1)[-1]
-    if "/" in param or param.endswith((".yaml", ".yml", ".json", ".toml")):
-        return key.rsplit("/", 1)[-1].split(".", 1)[0]
-    return param.rsplit(".", 1)[-1]
-
-
 def passed(stage: Stage) -> Mapping[str, str]:
     """Return argument name -> what it is (`dep`, `param`, `argument`, `out`) for everything that the engine passes."""
     names: dict[str, str] = {}
-    names.update({argument_of(name): "param" for name in stage.params})
+    names.update({param_argument(name): "param" for name in stage.params})
     names.update(dict.fromkeys(stage.args, "argument"))
     names.update({d.name: "dep" for d in stage.deps if d.name is not None})
     names.update({o.name: "out" for o in stage.outs if o.name is not None and o.format in PATH_FORMATS})

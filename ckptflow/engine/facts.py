@@ -86,7 +86,7 @@ class ProjectFacts:
             tabular = format_ in TABULAR and form not in FILE_FORMS
             if seen.kind != "file" and form not in TABLE_FORMS and form is not Form.NATURAL:
                 tabular = False
-            self._sources_seen[key] = Source(dep.path, format_, seen.digest, tabular=tabular)
+            self._sources_seen[key] = Source(dep.path, format_, seen.digest, tabular=tabular, stamp=seen.stamp)
         return self._sources_seen[key]
 
     def sees_bytes(self, stage: StageName, dep: Dep) -> bool:

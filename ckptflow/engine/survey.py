@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..checkpoints import lockfile
 from ..checkpoints.lockfile import LockEntry
+from ..errors import Place, Problem, SpecError
 from ..ids import StageName
 from ..plan.graph import Graph, build_graph
 from ..plan.selection import Selection
@@ -51,6 +52,9 @@ class ProjectFiles:
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             self.seen[path] = None
             return None
+        except (UnicodeDecodeError, OSError) as error:
+            why = "not UTF-8 text" if isinstance(error, UnicodeDecodeError) else error.strerror
+            raise SpecError((Problem("CF143", f"`{path}` cannot be read: {why}", Place(path, 1, 1)),)) from error
 
 
 def read_pipeline(session: Session) -> Survey:

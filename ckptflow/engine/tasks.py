@@ -116,7 +116,7 @@ class TaskMaker:
 
 def worker_source(source: Source) -> WorkerSource:
     """Return a source as workers know it."""
-    return WorkerSource(source.path, source.format, source.identity, source.tree)
+    return WorkerSource(source.path, source.format, source.identity, source.tree, source.stamp)
 
 
 def _outputs(run: StageRun) -> tuple[Output, ...]:

@@ -1,20 +1,17 @@
 """Pure. Which stage feeds which: the directed acyclic graph that `deps` and `outs` make.
 
-An edge exists where a dep's path is an out, lies inside one, holds one, or (a glob) matches one.
+An edge exists where a dep meets an out (`spec.graph`): is it, lies inside it, holds it, or is a glob that can name it.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from graphlib import TopologicalSorter
 
 from ..ids import StageName
+from ..spec.graph import Outs
 from ..spec.model import Dep, Pipeline
-
-GLOB = frozenset("*?[")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +46,13 @@ class Graph:
 
 def build_graph(pipeline: Pipeline) -> Graph:
     """Return the graph of a valid pipeline (without cycles); stages of equal rank keep the file's order."""
-    outs = {o.path: (s.name, o.label) for s in pipeline.stages.values() for o in s.outs}
-    paths = sorted(outs)
+    outs = Outs(pipeline.stages.values())
+    labels = {o.path: (s.name, o.label) for s in pipeline.stages.values() for o in s.outs}
     needs: dict[StageName, dict[StageName, None]] = {name: {} for name in pipeline.stages}
     origins: dict[tuple[StageName, str], Origin] = {}
     for stage in pipeline.stages.values():
         for dep in stage.deps:
-            origin = _origin(dep, outs, paths)
+            origin = _origin(stage.name, dep, outs, labels)
             origins[stage.name, dep.label] = origin
             needs[stage.name].update(dict.fromkeys(origin.after))
     feeds: dict[StageName, list[StageName]] = {name: [] for name in pipeline.stages}
@@ -70,23 +67,11 @@ def build_graph(pipeline: Pipeline) -> Graph:
     )
 
 
-def _origin(dep: Dep, outs: Mapping[str, tuple[StageName, str]], paths: list[str]) -> Origin:
-    if dep.path in outs:
-        return Origin(outs[dep.path], (outs[dep.path][0],))
-    after: dict[StageName, None] = {}
-    if GLOB & set(dep.path):
-        after.update({outs[p][0]: None for p in paths if fnmatchcase(p, dep.path)})
-        return Origin(None, tuple(after))
-    parent = dep.path
-    while "/" in parent:
-        parent = parent.rsplit("/", 1)[0]
-        if parent in outs:
-            after[outs[parent][0]] = None
-    inside = "" if dep.path == "." else f"{dep.path}/"
-    at = bisect_left(paths, inside)
-    while at < len(paths) and paths[at].startswith(inside):
-        after[outs[paths[at]][0]] = None
-        at += 1
+def _origin(stage: StageName, dep: Dep, outs: Outs, labels: Mapping[str, tuple[StageName, str]]) -> Origin:
+    if dep.path in labels:
+        return Origin(labels[dep.path], (labels[dep.path][0],))
+    after = dict.fromkeys(labels[path][0] for path in outs.met_by(dep.path))
+    after.pop(stage, None)
     return Origin(None, tuple(after))
 
 

@@ -66,7 +66,8 @@ class Source:
     """What a dep is, as far as a stage can tell: its content and where that lies.
 
     `identity` is the digest of the content. `tree` names the out in the store, None for a path of the workspace.
-    `tabular` tells whether functions see rows, so that rows and not bytes are what counts.
+    `tabular` tells whether functions see rows, so that rows and not bytes are what counts. `stamp` tells what lies in
+    the workspace from what lies there later; it is no part of the content.
     """
 
     path: str
@@ -74,6 +75,7 @@ class Source:
     identity: Digest
     tree: Digest | None = None
     tabular: bool = False
+    stamp: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
