@@ -72,7 +72,8 @@ def _notes(size: Size, rounds: int) -> list[str]:
     when = datetime.now(UTC).strftime("%Y-%m-%d")
     return [
         f"{when}, {platform.system()} {platform.machine()}, {os.cpu_count()} cores, "
-        f"Python {platform.python_version()}, size `{size.name.lower()}`, medians of {rounds} rounds or more, measured in turn.",
+        f"Python {platform.python_version()}, size `{size.name.lower()}`.",
+        f"Medians of {rounds} rounds or more, measured in turn.",
         "Caches of the file system are warm. CPU is user and system time of all processes; it is the figure to trust.",
         f"Load of the machine when it ended: {os.getloadavg()[0]:.1f}.",
     ]

@@ -97,14 +97,14 @@ def cut(bench: Bench) -> Iterator[Line]:
     import xxhash
     from blake3 import blake3
 
-    from ckptflow.chunk.rows import cut_rows
+    from ckptflow.chunk.rows import RowPiece, cut_rows
     from ckptflow.spec.model import Cut
 
     rows = bench.pick(20_000, 1_000_000, 4_000_000)
     table = pa.Table.from_batches(list(projects.batches(rows))).combine_chunks()
     buffers = [buffer for column in table.columns for buffer in column.chunk(0).buffers() if buffer is not None]
     size = sum(buffer.size for buffer in buffers)
-    pieces = []
+    pieces: list[RowPiece] = []
 
     def ours() -> None:
         pieces[:] = cut_rows(table.to_batches(max_chunksize=1 << 16), table.schema, 10_000, Cut.CONTENT)
