@@ -244,6 +244,8 @@ class Loop:
             finished=datetime.now(UTC).isoformat(timespec="milliseconds"),
             rows_in=report.rows_in,
         )
+        for part in report.outs.values():
+            self.session.objects.trust(part.object)
         self.log.add(record)
         self.past.index.add(record)
         self.schedule.done(task.stage, index, record)

@@ -49,11 +49,12 @@ def write(
     if wait:
         time.sleep(GRANULARITY_NS / 1e9)
     try:
+        observed = list(_observed(session, schedule, facts))
         witness = {
             "about": fresh.about(),
-            "files": list(_files(session, survey, schedule, facts)),
+            "files": list(_files(session, survey, schedule, observed)),
             "absent": list(_absent(session, survey)),
-            "dirs": list(_dirs(session, schedule, facts)),
+            "dirs": list(_dirs(session, observed)),
             "result": {"stages": [_quiet(r) for r in results]},
         }
     except NotYet:
@@ -81,7 +82,7 @@ def _row(path: str, stamp: Stamp, seen_ns: int) -> list[Any]:
     return [path, stamp.size, stamp.mtime_ns, stamp.inode]
 
 
-def _files(session: Session, survey: Survey, schedule: Schedule, facts: ProjectFacts) -> Iterator[list[Any]]:
+def _files(session: Session, survey: Survey, schedule: Schedule, observed: Iterable[Observed]) -> Iterator[list[Any]]:
     for path, seen in (*survey.seen.items(), *session.sources.seen.items()):
         if seen is not None:
             yield _row(path, *seen)
@@ -96,9 +97,9 @@ def _files(session: Session, survey: Survey, schedule: Schedule, facts: ProjectF
     for path_ in known:
         if path_.exists():
             yield _row(str(path_), Stamp.of(path_.stat()), now)
-    for observed in _observed(session, schedule, facts):
-        if observed.kind == "file":
-            yield _row(observed.path, observed.files[0][1], now)
+    for seen_ in observed:
+        if seen_.kind == "file":
+            yield _row(seen_.path, seen_.files[0][1], now)
 
 
 def _installed(distribution: str) -> Path:
@@ -119,20 +120,20 @@ def _absent(session: Session, survey: Survey) -> Iterator[str]:
     yield from (str(p) for p in config_paths(session.root, os.environ) if not p.exists())
 
 
-def _dirs(session: Session, schedule: Schedule, facts: ProjectFacts) -> Iterator[list[str]]:
+def _dirs(session: Session, observed: Iterable[Observed]) -> Iterator[list[str]]:
+    """Yield (directory, stamp). The stamp is taken first and what it covers compared with what the run saw after."""
     done: set[str] = set()
-    for observed in _observed(session, schedule, facts):
-        if observed.kind != "file" and observed.base not in done:
-            done.add(observed.base)
-            stamp = fresh.tree_stamp(str(session.root / observed.base))
-            session.observer.forget(observed.path)
-            again = session.observer.see(observed.path)
-            if again is None or again.files != observed.files:
-                raise NotYet(observed.path)
-            now = time.time_ns()
-            if any(is_racy(s.mtime_ns, now) for _, s, _ in observed.files):
-                raise NotYet(observed.path)
-            yield [observed.base, stamp]
+    for seen in observed:
+        if seen.kind == "file":
+            continue
+        if seen.base not in done:
+            done.add(seen.base)
+            yield [seen.base, fresh.tree_stamp(str(session.root / seen.base))]
+        session.observer.forget(seen.path)
+        again = session.observer.see(seen.path)
+        now = time.time_ns()
+        if again is None or again.files != seen.files or any(is_racy(s.mtime_ns, now) for _, s, _ in seen.files):
+            raise NotYet(seen.path)
 
 
 def _observed(session: Session, schedule: Schedule, facts: ProjectFacts) -> Iterator[Observed]:

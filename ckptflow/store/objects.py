@@ -141,6 +141,10 @@ class Objects:
         except OSError:
             return False
 
+    def trust(self, object_: Digest) -> None:
+        """Another process of this run has just written and hashed the object: good until its file changes."""
+        self._believe(object_)
+
     def quarantine(self, object_: Digest) -> None:
         """Set the object aside under `quarantine/`; nothing if it is not there."""
         name = layout.object_name(object_)
