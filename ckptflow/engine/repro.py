@@ -215,7 +215,7 @@ class _Run:
                 if not out.workspace or (stage.cmd and out.persist):
                     continue
                 noted = entry.outs.get(out.label) if entry is not None else None
-                tree = past.tree(Digest(noted["tree"])) if noted is not None else None
+                tree = past.document(Digest(noted["tree"])) if noted is not None else None
                 state = self.session.placer.state(out, tree)
                 if state is OutState.EDITED and not self.options.force:
                     raise edited(out.path)

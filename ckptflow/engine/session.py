@@ -11,7 +11,8 @@ from pathlib import Path
 from ..checkpoints.index import Past as RecordIndex
 from ..checkpoints.records import RecordLog
 from ..checkpoints.verified import VerifiedFiles
-from ..chunk.tree import MalformedDocument, Tree
+from ..chunk.model import Part
+from ..chunk.tree import Listing, MalformedDocument, Tree
 from ..errors import StoreDamaged
 from ..ids import ChunkKey, Digest
 from ..plan.model import Record
@@ -137,19 +138,34 @@ class StorePast:
         """See `plan.model.Past`."""
         found = self.index.lookup(keys)
         return {
-            key: record
-            for key, record in found.items()
-            if all(self._objects.has(p.object, None if p.listing else p.bytes) for p in record.outs.values())
+            key: record for key, record in found.items() if all(self._is_there(part) for part in record.outs.values())
         }
 
     def tree(self, name: Digest) -> Tree | None:
         """See `plan.model.Past`."""
+        tree = self.document(name)
+        return tree if tree is not None and all(map(self._is_there, tree.parts)) else None
+
+    def document(self, name: Digest) -> Tree | None:
+        """Return what the out of that name is made of, whether or not the objects of its files are still there."""
         try:
             tree = Tree.decode(self._objects.get(name))
+            return tree if all(self._objects.has(p.object) for p in tree.parts if p.listing) else None
         except (NotThere, MalformedDocument):
             return None
         except StoreDamaged as error:
             self._damaged.append(str(error))
             return None
-        there = all(self._objects.has(p.object, None if p.listing else p.bytes) for p in tree.parts)
-        return tree if there else None
+
+    def _is_there(self, part: Part) -> bool:
+        """Tell whether all bytes of a part are there, as far as stat can tell; of a directory, all its files."""
+        if not part.listing:
+            return self._objects.has(part.object, part.bytes)
+        try:
+            files = Listing.decode(self._objects.get(part.object)).files
+        except (NotThere, MalformedDocument):
+            return False
+        except StoreDamaged as error:
+            self._damaged.append(str(error))
+            return False
+        return all(self._objects.has(file.object, file.bytes) for file in files)

@@ -90,7 +90,7 @@ def out_reasons(session: Session, past: StorePast, survey: Survey, run: StageRun
             continue
         tree = run.trees.get(out.label)
         if tree is None and before is not None and out.label in before.outs:
-            tree = past.tree(before.outs[out.label]["tree"])
+            tree = past.document(before.outs[out.label]["tree"])
         state = session.placer.state(out, tree)
         if state is OutState.MISSING and run.fresh:
             found.append(Reason(Cause.OUT_MISSING, f"`{out.path}` is missing and will be put back", out.path))

@@ -127,3 +127,8 @@ def temporary_name(token: str) -> str:
 def quarantine_name(object_: Digest, token: str) -> str:
     """Return the name under which a bad object is set aside for people to look at."""
     return check_name(f"{QUARANTINE}{object_}-{token}")
+
+
+def is_aside_for(name: str, object_: Digest) -> bool:
+    """Tell whether `name` is one of `quarantine_name` for this object."""
+    return name.startswith(f"{QUARANTINE}{object_}-")

@@ -145,6 +145,15 @@ class Objects:
         """Another process of this run has just written and hashed the object: good until its file changes."""
         self._believe(object_)
 
+    def is_aside(self, object_: Digest, path: Path) -> bool:
+        """Tell whether `path` is a file that was the object's own before it was set aside: its bytes are kept there."""
+        for entry in self._store.list(layout.QUARANTINE):
+            own = self._store.local(entry.name) if layout.is_aside_for(entry.name, object_) else None
+            with suppress(OSError):
+                if own is not None and os.path.samefile(own, path):  # noqa: PTH121
+                    return True
+        return False
+
     def quarantine(self, object_: Digest) -> None:
         """Set the object aside under `quarantine/`; nothing if it is not there."""
         name = layout.object_name(object_)

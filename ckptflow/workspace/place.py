@@ -46,6 +46,10 @@ class Objects(Protocol):
         """Tell whether `path` is the object's own file, by hard link or symlink."""
         ...
 
+    def is_aside(self, name: Digest, path: Path) -> bool:
+        """Tell whether `path` was the object's own file before its bad bytes were set aside."""
+        ...
+
 
 class OutState(StrEnum):
     """How an out in the workspace compares with what it should be."""
@@ -108,6 +112,8 @@ class Placer:
             damaged = [
                 name for name in foreign if name in expected and self._is_linked(out.path, name, expected[name][0])
             ]
+            if damaged:
+                self._observer.forget(out.path)  # a symlink has lost its target
             return OutState.DAMAGED if len(damaged) == len(foreign) else OutState.EDITED
         wanted = {name: object_ for name, (object_, _) in expected.items()}
         if tree is not None and actual == wanted and (seen.kind == "file") == (tree.layout is Layout.FILE):
@@ -119,7 +125,7 @@ class Placer:
         full = self._root / path / name if name else self._root / path
         try:
             if not self._objects.is_same_file(object_, full):
-                return False
+                return self._objects.is_aside(object_, full)
             self._objects.path(object_)
         except StoreDamaged:
             return True
@@ -177,6 +183,12 @@ class Placer:
         made.add(parent)
 
     def _see(self, path: str) -> Observed | None:
+        """Look at an out. Links to objects that were lost or set aside are removed: they show nothing."""
+        try:
+            return self._observer.see(path)
+        except DepUnreadable:
+            if not _remove_dead_links(self._root / path):
+                raise
         return self._observer.see(path)
 
 
@@ -186,6 +198,16 @@ def edited(path: str) -> OutEdited:
         f"`{path}` was changed by hand, or was not made by ckptflow; a run would overwrite it",
         hint="move it away to keep it, or say `--force` to overwrite it",
     )
+
+
+def _remove_dead_links(path: Path) -> bool:
+    """Remove symlinks to nothing, `path` itself or files below it; return whether there were any."""
+    inside = path.rglob("*") if path.is_dir() else iter((path,))
+    dead = [file for file in inside if file.is_symlink() and not file.exists()]
+    with contextlib.suppress(OSError):
+        for file in dead:
+            file.unlink()
+    return bool(dead)
 
 
 def _remove(path: Path) -> None:
