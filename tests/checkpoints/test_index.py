@@ -130,6 +130,20 @@ def test_own_records_that_were_never_logged_are_not_lost(store, db, monkeypatch)
     assert past.count() == 20 == len(list(past.iter()))
 
 
+def test_what_this_process_knows_beats_a_run_that_sorts_later(store, db, monkeypatch):
+    monkeypatch.setattr(index, "_FRESH_MOST", 5)
+    fill(store, range(4), "20260109T000000Z-zzzz")
+    log = RecordLog(store, RUN)
+    past = Past(store, db, log)
+    past._spill_at = 5
+    past.forget(make_record(1).key)
+    for n in (2, *range(10, 30)):
+        log.add(make_record(n))
+        past.add(make_record(n))
+    found = past.lookup([make_record(n).key for n in (1, 2)])
+    assert {key: record.run for key, record in found.items()} == {make_record(2).key: RUN}
+
+
 def test_forgotten_stays_forgotten_until_recorded_anew(store, db):
     log = fill(store, range(3))
     past = Past(store, db, log)
@@ -157,6 +171,7 @@ def test_a_deleted_segment_takes_its_records_along(store, db):
     fill(store, range(3, 8), "20260102T000000Z-bbbb")
     agrees(Past(store, db), store)
     store.delete("records/20260102T000000Z-bbbb-000001.jsonl")
+    assert Past(store, db).count() == 5, "before any lookup finds out"
     past = Past(store, db)
     agrees(past, store)
     assert past.lookup([make_record(4).key])[make_record(4).key].run == "20260101T000000Z-aaaa"
@@ -175,6 +190,7 @@ def test_a_segment_replaced_by_a_longer_one(store, db):
     agrees(Past(store, db), store)
     store.delete(f"records/{RUN}-000001.jsonl")
     fill(store, range(10, 22))
+    assert Past(store, db).lookup([make_record(10).key]), "before a lookup of an old key finds out"
     agrees(Past(store, db), store)
 
 
