@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from .coerce import table_stream
 from .deliver import file_as
 from .forms import Form
 from .normal import conform, normal_schema, rebatch, wider
+from .packing import small, unpacked
 from .parts import Group, PartShape, readable
 from .registry import Written
 
@@ -26,6 +28,10 @@ class Arrow:
 
     def write(self, value: object, path: Path) -> Written:
         """Write a table or a stream of batches; memory is bounded by one batch."""
+        return unpacked(self.pack(value, path), path)
+
+    def pack(self, value: object, path: Path) -> Written:
+        """See `Packing`. A file of one small batch is made in memory."""
         import pyarrow as pa
 
         from ..chunk.values import TableHasher
@@ -33,11 +39,14 @@ class Arrow:
         schema, batches = table_stream(value, self.name)
         hasher = TableHasher(schema)
         options = pa.ipc.IpcWriteOptions(compression="lz4")
-        with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, schema, options=options) as writer:
-            for batch in rebatch(batches, schema):
+        is_small, rows = small(rebatch(batches, schema))
+        packed = pa.BufferOutputStream() if is_small else None
+        sink = pa.OSFile(str(path), "wb") if packed is None else packed
+        with closing(sink), pa.ipc.new_file(sink, schema, options=options) as writer:
+            for batch in rows:
                 hasher.update(batch)
                 writer.write_batch(canonical(batch))
-        return Written(rows=hasher.rows, values=hasher.digest())
+        return Written(hasher.rows, hasher.digest(), None if packed is None else packed.getvalue().to_pybytes())
 
     def read(self, path: Path, form: Form) -> object:
         """Return the file as `form`."""

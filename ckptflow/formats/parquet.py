@@ -16,6 +16,7 @@ from .coerce import table_stream
 from .deliver import file_as
 from .forms import Form
 from .normal import BATCH_ROWS, conform, joined, normal_schema, rebatch, wider
+from .packing import small, unpacked
 from .parts import Group, PartShape, readable
 from .registry import Written, refused
 
@@ -40,6 +41,10 @@ class Parquet:
 
     def write(self, value: object, path: Path) -> Written:
         """Write a table or a stream of batches; memory is bounded by one row group."""
+        return unpacked(self.pack(value, path), path)
+
+    def pack(self, value: object, path: Path) -> Written:
+        """See `Packing`. A file of one small row group is made in memory."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -51,8 +56,10 @@ class Parquet:
         except pa.ArrowException as error:
             raise refused(value, self.name, "columns of types that Parquet has", str(error)) from error
         hasher = TableHasher(stored)
+        is_small, groups = small(_row_groups(_cast(batches, stored, value, self.name), stored))
+        packed = pa.BufferOutputStream() if is_small else None
         with pq.ParquetWriter(
-            path,
+            path if packed is None else packed,
             stored,
             version="2.6",
             data_page_version="1.0",
@@ -62,10 +69,11 @@ class Parquet:
             write_page_checksum=True,
             store_schema=True,
         ) as writer:
-            for group in _row_groups(_cast(batches, stored, value, self.name), stored):
+            for group in groups:
                 hasher.update(group)
                 writer.write_batch(group, row_group_size=GROUP_ROWS)
-        return Written(rows=hasher.rows, values=hasher.digest())
+        data = None if packed is None else packed.getvalue().to_pybytes()
+        return Written(hasher.rows, hasher.digest(), data)
 
     def read(self, path: Path, form: Form) -> object:
         """Return the file as `form`."""

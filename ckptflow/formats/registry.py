@@ -20,10 +20,14 @@ from .forms import Form
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What a format has written: rows (None if it is no table) and the digest by values (None: the bytes name it)."""
+    """What a format has written: rows (None if it is no table) and the digest by values (None: the bytes name it).
+
+    `data` is the file itself where it was not written but packed in memory (`packing`).
+    """
 
     rows: int | None = None
     values: Digest | None = None
+    data: bytes | None = None
 
 
 class Format(Protocol):

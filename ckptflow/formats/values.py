@@ -9,6 +9,7 @@ from typing import Any
 
 from ..errors import DepUnreadable, UsageError
 from .forms import Form
+from .packing import unpacked
 from .parts import readable
 from .registry import Written, refused
 
@@ -67,14 +68,17 @@ class Json:
 
     def write(self, value: object, path: Path) -> Written:
         """Write the text. NaN and infinities are refused: JSON has none, and readers choke on them."""
+        return unpacked(self.pack(value, path), path)
+
+    def pack(self, value: object, path: Path) -> Written:
+        """See `Packing`."""
         try:
             text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=2, default=_plain)
             data = (text + "\n").encode()
         except (TypeError, ValueError, RecursionError) as error:
             accepted = "dicts, lists, strings, numbers (not NaN: use None), true, false and None"
             raise refused(value, self.name, accepted, str(error)) from error
-        path.write_bytes(data)
-        return Written()
+        return Written(data=data)
 
     def read(self, path: Path, form: Form) -> object:
         """Return the value, made anew."""
@@ -131,14 +135,17 @@ class Text:
 
     def write(self, value: object, path: Path) -> Written:
         """Write a `str`."""
+        return unpacked(self.pack(value, path), path)
+
+    def pack(self, value: object, path: Path) -> Written:
+        """See `Packing`."""
         if not isinstance(value, str):
             raise refused(value, self.name, "a str")
         try:
             data = value.encode()
         except UnicodeEncodeError as error:
             raise refused(value, self.name, "a str of valid characters", str(error)) from error
-        path.write_bytes(data)
-        return Written()
+        return Written(data=data)
 
     def read(self, path: Path, form: Form) -> object:
         """Return the string."""

@@ -71,15 +71,20 @@ class Staging:
 
 def store_value(staging: Staging, output: Output, value: object) -> Part:
     """Write `value` in the out's format. Raises ResultError where it cannot, StoreError where the disk cannot."""
+    from ..formats.packing import pack
     from ..formats.registry import get_format
 
     path = staging.fresh()
     try:
         with staging.writing():
-            written = get_format(output.format).write(value, path)
-        object_, size = staging.objects.put_file(path, move=True)
-    finally:
+            written = pack(get_format(output.format), value, path)
+        if written.data is None:
+            object_, size = staging.objects.put_file(path, move=True)
+        else:
+            object_, size = staging.objects.put(written.data), len(written.data)
+    except BaseException:
         path.unlink(missing_ok=True)
+        raise
     return Part(object=object_, bytes=size, values=written.values or object_, rows=written.rows)
 
 
