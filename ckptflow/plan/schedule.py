@@ -308,13 +308,13 @@ class Schedule:
     def _settle_chunk(self, run: StageRun, index: int, record: Record, state: ChunkState) -> None:
         run.records[index] = record
         run.move(index, state)
+        self._check_complete(run)  # before what it feeds, which may be complete with the same chunk
         for name in self._graph.feeds[run.name]:
             down = self.stages.get(name)
             if down is not None and down.phase is Phase.OPEN and down.stream is not None:
                 exact = self._graph.origins[name, down.stream].exact
                 if exact is not None and exact[0] == run.name and down.states[index] == ChunkState.UNKNOWN:
                     self._identify(down, (index,))
-        self._check_complete(run)
 
     def _check_complete(self, run: StageRun) -> None:
         if run.phase is not Phase.OPEN or self._unfinished(run):
