@@ -42,9 +42,17 @@ def cut(task: CutTask, store_path_of: Callable[[Digest], Path], root: Path, spil
     """Return the pieces of the deps of `task`, cut together as its spec says; whole ones where it says nothing.
 
     `store_path_of` returns the verified local path of an object; `root` is the project, `spill_dir` a directory for
-    derived data. Raises `DepMissing`, `DepUnreadable` (also for a dep that cannot be cut this way), `StoreDamaged`.
+    derived data. Raises `DepMissing`, `DepUnreadable` (also for a dep that cannot be cut this way), `DepChanged` for
+    one that changed meanwhile, `StoreDamaged`.
     """
     found = {i.label: (i, find(i.source, root, store_path_of)) for i in task.inputs}
+    sheet = _cut(task, found, spill_dir)
+    for _, dep in found.values():
+        dep.ensure_unchanged()
+    return sheet
+
+
+def _cut(task: CutTask, found: dict[str, tuple[Input, Found]], spill_dir: Path) -> Sheet:
     spec = task.spec
     if spec is None:
         return Sheet({label: (_whole(i, dep),) for label, (i, dep) in found.items()})

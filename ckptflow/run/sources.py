@@ -17,11 +17,11 @@ from pathlib import Path
 
 from ..chunk.model import Part
 from ..chunk.tree import Layout, Listing, MalformedDocument, Tree
-from ..errors import DepMissing, DepUnreadable, StoreDamaged
+from ..errors import DepChanged, DepMissing, DepUnreadable, StoreDamaged
 from ..formats.registry import is_tabular
 from ..formats.tables import CACHE_BYTES, Shape, TableFile, TableSource, measure, open_table
 from ..ids import Digest, digest
-from ..workspace.observe import IGNORED
+from ..workspace.observe import IGNORED, Stamp, stamp_of
 from ..workspace.place import part_name
 from .messages import Source
 
@@ -49,6 +49,7 @@ class SourceFile:
     object: Digest | None = None
     part: Part | None = None
     executable: bool = False
+    stamp: Stamp | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,16 @@ class Found:
     files: tuple[SourceFile, ...]
     object_path: ObjectPath
     top: Path | None = None  # the directory of the workspace, where the source is one
+    root: Path | None = None  # of the project, where the source is in its workspace
+
+    def ensure_unchanged(self) -> None:
+        """Raise `DepChanged` if other files lie in the workspace than those that were hashed for the plan.
+
+        What was read is what its digest says only if this holds before and after. What is kept for later under the name
+        of a content (a partition, the shape of a table) is therefore kept after this was called.
+        """
+        if self.root is not None:
+            _find_in_workspace(self.source, self.root)
 
     @property
     def tabular(self) -> bool:
@@ -109,13 +120,14 @@ class Found:
 def find(source: Source, root: Path, object_path: ObjectPath) -> Found:
     """Return what `source` consists of.
 
-    Raises `DepMissing`, `DepUnreadable`, and `StoreDamaged` for a tree that is none.
+    Raises `DepMissing`, `DepUnreadable`, `DepChanged` for files that are not those of the plan any more, and
+    `StoreDamaged` for a tree that is none.
     """
     if source.tree is not None:
         return _find_tree(source, source.tree, object_path)
     kind, files = _find_in_workspace(source, root)
     top = root / source.path if kind is not Kind.FILE and not is_glob(source.path) else None
-    return Found(source, kind, files, object_path, top)
+    return Found(source, kind, files, object_path, top, root)
 
 
 def _find_tree(source: Source, name: Digest, object_path: ObjectPath) -> Found:
@@ -153,7 +165,7 @@ def is_glob(path: str) -> bool:
 def _find_in_workspace(source: Source, root: Path) -> tuple[Kind, tuple[SourceFile, ...]]:
     together = Kind.PARTS if is_tabular(source.format) else Kind.DIR
     if is_glob(source.path):
-        return together, _table_files(_match(source.path, root), together)
+        return together, _table_files(_as_planned(source, _match(source.path, root)), together)
     path = root / source.path
     try:
         status = path.stat()
@@ -162,10 +174,19 @@ def _find_in_workspace(source: Source, root: Path) -> tuple[Kind, tuple[SourceFi
     except OSError as error:
         raise DepUnreadable(f"dep `{source.path}` cannot be read: {error.strerror}") from error
     if modes.S_ISREG(status.st_mode):
-        return Kind.FILE, (SourceFile("", status.st_size, path=path),)
+        file = SourceFile("", status.st_size, path=path, stamp=Stamp.of(status))
+        return Kind.FILE, tuple(_as_planned(source, [file]))
     if modes.S_ISDIR(status.st_mode):
-        return together, _table_files(sorted(_walk(path, source.path), key=lambda f: f.name), together)
+        files = _as_planned(source, sorted(_walk(path, source.path), key=lambda f: f.name))
+        return together, _table_files(files, together)
     raise DepUnreadable(f"dep `{source.path}` is neither a file nor a directory")
+
+
+def _as_planned(source: Source, files: list[SourceFile]) -> list[SourceFile]:
+    """Return `files` if they are those that the plan was made of. Raises `DepChanged`."""
+    if source.stamp and stamp_of((f.name, f.stamp) for f in files if f.stamp is not None) != source.stamp:
+        raise DepChanged(f"`{source.path}` changed while it was being read")
+    return files
 
 
 def _table_files(files: list[SourceFile], kind: Kind) -> tuple[SourceFile, ...]:
@@ -212,7 +233,7 @@ def _walk(top: Path, label: str, *, deep: bool = True) -> Iterator[SourceFile]:
                     status = entry.stat()
                     name = f"{prefix}{entry.name}"
                     if modes.S_ISREG(status.st_mode):
-                        yield SourceFile(name, status.st_size, path=Path(entry.path))
+                        yield SourceFile(name, status.st_size, path=Path(entry.path), stamp=Stamp.of(status))
                     elif not modes.S_ISDIR(status.st_mode):
                         raise DepUnreadable(f"`{label}` holds `{name}`, which is no plain file", hint="remove it")
                     elif deep:
@@ -234,6 +255,7 @@ def known_shape(found: Found, spill_dir: Path) -> Shape:
         return Shape.decode(path.read_bytes())
     except (OSError, ValueError, KeyError, TypeError):  # absent or torn: it is derived data
         shape = measure(found.table_files())
+    found.ensure_unchanged()
     replace_file(path, shape.encode())
     return shape
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
@@ -70,7 +70,7 @@ def spill_keys(spec: ByKeys, deps: Mapping[str, tuple[Input, Found]], spill_dir:
     # Nothing at all is one chunk, which gives the out its schema; `into` says how many chunks there are otherwise.
     slots = slotting.count if any(table.num_rows for table in tables.values()) else 1
     pieces: dict[str, tuple[Piece, ...]] = {}
-    with _building(spill_dir, name) as place:
+    with _building(spill_dir, name, [found for _, found in deps.values()]) as place:
         for number, (label, (item, _)) in enumerate(deps.items()):
             table = tables[label]
             shown = table.schema if item.columns is None else table.select(item.columns).schema
@@ -92,7 +92,7 @@ def spill_rows(item: Input, found: Found, rows: int, cut: Cut, spill_dir: Path) 
     if known is not None:
         return known.pieces[label]
     table = found.table(columns=item.columns, shape=known_shape(found, spill_dir))
-    with _building(spill_dir, name) as place:
+    with _building(spill_dir, name, [found]) as place:
         cuts: list[_Cut] = []
         with _Rows(place.directory / "0", table.schema) as out:
             for piece in cut_rows(out.passing(table.batches()), table.schema, rows, cut):
@@ -173,9 +173,15 @@ class _Place:
 
     directory: Path
     final: Path
+    deps: Sequence[Found]
 
     def publish(self, sheet: Sheet) -> None:
-        """Give the finished directory its name. Where another process was quicker, theirs is as good."""
+        """Give the finished directory its name. Where another process was quicker, theirs is as good.
+
+        Raises `DepChanged` if a dep is not what the name says.
+        """
+        for found in self.deps:
+            found.ensure_unchanged()
         body = json.dumps(sheet_to_json(sheet), separators=(",", ":")).encode()
         replace_file(self.directory / "sheet.json", f"{digest(body)}\n".encode() + body)
         if self.final.exists() and _known_sheet(self.final.parent, Digest(self.final.name)) is None:
@@ -187,9 +193,9 @@ class _Place:
 class _building:  # noqa: N801 - reads as the statement it is
     """Makes the directory of a cut under a temporary name, and removes what is left of it."""
 
-    def __init__(self, spill_dir: Path, name: Digest) -> None:
+    def __init__(self, spill_dir: Path, name: Digest, deps: Sequence[Found]) -> None:
         temporary = spill_dir / f"{name}.{os.getpid()}.{uuid4().hex[:8]}.tmp"
-        self._place = _Place(temporary, spill_dir / name)
+        self._place = _Place(temporary, spill_dir / name, deps)
 
     def __enter__(self) -> _Place:
         self._place.directory.mkdir(parents=True)

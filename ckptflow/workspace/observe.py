@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from xxhash import xxh3_128
+
 from ..errors import DepMissing, DepUnreadable
 from ..ids import Digest, digest
 from .cache import Cache
@@ -59,9 +61,23 @@ class Observed:
     base: str
 
     @property
+    def stamp(self) -> str:
+        """Tells these files as they are now from what lies here when any of them, or their names, have changed."""
+        return stamp_of((name, stamp) for name, stamp, _ in self.files)
+
+    @property
     def bytes(self) -> int:
         """The size of all files."""
         return sum(s.size for _, s, _ in self.files)
+
+
+def stamp_of(files: Iterable[tuple[str, Stamp]]) -> str:
+    """Return a digest of names and stamps. Valid on this machine only, and only for comparison."""
+    hasher = xxh3_128()
+    for name, stamp in sorted(files, key=lambda file: file[0]):
+        text = f"{name}\0{stamp.size} {stamp.mtime_ns} {stamp.inode}\n"
+        hasher.update(text.encode("utf-8", "surrogateescape"))
+    return hasher.hexdigest()
 
 
 def is_racy(mtime_ns: int, now_ns: int) -> bool:
@@ -77,6 +93,7 @@ class Observer:
         self._root = root
         self._cache = cache
         self._seen: dict[str, Observed | None] = {}
+        self._young: set[str] = set()  # paths that held files when these could still change and look the same
 
     def forget(self, path: str | None = None) -> None:
         """Look again at `path`, or at everything, when asked next time."""
@@ -94,9 +111,22 @@ class Observer:
             self._seen[path] = self._look(path)
         return self._seen[path]
 
+    def _look_patiently(self, path: str) -> None:
+        """Wait until a later change of what was too young would show in a stamp, and look again."""
+        seen = self._seen[path]
+        times = [stamp.mtime_ns for _, stamp, _ in seen.files] if seen is not None else []
+        begun = time.time_ns()
+        while any(is_racy(t, time.time_ns()) for t in times if t <= begun):
+            time.sleep(GRANULARITY_NS / 4e9)
+        self._young.discard(path)
+        self._seen[path] = self._look(path)
+
     def require(self, path: str) -> Observed:
-        """Like `see`, but raises `DepMissing`."""
-        seen = self.see(path)
+        """Like `see`, but raises `DepMissing`, and waits until any later change can be seen: see `is_racy`."""
+        self.see(path)
+        if path in self._young:
+            self._look_patiently(path)
+        seen = self._seen[path]
         if seen is None:
             raise DepMissing(
                 f"dep `{path}` is missing", hint="put the file there, correct the path, or make it the out of a stage"
@@ -104,7 +134,15 @@ class Observer:
         return seen
 
     def unchanged(self, seen: Observed, only: Iterable[str] | None = None) -> bool:
-        """Tell whether the files of `seen` (or those in `only`) still have the stamps they had."""
+        """Tell whether the files of `seen` still have the stamps they had, and no other came. With `only`, look at
+        these files alone.
+        """
+        if only is None and seen.kind != "file":
+            try:
+                now = [(name, Stamp.of(status)) for name, _, status in self._members(seen.path)]
+            except DepUnreadable:
+                return False
+            return sorted(now, key=lambda file: file[0]) == [(name, stamp) for name, stamp, _ in seen.files]
         wanted = None if only is None else set(only)
         base = self._root / seen.base
         for name, stamp, _ in seen.files:
@@ -115,6 +153,19 @@ class Observer:
                 except OSError:
                     return False
         return True
+
+    def _members(self, path: str) -> Iterable[tuple[str, Path, os.stat_result]]:
+        """Return (relative path, full path, stat) of the files of a directory or glob."""
+        if not any(c in path for c in "*?["):
+            return self._walk(self._root / path, path)
+        base, rest = glob_parts(path)
+        start = self._root / base
+        deep = "**" in rest
+        return [
+            item
+            for item in (self._walk(start, base, deep=deep or "/" in rest) if start.is_dir() else ())
+            if fnmatchcase(item[0], rest) and (deep or item[0].count("/") == rest.count("/"))
+        ]
 
     def _look(self, path: str) -> Observed | None:
         if any(c in path for c in "*?["):
@@ -134,7 +185,7 @@ class Observer:
             stamp, name = self._hash([("", full, status)], path)[0][1:]
             return Observed(path, "file", name, (("", stamp, name),), path)
         if modes.S_ISDIR(status.st_mode):
-            files = self._hash(list(self._walk(full, path)), path)
+            files = self._hash(list(self._members(path)), path)
             return Observed(path, "dir", _listing(files), tuple(files), path)
         kind = {modes.S_IFIFO: "a FIFO", modes.S_IFSOCK: "a socket", modes.S_IFCHR: "a device"}.get(
             modes.S_IFMT(status.st_mode), "no regular file"
@@ -142,18 +193,8 @@ class Observer:
         raise DepUnreadable(f"`{path}` is {kind}", hint="a dep is a file, a directory or a table")
 
     def _glob(self, pattern: str) -> Observed:
-        fixed = pattern.split("*")[0].split("?")[0].split("[")[0]
-        base = fixed.rsplit("/", 1)[0] if "/" in fixed else "."
-        start = self._root / base
-        rest = pattern if base == "." else pattern[len(base) + 1 :]
-        deep = "**" in rest
-        matching = [
-            item
-            for item in (self._walk(start, base, deep=deep or "/" in rest) if start.is_dir() else ())
-            if fnmatchcase(item[0], rest) and (deep or item[0].count("/") == rest.count("/"))
-        ]
-        files = self._hash(matching, pattern)
-        return Observed(pattern, "glob", _listing(files), tuple(files), base)
+        files = self._hash(list(self._members(pattern)), pattern)
+        return Observed(pattern, "glob", _listing(files), tuple(files), glob_parts(pattern)[0])
 
     def _walk(self, top: Path, path: str, *, deep: bool = True) -> Iterator[tuple[str, Path, os.stat_result]]:
         """Yield (relative path, full path, stat) of all regular files below `top`; symlinks are followed."""
@@ -197,12 +238,21 @@ class Observer:
                 continue
             stamp, name = hash_stable(full, key)
             result.append((relative, stamp, name))
-            if not is_racy(stamp.mtime_ns, time.time_ns()):
+            if is_racy(stamp.mtime_ns, time.time_ns()):
+                self._young.add(path)
+            else:
                 fresh.append((key, stamp.size, stamp.mtime_ns, stamp.inode, name))
         if fresh:
             self._cache.keep_digests(fresh)
         result.sort(key=lambda row: row[0])
         return result
+
+
+def glob_parts(pattern: str) -> tuple[str, str]:
+    """Return the directory of a pattern in which nothing is left open (`.` for the root), and the pattern below it."""
+    fixed = pattern.split("*")[0].split("?")[0].split("[")[0]
+    base = fixed.rsplit("/", 1)[0] if "/" in fixed else "."
+    return base, pattern if base == "." else pattern[len(base) + 1 :]
 
 
 def hash_stable(full: Path, path: str) -> tuple[Stamp, Digest]:

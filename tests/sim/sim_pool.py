@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import random
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -44,6 +44,8 @@ class InlinePool:
     chance = random.Random(0)
     malice = 0.1
     made = 0
+    before: Callable[[Task | CutTask], None] | None = None
+    """Called before each task: what happens outside of the run meanwhile."""
 
     def __init__(self, workers: int, setup: WorkerSetup) -> None:
         self._size = workers
@@ -103,6 +105,8 @@ class InlinePool:
             staging = Path(self._setup.store) / "tmp" / f"inline-{os.getpid()}-{InlinePool.made}"
             self._worker = worker_module.Worker(_Nowhere(), 1, staging, self._setup)  # type: ignore[arg-type]
         try:
+            if InlinePool.before is not None:
+                InlinePool.before(task)
             return self._worker._attempt(task)
         finally:
             os.chdir(here)
