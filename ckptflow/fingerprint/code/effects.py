@@ -19,6 +19,7 @@ ANYTHING = "?"
 """The key of code that may change anything: `exec`, a computed import."""
 
 OPAQUE = {
+    "builtins.globals": "reads the module's names as a mapping",
     "builtins.eval": "evaluates text",
     "builtins.exec": "executes text",
     "builtins.__import__": "imports a module by a computed name",
@@ -37,6 +38,7 @@ OPAQUE = {
     "inspect.currentframe": "looks into frames",
     "inspect.stack": "looks into frames",
 }
+_OPAQUE_TOPS = frozenset(name.partition(".")[0] for name in OPAQUE)
 NAMESPACE = frozenset({"builtins.globals", "builtins.vars", "builtins.locals"})
 _TAKERS = ("heapq.", "random.shuffle", "bisect.insort", "operator.", "builtins.next", "builtins.map", "builtins.filter")
 _TYPES = ("builtins.dict.", "builtins.list.", "builtins.set.", "builtins.bytearray.", "builtins.object.")
@@ -60,10 +62,12 @@ Key: TypeAlias = Hit | Subclasses | str
 
 def opaque(hit: Outside) -> str | None:
     """Return why what `hit` names cannot be followed; None where it is harmless."""
+    if hit.name.partition(".")[0] not in _OPAQUE_TOPS:
+        return None
     for name, reason in OPAQUE.items():
         if hit.name == name or hit.name.startswith(name + "."):
             return reason
-    return "reads the module's names as a mapping" if hit.name == "builtins.globals" else None
+    return None
 
 
 class Effects:
@@ -193,6 +197,8 @@ class _Walk:
             self._run.add(key)
             for module, atom in self._atoms(symbol):
                 self.run(module, atom, 1, calls)
+                for base in self._bases(module, atom):
+                    self._execute(base, calls)  # inherited methods
 
     def _touch(self, symbol: Symbol) -> None:
         """Add the symbol, and the values and classes that it is made of: they may be seen through it."""
@@ -239,8 +245,12 @@ class _Walk:
         seen.add(plain)
         for module, atom in self._atoms(plain):
             yield plain, atom
-            for effect in atom.effects:
-                if effect.how == How.BASE and effect.level == 0:
-                    for hit in self._program.resolve(module, effect.chain):
-                        if isinstance(hit, Symbol):
-                            yield from self._ancestors(hit, seen)
+            for base in self._bases(module, atom):
+                yield from self._ancestors(base, seen)
+
+    def _bases(self, module: Module, atom: Atom) -> Iterator[Symbol]:
+        for effect in atom.effects:
+            if effect.how == How.BASE and effect.level == 0:
+                for hit in self._program.resolve(module, effect.chain):
+                    if isinstance(hit, Symbol):
+                        yield Symbol(hit.module, hit.name)

@@ -15,7 +15,7 @@ from .effects import ANYTHING, Effects, Subclasses, opaque
 from .entry import entry_of
 from .facts import CONSTANT_CALL, SUBCLASSES, Atom, Kind
 from .model import CodeIdentity, Hole, IndexCache, Signature, Sources
-from .resolve import VERSION, Missing, Module, Outside, Program, Symbol, Whole
+from .resolve import VERSION, Library, Missing, Module, Outside, Program, Symbol, Whole
 
 TOP_LEVEL = "<top level>"
 ORDER = "<order>"
@@ -23,17 +23,28 @@ WHOLE = "*"
 _STDLIB = sys.stdlib_module_names | {"asynchat", "asyncore", "cgi", "compression", "distutils", "imp", "smtpd"}
 
 
-def identify(entry: str, sources: Sources, cache: IndexCache | None = None) -> CodeIdentity:
-    """Return the identity of a function, `pkg.mod:function` or `pkg.mod:Class.method`. Nothing is imported.
+class Codebase:
+    """The code of a project at one moment; several functions asked of one codebase share what was read."""
 
-    Raises CodeError when there is no such module or function in the project, when it is no function, and for a syntax
-    error in a module that would be imported for it (with file, line and column).
-    """
-    program = Program(sources, cache)
-    module, name, signature = entry_of(entry, program)
-    walk = _Walk(program)
-    walk.start(module, name)
-    return walk.identity(entry, signature)
+    def __init__(self, sources: Sources, cache: IndexCache | None = None) -> None:
+        self._library = Library(sources, cache)
+
+    def identify(self, entry: str) -> CodeIdentity:
+        """Return the identity of a function, `pkg.mod:function` or `pkg.mod:Class.method`. Nothing is imported.
+
+        Raises CodeError when there is no such module or function in the project, when it is no function, and for a
+        syntax error in a module that would be imported for it (with file, line and column).
+        """
+        program = Program(self._library)
+        module, name, signature = entry_of(entry, program)
+        walk = _Walk(program)
+        walk.start(module, name)
+        return walk.identity(entry, signature)
+
+
+def identify(entry: str, sources: Sources, cache: IndexCache | None = None) -> CodeIdentity:
+    """Return the identity of one function; see `Codebase.identify`."""
+    return Codebase(sources, cache).identify(entry)
 
 
 class _Walk:

@@ -16,9 +16,9 @@ from ...ids import Digest
 from ..encode import digest_of
 from .annotations import last_name
 from .facts import Atom, Facts, How, Kind
-from .normal import is_idle, normal
+from .normal import BLOCKS, is_idle, normal
 from .reads import Reader
-from .scope import block, import_targets
+from .scope import block, import_targets, nested
 from .signatures import signatures
 
 _CONTAINERS = frozenset({"dict", "list", "set", "sorted", "tuple", "range"})
@@ -43,7 +43,7 @@ def index(text: str, path: str) -> Facts:
         docs = {id(statement): _docs(statement) for statement in _top(tree.body)}
         own = ast.get_docstring(tree, clean=False)
         _strip(tree)
-        maker = _Maker(frozenset(block(tree.body).bound), docs)
+        maker = _Maker(text, frozenset(block(tree.body).bound), docs)
         maker.add(tree.body, (), runs=True)
         if own is not None:
             maker.atoms.append(Atom(Kind.CONSTANT, 1, ["__doc__"], digest_of(own), repr(own)))
@@ -70,8 +70,9 @@ def _parsed(text: str, path: str) -> ast.Module:
 class _Maker:
     """Cuts statements into atoms, in the order of the file."""
 
-    def __init__(self, bound: frozenset[str], docs: dict[int, Digest | None]) -> None:
+    def __init__(self, text: str, bound: frozenset[str], docs: dict[int, Digest | None]) -> None:
         self.atoms: list[Atom] = []
+        self._text = text
         self._bound = bound
         self._docs = docs
 
@@ -135,7 +136,7 @@ class _Maker:
             statement.lineno,
             [],
             digest,
-            ast.unparse(ast.fix_missing_locations(shown)),
+            self._source(shown, statement),
             refs=reader.refs,
             notes=list(reader.notes),
             eager=list(reader.eager),
@@ -144,6 +145,12 @@ class _Maker:
             lazy=list(reader.lazy),
             dynamic=list(reader.dynamic),
         )
+
+    def _source(self, shown: ast.stmt, statement: ast.stmt) -> str:
+        try:
+            return ast.unparse(shown)
+        except RecursionError:  # an expression of hundreds of operators: shown as it is written
+            return ast.get_source_segment(self._text, statement) or ""
 
 
 def _kind(statement: ast.stmt, binds: bool) -> Kind:
@@ -271,16 +278,16 @@ def _top(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
 def _docs(statement: ast.stmt) -> Digest | None:
     """Return the digest of all docstrings in a statement, None where there are none."""
     documented = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-    found = [ast.get_docstring(node, clean=False) for node in ast.walk(statement) if isinstance(node, documented)]
+    found = [ast.get_docstring(node, clean=False) for node in nested(statement) if isinstance(node, documented)]
     return digest_of(found) if any(doc is not None for doc in found) else None
 
 
 def _strip(tree: ast.Module) -> None:
     """Take docstrings and other idle statements out, in place."""
-    for node in ast.walk(tree):
-        for name in ("body", "orelse", "finalbody"):
+    for node in nested(tree):
+        for name in BLOCKS:
             statements = getattr(node, name, None)
-            if isinstance(statements, list) and statements:
+            if statements and isinstance(statements, list):
                 kept = [statement for statement in statements if not is_idle(statement)]
                 if not kept and name == "body" and not isinstance(node, ast.Module):
                     kept = [ast.Pass(lineno=getattr(node, "lineno", 1), col_offset=0)]

@@ -10,7 +10,8 @@ from __future__ import annotations
 import ast
 
 _SKIPPED = frozenset({"ctx", "type_comment", "kind", "type_ignores"})
-_BLOCKS = frozenset({"body", "orelse", "finalbody"})
+BLOCKS = ("body", "orelse", "finalbody")
+"""The fields that hold statements."""
 
 
 def normal(node: ast.AST) -> bytes:
@@ -56,7 +57,7 @@ def _fields(node: ast.AST) -> list[tuple[str, object]]:
     for name, value in ast.iter_fields(node):
         if name in _SKIPPED:
             continue
-        if name in _BLOCKS and isinstance(value, list):
+        if name in BLOCKS and isinstance(value, list):
             value = [statement for statement in value if not is_idle(statement)]
         elif name == "values" and isinstance(node, ast.JoinedStr):
             value = _merged(value)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from .annotations import last_name, unquoted
 from .facts import CONSTANT_CALL, SUBCLASSES, Effect, How
-from .scope import Scope, block, import_targets, look_up, parameters
+from .scope import Scope, block, import_targets, look_up, nested, parameters
 
 _IMPORTERS = frozenset({"import_module", "__import__"})
 _PURE = (
@@ -322,7 +322,11 @@ class Reader(ast.NodeVisitor):
         self._comprehension(node)
 
     def visit_BinOp(self, node: ast.BinOp) -> None:
-        self._read_as(None, [node.left, node.right])  # operators work on values and give new ones
+        inner: ast.expr = node  # operators work on values and give new ones
+        while isinstance(inner, ast.BinOp):  # no recursion: texts are put together from hundreds of pieces
+            self._read_as(None, [inner.right])
+            inner = inner.left
+        self._read_as(None, [inner])
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> None:
         self._read_as(None, [node.operand])
@@ -392,6 +396,16 @@ class Reader(ast.NodeVisitor):
             if self._scopes and self._scopes[-1].is_class:
                 self._refer(target, node)  # an attribute of the class, found through objects
 
+    def visit_If(self, node: ast.If) -> None:
+        branch: ast.stmt = node
+        while isinstance(branch, ast.If):  # no recursion: `elif` nests
+            self.read([branch.test, *branch.body])
+            if len(branch.orelse) != 1:
+                self.read(branch.orelse)
+                return
+            branch = branch.orelse[0]
+        self.read([branch])
+
     # definitions
 
     def _decorators(self, nodes: Sequence[ast.expr]) -> None:
@@ -444,6 +458,11 @@ class Reader(ast.NodeVisitor):
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
         self._decorators(node.decorator_list)
         self._bases([*node.bases, *(keyword.value for keyword in node.keywords)])
+        for keyword in node.keywords:
+            if keyword.arg == "metaclass":  # it is called to make the class, and may keep it
+                for chain in self._chains(self._root(keyword.value)):
+                    self._effect(How.CALL, chain, "1")
+                    self._effect(How.STORE, chain)
         self._in_scope(self._type_parameters(node), lambda: self._class(node))
 
     def _bases(self, nodes: Sequence[ast.expr]) -> None:
@@ -481,14 +500,13 @@ def _join(target: str, attributes: Sequence[str]) -> str:
 
 def _only_returned(body: Sequence[ast.stmt]) -> frozenset[str]:
     """Return the names of functions defined in `body` that it does nothing with but return them."""
-    defined: set[str] = set()
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+    defined = {node.name for statement in body for node in nested(statement) if isinstance(node, functions)}
     used: set[str] = set()
-    todo: list[ast.AST] = list(body)
+    todo: list[ast.AST] = list(body) if defined else []
     while todo:
         node = todo.pop()
         match node:
-            case ast.FunctionDef() | ast.AsyncFunctionDef():
-                defined.add(node.name)
             case ast.Return(value=ast.Name()):
                 continue
             case ast.Return(value=ast.Call(func=callee, args=arguments)) if last_name(callee) in _RETURNED_BY:

@@ -94,25 +94,20 @@ class Module:
         return self.text.name if self.text.is_package else self.text.name.rpartition(".")[0]
 
 
-class Program:
-    """The modules of a project as far as they were asked for."""
+class Library:
+    """The project's modules, each read once."""
 
     def __init__(self, sources: Sources, cache: IndexCache | None = None) -> None:
-        self.modules: dict[str, Module | None] = {}
         self._sources = sources
         self._cache = cache
-        self._hits: dict[tuple[str, str], tuple[Hit, ...]] = {}
+        self._modules: dict[str, Module | None] = {}
 
     def module(self, name: str) -> Module | None:
         """Return the project's module of this name, None when there is none. Raises CodeError for a syntax error."""
-        if name in self.modules:
-            return self.modules[name]
-        parent = self.module(name.rpartition(".")[0]) if "." in name else None
-        if not name or ("." in name and (parent is None or not parent.text.is_package)):
-            return None  # below what is not the project's, or not a package, there is nothing to look for
-        text = self._sources.module(name)
-        self.modules[name] = found = None if text is None else Module(text, self._facts(text))
-        return found
+        if name not in self._modules:
+            text = self._sources.module(name)
+            self._modules[name] = None if text is None else Module(text, self._facts(text))
+        return self._modules[name]
 
     def _facts(self, text: ModuleText) -> Facts:
         key = f"code:{VERSION}:{sys.version_info[0]}.{sys.version_info[1]}:{text.digest}"
@@ -122,6 +117,25 @@ class Program:
         if self._cache is not None:
             self._cache.put(key, facts.to_dict())
         return facts
+
+
+class Program:
+    """What one function may see of a library; `modules` are those that were asked for, None for one not there."""
+
+    def __init__(self, library: Library) -> None:
+        self.modules: dict[str, Module | None] = {}
+        self._library = library
+        self._hits: dict[tuple[str, str], tuple[Hit, ...]] = {}
+
+    def module(self, name: str) -> Module | None:
+        """Return the project's module of this name, None when there is none. Raises CodeError as the library does."""
+        if name in self.modules:
+            return self.modules[name]
+        parent = self.module(name.rpartition(".")[0]) if "." in name else None
+        if not name or ("." in name and (parent is None or not parent.text.is_package)):
+            return None  # below what is not the project's, or not a package, there is nothing to look for
+        self.modules[name] = found = self._library.module(name)
+        return found
 
     def split(self, module: Module, target: str) -> tuple[str, tuple[str, ...]] | None:
         """Return the absolute module and the attributes of an import target; None above the top package."""

@@ -79,6 +79,18 @@ def parameters(arguments: ast.arguments) -> Iterator[ast.arg]:
         yield arguments.kwarg
 
 
+def nested(node: ast.AST) -> Iterator[ast.AST]:
+    """Return `node` and all statements, handlers and cases in it, without a look into expressions."""
+    todo = [node]
+    while todo:
+        node = todo.pop()
+        yield node
+        for name in ("body", "handlers", "cases", "orelse", "finalbody"):
+            inner = getattr(node, name, None)
+            if inner and isinstance(inner, list):
+                todo += reversed(inner)
+
+
 def import_targets(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, str, str]]:
     """Return (bound name, its target, what is loaded) for each name; a star import binds `*`."""
     if isinstance(node, ast.Import):

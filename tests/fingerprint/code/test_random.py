@@ -141,7 +141,7 @@ def edits(draw: st.DrawFn) -> tuple[list[str], list[str], int]:
     return statements, edited, draw(st.integers(0, len(statements)))
 
 
-@settings(max_examples=2000, deadline=None, derandomize=True)
+@settings(max_examples=1000, deadline=None, derandomize=True)
 @given(edit=edits(), entry=st.sampled_from(ENTRIES))
 def test_another_result_is_another_digest(
     identity: Identity, edit: tuple[list[str], list[str], int], entry: str
@@ -153,7 +153,7 @@ def test_another_result_is_another_digest(
     check(identity, projects)
 
 
-@settings(max_examples=2000, deadline=None, derandomize=True)
+@settings(max_examples=1000, deadline=None, derandomize=True)
 @given(edit=edits(), entry=st.sampled_from(ENTRIES))
 def test_another_result_through_two_modules_is_another_digest(
     identity: Identity, edit: tuple[list[str], list[str], int], entry: str

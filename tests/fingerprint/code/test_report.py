@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ckptflow.errors import CodeError
-from ckptflow.fingerprint.code import CodeIdentity, Parameter, ParameterKind, identify
+from ckptflow.fingerprint.code import Codebase, CodeIdentity, Parameter, ParameterKind, identify
 
 Identity = Callable[..., CodeIdentity]
 
@@ -370,6 +370,35 @@ def test_each_module_is_asked_for_once(sources: Any) -> None:
     )
     identify("m:f", files)
     assert sorted(files.asked) == ["a", "m", "np", "os"]
+
+
+def test_functions_of_one_codebase_share_what_was_read_and_nothing_else(sources: Any) -> None:
+    texts = {
+        "m.py": "import a, b\ndef f():\n    return a.X\ndef g():\n    return b.Y\n",
+        "a.py": "X = 1\n",
+        "b.py": "import no\nY = no\n",
+    }
+    shared = sources(texts)
+    codebase = Codebase(shared)
+    for entry in ("m:f", "m:g", "m:f"):
+        assert codebase.identify(entry) == identify(entry, sources(texts))
+    assert sorted(shared.asked) == ["a", "b", "m", "no"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def f(x):\n    return " + " + ".join(["x"] * 800 + ["Y"]) + "\n",
+        "def f(x):\n    if x == 0:\n        return 0\n"
+        + "".join(f"    elif x == {n}:\n        return {n}\n" for n in range(300))
+        + "    else:\n        return Y\n",
+        "def f(x):\n    return x" + ".select(x)" * 80 + ".filter(Y)\n",
+    ],
+)
+def test_long_code_is_followed_to_its_end(text: str, identity: Identity) -> None:
+    one, other = (identity(f"Y = {n}\n{text}") for n in (1, 2))
+    assert one.digest != other.digest
+    assert one.sources["m:f"].startswith("def f(x):")
 
 
 GOLDEN = Path(__file__).with_name("golden_project.txt")
