@@ -18,7 +18,10 @@ from .index import index
 from .model import IndexCache, ModuleText, Sources
 
 VERSION = 1
-"""Of the facts of a file and of what identity is made of. Raise it when either changes meaning."""
+"""Of what identity is made of; part of every digest. Raise it when equal code no longer gets an equal digest."""
+
+FACTS_VERSION = 2
+"""Of the facts of a file, which are cached. Raise it with every change to what a file is read as."""
 
 _GIVEN = (
     "__name__ __file__ __doc__ __package__ __spec__ __path__ __loader__ __cached__ __builtins__ __debug__ __class__ "
@@ -110,9 +113,12 @@ class Library:
         return self._modules[name]
 
     def _facts(self, text: ModuleText) -> Facts:
-        key = f"code:{VERSION}:{sys.version_info[0]}.{sys.version_info[1]}:{text.digest}"
+        key = f"code:{FACTS_VERSION}:{sys.version_info[0]}.{sys.version_info[1]}:{text.digest}"
         if self._cache is not None and (kept := self._cache.get(key)) is not None:
-            return Facts.from_dict(kept)
+            try:
+                return Facts.from_dict(kept)
+            except (KeyError, IndexError, TypeError, ValueError):
+                pass  # a damaged cache is a miss; what is read anew takes its place
         facts = index(text.text, text.path)
         if self._cache is not None:
             self._cache.put(key, facts.to_dict())

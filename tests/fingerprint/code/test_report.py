@@ -361,6 +361,34 @@ def test_a_cached_index_gives_the_same_identity(sources: Any, monkeypatch: pytes
         identify("m:f", sources(renamed), cache)
 
 
+@pytest.mark.parametrize("damage", [{}, [], {"atoms": [[]], "exports": None, "signatures": {}}, {"atoms": 1}])
+def test_a_damaged_index_is_made_again(damage: Any, sources: Any) -> None:
+    files = {"m.py": "def f():\n    return 1\n"}
+    cache = DictCache()
+    fresh = identify("m:f", sources(files), cache)
+    (key,) = cache
+    cache.put(key, damage)
+    assert identify("m:f", sources(files), cache) == fresh
+    assert cache.get(key) != damage
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="type parameters came with Python 3.12")
+def test_type_parameters_and_aliases(identity: Identity) -> None:
+    text = """
+        class K: x = 1
+        T = 1
+        type A[T: K] = list[T] | K
+        class C[T]:
+            B = K
+            def m[U](self, a: B, b: U, c: T) -> A: return b
+        def f[T](x: T): return C
+        """
+    found = identity(text)
+    assert found.symbols.keys() == {"m:A", "m:C", "m:K", "m:f"}
+    assert found.holes == ()
+    assert found.digest != identity(text.replace("x = 1", "x = 2")).digest
+
+
 def test_each_module_is_asked_for_once(sources: Any) -> None:
     files = sources(
         {
