@@ -136,6 +136,14 @@ def test_a_removed_lock_file_does_not_give_two_holders(tmp_path, monkeypatch):
         assert path.exists()
 
 
+def test_locks_are_taken_in_one_order_by_everybody(tmp_path, monkeypatch):
+    taken = []
+    real = locks._take
+    monkeypatch.setattr(locks, "_take", lambda folder, name, *rest: taken.append(name) or real(folder, name, *rest))
+    with hold(tmp_path, ["b", "c", "a", "b"], timeout=0):
+        assert taken == ["a", "b", "c"]
+
+
 def test_opposite_orders_do_not_deadlock(tmp_path):
     done = []
 
