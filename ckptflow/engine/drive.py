@@ -31,13 +31,14 @@ from ..events import (
     StageStarted,
     Stopping,
 )
-from ..ids import StageName
+from ..ids import Digest, StageName
 from ..plan.model import CutRequest, Record
 from ..plan.schedule import Schedule
 from ..plan.selection import Retry
 from ..plan.stagerun import ChunkState, Phase, StageRun
 from ..run.messages import CutDone, Done, Failed, Progress, Report, Returned, Started, Task
 from ..run.pool import Pool
+from ..workspace.place import OutState
 from .facts import ProjectFacts
 from .session import Session, StorePast
 from .stop import Stop
@@ -255,8 +256,17 @@ class Loop:
         self.watcher.progress(self.schedule.stages[task.stage])
 
     def _changed_dep(self, task: Task, checked: dict[tuple[StageName, str], bool]) -> str | None:
-        """Return a workspace dep of the task that is no longer what was hashed."""
+        """Return a workspace dep of the task that is no longer what was hashed.
+
+        A command reads outs of other stages in the workspace too, where anybody may have put others in their places.
+        """
         for item in task.inputs:
+            if item.source.tree is not None and task.cmd and item.piece is None:
+                key = (task.stage, item.label)
+                if key not in checked:
+                    checked[key] = self._stands(item.source.path, item.source.tree)
+                if not checked[key]:
+                    return item.source.path
             seen = self.facts.observed.get((task.stage, item.label))
             if seen is None or item.source.tree is not None:
                 continue
@@ -271,6 +281,15 @@ class Loop:
             if not checked[key]:
                 return item.source.path
         return None
+
+    def _stands(self, path: str, tree: Digest) -> bool:
+        """Tell whether the workspace shows the out `tree` at its path."""
+        for run in self.schedule.stages.values():
+            for out in run.stage.outs:
+                if out.path == path and run.names.get(out.label) == tree:
+                    self.session.observer.forget(path)
+                    return not out.workspace or self.session.placer.state(out, run.trees[out.label]) is OutState.SAME
+        return False
 
     def _failed(self, report: Failed) -> None:
         task = self._leave(report.task)
