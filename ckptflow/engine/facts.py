@@ -9,7 +9,7 @@ from typing import Any
 from ..checkpoints.lockfile import LockEntry
 from ..chunk.model import AtSlot, Sheet, sheet_from_json, sheet_to_json
 from ..errors import CodeError, Problem, SpecError
-from ..fingerprint.code import CodeIdentity, identify
+from ..fingerprint.code import Codebase, CodeIdentity
 from ..fingerprint.encode import digest_of
 from ..fingerprint.recipe import DepForm, Recipe, describe_cut
 from ..formats.forms import FILE_FORMS, TABLE_FORMS, Form
@@ -53,13 +53,15 @@ class ProjectFacts:
         self.observed: dict[tuple[StageName, str], Observed] = {}
         self.code: dict[StageName, CodeIdentity] = {}
         self.forms: dict[StageName, dict[str, Form]] = {}
+        self.spills: dict[StageName, set[str]] = {}
 
     def load(self, stages: Mapping[StageName, Stage]) -> None:
         """Work out the recipes of `stages`. Raises `SpecError` with all that is wrong with their functions."""
         problems: list[Problem] = []
+        codebase = Codebase(self._sources, IndexMemory(self._cache))
         for stage in stages.values():
             if stage.call is not None:
-                self._identify(stage, problems)
+                self._identify(stage, stage.call, codebase, problems)
         if problems:
             raise SpecError(tuple(problems))
         for stage in stages.values():
@@ -102,12 +104,16 @@ class ProjectFacts:
             sheet = sheet_from_json(doc)
         except (KeyError, ValueError, TypeError):
             return None
-        spills = {p[0].where.spill for p in sheet.pieces.values() if p and isinstance(p[0].where, AtSlot)}
-        return sheet if all(self._has_spill(s) for s in spills) else None
+        spills = spills_of(sheet)
+        if not all(self._has_spill(s) for s in spills):
+            return None
+        self.spills.setdefault(request.stage, set()).update(spills)
+        return sheet
 
     def keep_sheet(self, request: CutRequest, sheet: Sheet) -> None:
         """Keep a sheet for later plans."""
         self._cache.keep_document("sheet", self._sheet_name(request), sheet_to_json(sheet))
+        self.spills.setdefault(request.stage, set()).update(spills_of(sheet))
 
     def drop_sheet(self, request: CutRequest) -> None:
         """Forget a sheet that proved useless."""
@@ -121,11 +127,9 @@ class ProjectFacts:
         ]
         return digest_of([CUT_VERSION, describe_cut(request.spec), sources])
 
-    def _identify(self, stage: Stage, problems: list[Problem]) -> None:
-
-        assert stage.call is not None
+    def _identify(self, stage: Stage, call: str, codebase: Codebase, problems: list[Problem]) -> None:
         try:
-            code = identify(stage.call, self._sources, IndexMemory(self._cache))
+            code = codebase.identify(call)
         except CodeError as error:
             place = error.place or stage.place
             problems.append(Problem(error.code, f"stage `{stage.name}`: {error.message}", place, error.hint))
@@ -170,6 +174,11 @@ class ProjectFacts:
         form = self.forms[stage.name][dep.label]
         visible = form in (Form.PATH, Form.PATHS) or dep.name is None
         return DepForm(form.value, format_, dep.columns, dep.path if visible else None)
+
+
+def spills_of(sheet: Sheet) -> set[str]:
+    """Return the names of the partitions that a sheet's pieces lie in."""
+    return {p[0].where.spill for p in sheet.pieces.values() if p and isinstance(p[0].where, AtSlot)}
 
 
 def before_of(entry: LockEntry) -> Before:

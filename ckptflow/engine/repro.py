@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shutil
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -35,6 +34,7 @@ from .session import Session, StorePast, new_run_id
 from .settle import Settler
 from .stop import Stop
 from .survey import Survey, gather, read_pipeline
+from .sweep import sweep_logs, sweep_scratch, sweep_spills
 from .targets import ReproOptions, check_chunks, select
 from .tasks import TaskMaker
 
@@ -167,6 +167,8 @@ class _Run:
             for run in schedule.stages.values()
             if not run.pinned or run.stage.frozen
         )
+        if outcome is Outcome.DONE:
+            sweep_spills(session, survey.pipeline, facts)
         if outcome is Outcome.DONE and self.options == ReproOptions():
             worked = any(r.state != "fresh" for r in results)
             witness.write(session, survey, schedule, facts, results, self.targets, wait=worked)
@@ -259,14 +261,12 @@ class _Run:
         return RunResult(self.run_id, "failed" if bad else "ok", seconds, stages)
 
     def _keep(self, result: RunResult) -> None:
-        """Keep the result for `log`, and the logs of the latest runs only."""
+        """Keep the result for `log`; let go of old logs."""
         session = self.session
         if any(s.state not in ("fresh", "frozen") for s in result.stages):
             session.store.put(layout.run_name(self.run_id), (json.dumps(result.to_json(), indent=1) + "\n").encode())
-        if session.logs.is_dir():
-            old = sorted(p for p in session.logs.iterdir() if p.is_dir())[: -max(1, session.settings.keep_logs)]
-            for path in old:
-                shutil.rmtree(path, ignore_errors=True)
+        sweep_logs(session)
+        sweep_scratch(session)
 
 
 def _is_whole(selection: Selection, survey: Survey) -> bool:

@@ -65,6 +65,11 @@ class Cache:
         except ValueError:
             return None
 
+    def documents(self, kind: str) -> dict[str, Any]:
+        """Return all documents of a kind, by key."""
+        rows = self._db.execute("SELECT key, value FROM documents WHERE kind = ?", (kind,)).fetchall()
+        return {key: json.loads(value) for key, value in rows}
+
     def keep_document(self, kind: str, key: str, value: Any) -> None:
         """Keep a JSON document."""
         self.keep_documents(kind, {key: value})
