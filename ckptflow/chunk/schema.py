@@ -10,6 +10,7 @@ dictionary. What is no identity must not be visible either, or a stage could dep
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 
 import pyarrow as pa
 
@@ -19,9 +20,32 @@ VERSION = 1
 """Version of the text of a schema and of the streams of values; a change makes every table a new one."""
 
 
+class Exact:
+    """A schema as a key for what was worked out from it: equal only to schemas that are the same in everything, down to
+    metadata and names inside lists, where Arrow's own `==` is generous."""
+
+    __slots__ = ("_bytes", "schema")
+
+    def __init__(self, schema: pa.Schema) -> None:
+        self.schema = schema
+        self._bytes = schema.serialize().to_pybytes()
+
+    def __eq__(self, other: object) -> bool:
+        # The bytes tell all but an extension type from its storage with the metadata of one.
+        return isinstance(other, Exact) and self._bytes == other._bytes and self.schema.equals(other.schema)
+
+    def __hash__(self) -> int:
+        return hash(self._bytes)
+
+
 def schema_text(schema: pa.Schema) -> str:
     """Return the identity of `schema` as text: one line of JSON, injective in all that counts."""
-    return json.dumps([_field(field) for field in schema], separators=(",", ":"))
+    return _text(Exact(schema))
+
+
+@lru_cache(maxsize=64)
+def _text(exact: Exact) -> str:
+    return json.dumps([_field(field) for field in exact.schema], separators=(",", ":"))
 
 
 def schema_digest(schema: pa.Schema) -> Digest:

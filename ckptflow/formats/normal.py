@@ -10,10 +10,13 @@ the number of rows alone, never on row groups or on what a function happened to 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from ..chunk.schema import Exact
 
 BATCH_ROWS = 65_536
 """Rows of a batch, in all places where functions see batches."""
@@ -67,9 +70,17 @@ def _field(field: pa.Field) -> pa.Field:
 
 def normal_schema(schema: pa.Schema) -> pa.Schema:
     """Return `schema` with normal types, unique names and no metadata. Raises `Untypable` naming the column."""
+    from ..chunk.schema import Exact
+
+    return _normal(Exact(schema))
+
+
+@lru_cache(maxsize=64)
+def _normal(exact: Exact) -> pa.Schema:
     import pyarrow as pa
 
     fields = []
+    schema = exact.schema
     for name, field in zip(unique_names(schema.names), schema, strict=True):
         try:
             fields.append(pa.field(name, normal_type(field.type), field.nullable))
@@ -99,16 +110,27 @@ def conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     value does not fit (never rounds), `ArrowNotImplementedError` if the types have nothing in common."""
     import pyarrow as pa
 
+    from ..chunk.schema import Exact
+
+    if Exact(batch.schema) == Exact(schema):
+        _check_nulls(batch.columns, schema)
+        return batch
     columns = [
         column if identical(column.type, field.type) else decoded(column, field.type)
         for column, field in zip(batch.columns, schema, strict=True)
     ]
-    for column, field in zip(columns, schema, strict=True):
-        if not field.nullable and column.null_count:
-            raise pa.ArrowInvalid(f"column `{field.name}` is declared without nulls and has some")
+    _check_nulls(columns, schema)
     if not columns:
         return batch.replace_schema_metadata(None)
     return pa.record_batch(columns, schema=schema)
+
+
+def _check_nulls(columns: Iterable[pa.Array], schema: pa.Schema) -> None:
+    import pyarrow as pa
+
+    for column, field in zip(columns, schema, strict=True):
+        if not field.nullable and column.null_count:
+            raise pa.ArrowInvalid(f"column `{field.name}` is declared without nulls and has some")
 
 
 def identical(one: pa.DataType, other: pa.DataType) -> bool:

@@ -44,9 +44,11 @@ def unpacked(written: Written, path: Path) -> Written:
 
 def small(batches: Iterator[pa.RecordBatch]) -> tuple[bool, Iterator[pa.RecordBatch]]:
     """Tell whether `batches` are at most one, and that a small one; return the same batches."""
+    import pyarrow as pa
+
     held = []
     for batch in batches:
         held.append(batch)
-        if batch.nbytes > SMALL_BYTES or len(held) > 1:
+        if len(held) > 1 or pa.ipc.get_record_batch_size(batch) > SMALL_BYTES:
             return False, chain(held, batches)
     return True, iter(held)
