@@ -225,9 +225,9 @@ class _Run:
                     self.reporter.emit(
                         Note("warning", f"`{out.path}` was damaged in the store; the bad bytes were set aside", name)
                     )
-        for text in self.session.damaged:
+        for text in self.session.objects.set_aside:
             self.reporter.emit(Note("warning", text))
-        self.session.damaged.clear()
+        self.session.objects.set_aside.clear()
 
     def _setup(self, facts: ProjectFacts) -> WorkerSetup:
         session = self.session

@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..checkpoints.index import Past as RecordIndex
 from ..checkpoints.records import RecordLog
+from ..checkpoints.trees import get_tree, is_present
 from ..checkpoints.verified import VerifiedFiles
-from ..chunk.model import Part
-from ..chunk.tree import Listing, MalformedDocument, Tree
-from ..errors import StoreDamaged
+from ..chunk.tree import Tree
 from ..ids import ChunkKey, Digest
 from ..plan.model import Record
 from ..store.local import LocalStore
@@ -21,7 +20,7 @@ from ..store.marker import open_store
 from ..store.memory import MemoryStore
 from ..store.objects import Objects
 from ..store.oserrors import store_error
-from ..store.protocol import NotThere, Store
+from ..store.protocol import Store
 from ..workspace.cache import Cache
 from ..workspace.locate import Location
 from ..workspace.observe import Observer
@@ -45,7 +44,6 @@ class Session:
     observer: Observer
     placer: Placer
     sources: ProjectSources
-    damaged: list[str] = field(default_factory=list)
 
     @property
     def root(self) -> Path:
@@ -131,41 +129,23 @@ class StorePast:
 
     def __init__(self, session: Session, log: RecordLog | None = None) -> None:
         self._objects = session.objects
-        self._damaged = session.damaged
         self.index = RecordIndex(session.store, session.cache_path if session.location.state.is_dir() else None, log)
 
     def lookup(self, keys: Iterable[ChunkKey]) -> dict[ChunkKey, Record]:
         """See `plan.model.Past`."""
         found = self.index.lookup(keys)
         return {
-            key: record for key, record in found.items() if all(self._is_there(part) for part in record.outs.values())
+            key: record
+            for key, record in found.items()
+            if all(is_present(self._objects, part) for part in record.outs.values())
         }
 
     def tree(self, name: Digest) -> Tree | None:
         """See `plan.model.Past`."""
         tree = self.document(name)
-        return tree if tree is not None and all(map(self._is_there, tree.parts)) else None
+        return tree if tree is not None and all(is_present(self._objects, part) for part in tree.parts) else None
 
     def document(self, name: Digest) -> Tree | None:
         """Return what the out of that name is made of, whether or not the objects of its files are still there."""
-        try:
-            tree = Tree.decode(self._objects.get(name))
-            return tree if all(self._objects.has(p.object) for p in tree.parts if p.listing) else None
-        except (NotThere, MalformedDocument):
-            return None
-        except StoreDamaged as error:
-            self._damaged.append(str(error))
-            return None
-
-    def _is_there(self, part: Part) -> bool:
-        """Tell whether all bytes of a part are there, as far as stat can tell; of a directory, all its files."""
-        if not part.listing:
-            return self._objects.has(part.object, part.bytes)
-        try:
-            files = Listing.decode(self._objects.get(part.object)).files
-        except (NotThere, MalformedDocument):
-            return False
-        except StoreDamaged as error:
-            self._damaged.append(str(error))
-            return False
-        return all(self._objects.has(file.object, file.bytes) for file in files)
+        tree = get_tree(self._objects, name)
+        return tree if tree is not None and all(self._objects.has(p.object) for p in tree.parts if p.listing) else None

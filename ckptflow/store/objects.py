@@ -62,11 +62,12 @@ class Verified(Protocol):
 class Objects:
     """Content addressing over a store. `verified` adds a memory that outlives the process."""
 
-    __slots__ = ("_good", "_numbers", "_store", "_verified")
+    __slots__ = ("_good", "_numbers", "_store", "_verified", "set_aside")
 
     def __init__(self, store: Store, verified: Verified | None = None) -> None:
         self._store = store
         self._verified = verified
+        self.set_aside: list[str] = []  # what was found damaged, in words, for whoever tells people
         self._good: dict[Digest, tuple[int, int, int]] = {}
         self._numbers = itertools.count()
 
@@ -238,10 +239,12 @@ class Objects:
 
     def _damaged(self, object_: Digest) -> StoreDamaged:
         self.quarantine(object_)
-        return StoreDamaged(
+        error = StoreDamaged(
             f"object {object_[:12]} in {self._store.url} is damaged and was set aside",
             hint=f"it will be made again; the bad bytes are under {layout.QUARANTINE}",
         )
+        self.set_aside.append(error.message)
+        return error
 
 
 def _hash_file(path: Path) -> Digest:
