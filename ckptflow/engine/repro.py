@@ -141,6 +141,7 @@ class _Run:
                 try:
                     outcome = loop.run()
                 finally:
+                    self._tell_damage()
                     log.sync()
                     gone = set(survey.lock) - set(survey.pipeline.stages) if _is_whole(selection, survey) else ()
                     settler.write(tuple(gone))
@@ -225,6 +226,10 @@ class _Run:
                     self.reporter.emit(
                         Note("warning", f"`{out.path}` was damaged in the store; the bad bytes were set aside", name)
                     )
+        self._tell_damage()
+
+    def _tell_damage(self) -> None:
+        """Tell of objects that proved damaged since the last time."""
         for text in self.session.objects.set_aside:
             self.reporter.emit(Note("warning", text))
         self.session.objects.set_aside.clear()
