@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -59,6 +60,7 @@ def look_ahead(session: Session, schedule: Schedule, facts: ProjectFacts) -> Non
     schedule.start()
     with TemporaryDirectory(prefix="ckptflow-") as scratch:
         object_path = _with_trees(session, schedule, Path(scratch))
+        spills = session.spills if os.access(session.location.state, os.W_OK) else Path(scratch)
         while True:
             for name in schedule.complete():
                 schedule.settled(name)
@@ -77,7 +79,7 @@ def look_ahead(session: Session, schedule: Schedule, facts: ProjectFacts) -> Non
                     for label, source in request.sources.items()
                 )
                 task = CutTask(0, request.stage, inputs, request.spec, "")
-                sheet = cut(task, object_path, session.root, session.spills)
+                sheet = cut(task, object_path, session.root, spills)
                 facts.keep_sheet(request, sheet)
                 schedule.cut(request, sheet)
 
