@@ -79,7 +79,7 @@ def _change_directory(ctx: click.Context, param: click.Parameter, value: str | N
         try:
             os.chdir(value)
         except OSError as error:
-            raise UsageError(f"cannot work in `{value}`: {error.strerror}") from None
+            raise UsageError(f"cannot work in `{value}`: {error.strerror}", hint="name an existing directory") from None
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

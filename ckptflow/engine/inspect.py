@@ -24,6 +24,7 @@ from ..ids import Digest, StageName
 from ..plan.graph import Graph
 from ..spec.model import Out, Pipeline
 from ..store.layout import RUNS
+from ..store.memory import MemoryStore
 from ..workspace.place import part_name
 from .session import Session, StorePast, new_run_id
 from .survey import Survey
@@ -183,6 +184,8 @@ def log(session: Session, limit: int) -> list[RunSummary]:
 
 def verify(session: Session, deep: bool, objects: frozenset[Digest] | None) -> list[Finding]:
     """Check the store; set bad objects aside and forget what names them, so that the next run makes them again."""
+    if isinstance(session.store, MemoryStore):  # nothing was ever kept
+        return []
     findings = [f for f in verify_store(session.store, deep=deep) if objects is None or f.object in objects]
     if findings:
         session.cache.drop_documents("fresh")
