@@ -30,7 +30,7 @@ from ..spec.model import (
     OverRows,
     chunked_deps,
 )
-from ..workspace.observe import hash_file
+from ..store.hashing import hash_file
 from .messages import CutTask, Input
 from .sources import Found, Kind, SourceFile, find, known_shape
 from .spills import spill_keys, spill_rows

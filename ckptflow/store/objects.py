@@ -20,11 +20,11 @@ from blake3 import blake3
 from ..errors import StoreDamaged, StoreError
 from ..ids import Digest, digest
 from . import layout
+from .hashing import hash_file
 from .oserrors import store_error
 from .protocol import NotThere, Store
 
 _BLOCK = 8 << 20
-_SMALL = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class Objects:
                 data = path.read_bytes()
                 object_, size = self.put(data), len(data)
             elif own:
-                object_, size = _hash_file(path), found.st_size
+                object_, size = hash_file(path), found.st_size
                 self._take(path, object_, size)
             else:
                 object_, size = self._copy_in(path)
@@ -204,7 +204,7 @@ class Objects:
             if self._good.get(object_) == state.identity:
                 return True
             if not (remembered and self._verified is not None and self._verified.knows(object_, state)):
-                if _hash_file(path) != object_:
+                if hash_file(path) != object_:
                     return False
                 if FileState.of(os.lstat(path)) == state and self._verified is not None:
                     self._verified.remember(object_, state)
@@ -245,16 +245,6 @@ class Objects:
         )
         self.set_aside.append(error.message)
         return error
-
-
-def _hash_file(path: Path) -> Digest:
-    """Hash a file that nobody shortens meanwhile (a mapped file that shrinks would kill the process)."""
-    hasher = blake3(max_threads=blake3.AUTO)
-    with open(path, "rb", buffering=0) as file:
-        if os.fstat(file.fileno()).st_size <= _SMALL:
-            return digest(file.read())
-    hasher.update_mmap(path)
-    return Digest(hasher.hexdigest())
 
 
 def _copy_hashing(source: Path, target: Path) -> tuple[Digest, int]:

@@ -22,6 +22,7 @@ from xxhash import xxh3_128
 
 from ..errors import DepMissing, DepUnreadable
 from ..ids import Digest, digest
+from ..store.hashing import hash_file
 from .cache import Cache
 
 GRANULARITY_NS = 20_000_000
@@ -266,18 +267,6 @@ def hash_stable(full: Path, path: str) -> tuple[Stamp, Digest]:
         except OSError as error:
             raise _unreadable(path, error) from error
     raise DepUnreadable(f"`{path}` is being written to", hint="wait until it is finished and run again")
-
-
-def hash_file(path: Path) -> Digest:
-    """Return the digest of a file's bytes. Raises OSError."""
-    from blake3 import blake3
-
-    size = path.stat().st_size
-    if size < 1 << 20:
-        return digest(path.read_bytes())
-    hasher = blake3(max_threads=blake3.AUTO)
-    hasher.update_mmap(path)
-    return Digest(hasher.hexdigest())
 
 
 def _listing(files: list[tuple[str, Stamp, Digest]]) -> Digest:

@@ -37,7 +37,7 @@ from ckptflow.spec.model import (
     OverParts,
     OverRows,
 )
-from ckptflow.workspace.observe import hash_file
+from ckptflow.store.hashing import hash_file
 
 
 class House:

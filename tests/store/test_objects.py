@@ -144,7 +144,7 @@ def test_a_file_is_hashed_once_a_machine(local, monkeypatch):
     def hashed(path):
         raise AssertionError("hashed again")
 
-    monkeypatch.setattr(objects, "_hash_file", hashed)
+    monkeypatch.setattr(objects, "hash_file", hashed)
     assert Objects(local, memory).path(object_).read_bytes() == b"data"
 
 
