@@ -80,7 +80,7 @@ def tree_stamp(top: str) -> str:
         names = []
         with os.scandir(stack.pop()) as entries:
             for entry in entries:
-                if entry.name in IGNORED:
+                if entry.name in IGNORED or entry.name.startswith(".ckptflow-"):
                     continue
                 found = entry.stat()
                 names.append(entry.name)

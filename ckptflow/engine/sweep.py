@@ -13,6 +13,7 @@ from pathlib import Path
 from ..ids import is_digest
 from ..spec.model import Pipeline
 from ..store import layout
+from ..workspace.link import UNFINISHED
 from .facts import ProjectFacts
 from .session import Session
 
@@ -48,7 +49,11 @@ def sweep_logs(session: Session) -> None:
 
 
 def sweep_scratch(session: Session) -> None:
-    """Remove unfinished files that processes killed long ago left in the store."""
+    """Remove unfinished files that processes killed long ago left in the store or for the workspace."""
+    with suppress(OSError):
+        for path in (session.location.state / "tmp").glob(f"{UNFINISHED}*"):
+            if time.time() - path.lstat().st_ctime > LONG_SECONDS:  # a link's own age; the file may be older
+                path.unlink()
     scratch = session.store_root / layout.TEMPORARY
     if scratch.is_dir():
         for path in scratch.iterdir():

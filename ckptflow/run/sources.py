@@ -21,6 +21,7 @@ from ..errors import DepChanged, DepMissing, DepUnreadable, StoreDamaged
 from ..formats.registry import is_tabular
 from ..formats.tables import CACHE_BYTES, Shape, TableFile, TableSource, measure, open_table
 from ..ids import Digest, digest
+from ..workspace.link import BESIDE
 from ..workspace.observe import IGNORED, Stamp, stamp_of
 from ..workspace.place import part_name
 from .messages import Source
@@ -228,7 +229,7 @@ def _walk(top: Path, label: str, *, deep: bool = True) -> Iterator[SourceFile]:
             inner = parents | {(here.st_dev, here.st_ino)}
             with os.scandir(directory) as entries:
                 for entry in entries:
-                    if entry.name in IGNORED:
+                    if entry.name in IGNORED or entry.name.startswith(BESIDE):
                         continue
                     status = entry.stat()
                     name = f"{prefix}{entry.name}"

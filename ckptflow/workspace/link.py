@@ -1,7 +1,8 @@
 """Edge. A file of the store under a name in the workspace: by reflink, hard link, symlink or copy, as it works.
 
 The new name appears in one step, over whatever was there. A linked file is read-only, as the object is; a reflink or a
-copy belongs to the user and may be written to. Paths are texts: a stage may have tens of thousands of parts.
+copy belongs to the user and may be written to. Unfinished files stand in a directory of ours: what a killed process
+leaves must not look like somebody's work. Paths are texts: a stage may have tens of thousands of parts.
 """
 
 from __future__ import annotations
@@ -17,17 +18,42 @@ _FINAL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 """No other way of making a file would fare better."""
 
 
-class Linker:
-    """Remembers which way works between this store and this workspace."""
+UNFINISHED = "place-"
+"""How the names of unfinished files in the scratch directory begin."""
 
-    def __init__(self, methods: tuple[str, ...]) -> None:
+BESIDE = ".ckptflow-"
+"""How they begin beside an out that is on another disk. Nobody who looks at the workspace sees such files."""
+
+
+class Linker:
+    """Remembers which way works between this store and this workspace. `scratch` is made when it is needed."""
+
+    def __init__(self, methods: tuple[str, ...], scratch: str) -> None:
         self._methods = [_METHODS[name] for name in methods]
+        self._scratch = scratch
         self._serial = 0
+        self._made = False
+        self._elsewhere: set[str] = set()  # directories to which nothing can be renamed from `scratch`
 
     def place(self, source: str, target: str, *, executable: bool) -> None:
         """Let `target` (in a directory that exists) be the file `source`. Raises OSError."""
+        folder = os.path.dirname(target)  # noqa: PTH120
+        if folder not in self._elsewhere:
+            if not self._made:
+                os.makedirs(self._scratch, exist_ok=True)  # noqa: PTH103
+                self._made = True
+            try:
+                self._place(source, target, f"{self._scratch}/{UNFINISHED}", executable=executable)
+                return
+            except OSError as error:
+                if error.errno != errno.EXDEV:
+                    raise
+                self._elsewhere.add(folder)
+        self._place(source, target, f"{folder}/{BESIDE}", executable=executable)
+
+    def _place(self, source: str, target: str, lead: str, *, executable: bool) -> None:
         self._serial += 1
-        temporary = f"{os.path.dirname(target)}/.ckptflow-{os.getpid()}-{self._serial}"  # noqa: PTH120
+        temporary = f"{lead}{os.getpid()}-{self._serial}"
         try:
             if executable:
                 _copy(source, temporary)

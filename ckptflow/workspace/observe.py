@@ -24,6 +24,7 @@ from ..errors import DepMissing, DepUnreadable
 from ..ids import Digest, digest
 from ..store.hashing import hash_file
 from .cache import Cache
+from .link import BESIDE
 
 GRANULARITY_NS = 20_000_000
 """Coarser than the timestamps of any current local file system (a jiffy is at most 10 ms)."""
@@ -209,7 +210,7 @@ class Observer:
                 parents = parents | {(here.st_dev, here.st_ino)}
                 with os.scandir(directory) as entries:
                     for entry in entries:
-                        if entry.name in IGNORED:
+                        if entry.name in IGNORED or entry.name.startswith(BESIDE):
                             continue
                         status = entry.stat()
                         relative = f"{prefix}{entry.name}"

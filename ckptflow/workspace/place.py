@@ -24,6 +24,7 @@ from ..ids import Digest
 from ..spec.model import Out
 from .cache import Cache
 from .link import Linker
+from .locate import STATE_DIR
 from .observe import Observed, Observer, Stamp, is_racy
 
 
@@ -74,7 +75,7 @@ class Placer:
         self._objects = objects
         self._observer = observer
         self._cache = cache
-        self._linker = Linker(links)
+        self._linker = Linker(links, str(root / STATE_DIR / "tmp"))
 
     def expected(self, tree: Tree) -> dict[str, tuple[Digest, bool]]:
         """Return file name (relative to the out, empty for the out itself) -> (object, executable)."""

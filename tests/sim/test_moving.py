@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import threading
@@ -245,10 +246,8 @@ def test_a_writer_that_does_not_stop(root: Path) -> None:
     writer.start()
     try:
         for _ in range(4):
-            try:
+            with contextlib.suppress(CkptflowError):
                 repro(root)
-            except CkptflowError:
-                pass
     finally:
         stop.set()
         writer.join()

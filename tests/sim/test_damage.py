@@ -1,0 +1,214 @@
+"""Damage to any file that ckptflow keeps: the next run heals it or says so, and never makes a wrong byte of an out.
+
+Each case is a kind of file, a kind of damage and what happens next; `CKPTFLOW_SIM_ROUNDS` tries more of each.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sim_crash import outs, repro
+from sim_pool import InlinePool, inline
+from sim_world import World
+from test_crash import crash_world
+
+from ckptflow import Project
+from ckptflow.errors import CkptflowError
+
+STORE = ".ckptflow/store"
+
+
+def flip(path: Path, chance: random.Random) -> None:
+    data = bytearray(path.read_bytes())
+    data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
+    rewrite(path, bytes(data))
+
+
+def truncate(path: Path, chance: random.Random) -> None:
+    data = path.read_bytes()
+    rewrite(path, data[: chance.randrange(1, len(data))])
+
+
+def empty(path: Path, chance: random.Random) -> None:
+    rewrite(path, b"")
+
+
+def zeros(path: Path, chance: random.Random) -> None:
+    rewrite(path, bytes(path.stat().st_size))
+
+
+def delete(path: Path, chance: random.Random) -> None:
+    path.unlink()
+
+
+def rewrite(path: Path, data: bytes) -> None:
+    """Write in place, so that links to the file see it too, as a failing disk would have it."""
+    path.chmod(0o644)
+    with path.open("r+b") as file:
+        file.write(data)
+        file.truncate(len(data))
+
+
+def objects(head: bytes) -> Callable[[Path], list[Path]]:
+    """Return a finder of objects that begin with `head`; parts and files for an empty one."""
+
+    def find(root: Path) -> list[Path]:
+        found = []
+        for path in sorted((root / STORE / "objects").rglob("*")):
+            if path.is_file():
+                start = path.read_bytes()[:24]
+                ours = start.startswith((b'{"ckptflow"', b'{"lib'))
+                if start.startswith(head) if head else not ours:
+                    found.append(path)
+        return found
+
+    return find
+
+
+def matching(pattern: str) -> Callable[[Path], list[Path]]:
+    return lambda root: [p for p in sorted(root.glob(pattern)) if p.is_file() and not p.is_symlink()]
+
+
+VICTIMS: dict[str, Callable[[Path], list[Path]]] = {
+    "part": objects(b""),
+    "tree": objects(b'{"ckptflow":"tree"'),
+    "listing": objects(b'{"ckptflow":"listing"'),
+    "code": objects(b'{"lib'),
+    "records": matching(f"{STORE}/records/*"),
+    "marker": matching(f"{STORE}/ckptflow.json"),
+    "checkpoint": matching(f"{STORE}/checkpoints/*/*"),
+    "run": matching(f"{STORE}/runs/*"),
+    "lock": matching("pipeline.lock"),
+    "held": matching(f"{STORE}/locks/*"),
+    "cache": matching(".ckptflow/cache.db"),
+    "rows": matching(".ckptflow/cuts/*/*/rows.arrow"),
+    "index": matching(".ckptflow/cuts/*/*/index.npy"),
+    "sheet": matching(".ckptflow/cuts/*/sheet.json"),
+    "shape": matching(".ckptflow/cuts/*.shape"),
+}
+REPORTED = {
+    *((kind, damage) for kind in ("part", "tree", "listing") for damage in (flip, truncate, empty, zeros, delete)),
+    *((kind, damage) for kind in ("checkpoint", "code") for damage in (truncate, zeros)),
+    *(("marker", damage) for damage in (truncate, empty, zeros, delete)),
+    ("code", flip),
+}
+"""What `verify` has to find. Lines that a segment lost at its end look as if they had never been written."""
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("damage") / "project"
+    crash_world().write(root)
+    assert repro(root).ok
+    return root
+
+
+@pytest.fixture(scope="module")
+def expected(project: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]:
+    """What clean runs make, after each kind of next step."""
+    edited = tmp_path_factory.mktemp("clean") / "project"
+    edited_world().write(edited)
+    assert repro(edited).ok
+    right = outs(project)
+    return {"run": right, "restore": right, "forget": right, "edit": outs(edited)}
+
+
+def edited_world() -> World:
+    world = crash_world()
+    world.tables["raw/items.parquet"][100]["amount"] = 5
+    world.tables["raw/links.parquet"].append({"a": 1, "b": 2, "w": 3})
+    return world
+
+
+def prepare(root: Path, then: str) -> None:
+    """What happens between the damage and the run."""
+    if then in ("restore", "forget"):
+        shutil.rmtree(root / "data")
+    if then == "forget":
+        for path in [*root.glob(".ckptflow/cache.db*"), root / "pipeline.lock"]:
+            path.unlink(missing_ok=True)
+    if then == "edit":
+        edited_world().write(root)
+
+
+def differing(made: dict[str, str], right: dict[str, str]) -> list[str]:
+    return sorted(name for name in made.keys() | right.keys() if made.get(name) != right.get(name))
+
+
+@pytest.fixture(autouse=True)
+def _inline() -> Iterator[None]:
+    with inline(malice=0.0):
+        InlinePool.before = None
+        yield
+
+
+@pytest.mark.parametrize("then", ["run", "restore", "forget", "edit"])
+@pytest.mark.parametrize("damage", [flip, truncate, empty, zeros, delete])
+@pytest.mark.parametrize("kind", VICTIMS)
+def test_damage(
+    kind: str,
+    damage: Callable[[Path, random.Random], None],
+    then: str,
+    project: Path,
+    expected: dict[str, dict[str, str]],
+    tmp_path: Path,
+    rounds: int,
+) -> None:
+    case = f"{kind} {damage.__name__} {then}"
+    for number in range(rounds):
+        chance = random.Random(f"{case} {number}")
+        if rounds == 1 and chance.random() < 0.6:
+            pytest.skip("not in this sample")
+        root = tmp_path / f"p{number}"
+        subprocess.run(["cp", "-a", str(project), str(root)], check=True)
+        found = VICTIMS[kind](root)
+        assert found, kind
+        victim = chance.choice(found)
+        if victim.stat().st_size == 0:
+            continue
+        damage(victim, chance)
+        what = f"{case} {number}: {victim.relative_to(root)}"
+        if (kind, damage) in REPORTED:
+            assert reported(root), f"{what} is not found by verify"
+        prepare(root, then)
+        check(root, kind, expected[then], expected["run"], what)
+        shutil.rmtree(root)
+
+
+def reported(root: Path) -> bool:
+    try:
+        return bool(Project(root, env={}).verify(deep=True))
+    except CkptflowError:
+        return True
+
+
+def check(root: Path, kind: str, right: dict[str, str], former: dict[str, str], what: str) -> None:
+    try:
+        result = repro(root)
+    except CkptflowError as error:
+        assert kind in ("marker", "lock"), f"{what}: {error}"
+        # Nobody can mend these but a person. Nothing wrong stands in the workspace: what was there, or nothing.
+        made = {name: digest_of(root / name) for name in right.keys() | former.keys()}
+        assert all(d in (None, former.get(name)) for name, d in made.items()), what
+        return
+    assert result.ok, f"{what}: {result.to_json()}"
+    assert differing(outs(root), right) == [], what
+    findings = [str(f) for f in Project(root, env={}).verify(deep=True)]
+    if kind not in ("code", "checkpoint", "records"):  # what repro has no reason to read, and lines that stay bad
+        assert not findings, f"{what}: {findings}"
+    again = repro(root)
+    assert sum(s.ran for s in again.stages) == 0, f"{what}: {again.to_json()}"
+    left = [f for f in Project(root, env={}).verify(deep=True) if f.what not in ("checkpoint", "record")]
+    assert not left, f"{what}: {left}"
+
+
+def digest_of(path: Path) -> str | None:
+    if path.is_dir():
+        return ""
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else None
