@@ -13,7 +13,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..checkpoints.cachedb import open_cache
+from xxhash import xxh3_64_hexdigest
+
+from ..checkpoints.cachedb import discard, is_damage, open_cache
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS files (
@@ -24,9 +26,14 @@ CREATE TABLE IF NOT EXISTS documents (kind TEXT, key TEXT, value BLOB, PRIMARY K
 
 
 class Cache:
-    """The derived data of one project; in memory for None. A full or read-only disk costs the cache, not the run."""
+    """The derived data of one project; in memory for None. A full or read-only disk costs the cache, not the run.
+
+    SQLite does not notice a flipped bit. So every row carries a checksum; a row whose checksum does not fit is none,
+    and a file that SQLite cannot read is begun anew.
+    """
 
     def __init__(self, path: Path | None) -> None:
+        self._path = path
         self._db = open_cache(path, _SCHEMA)
 
     def close(self) -> None:
@@ -37,38 +44,37 @@ class Cache:
 
     def digests_under(self, prefix: str) -> dict[str, tuple[int, int, int, str]]:
         """Return path -> (size, mtime in ns, inode, digest) of all files whose path starts with `prefix`."""
-        rows = self._db.execute(
+        rows = self._rows(
             "SELECT path, size, mtime, inode, digest FROM files WHERE path >= ? AND path < ?",
             (prefix, prefix + "\U0010ffff"),
         )
-        return {path: (size, mtime, inode, digest) for path, size, mtime, inode, digest in rows}
+        return {path: tuple_ for path, *rest in rows if (tuple_ := _sound(path, *rest)) is not None}
 
     def digest_of(self, path: str) -> tuple[int, int, int, str] | None:
         """Return (size, mtime in ns, inode, digest) of one file, None if it is not known."""
-        row = self._db.execute("SELECT size, mtime, inode, digest FROM files WHERE path = ?", (path,)).fetchone()
-        return tuple(row) if row else None
+        rows = self._rows("SELECT size, mtime, inode, digest FROM files WHERE path = ?", (path,))
+        return _sound(path, *rows[0]) if rows else None
 
     def keep_digests(self, rows: Iterable[tuple[str, int, int, int, str]]) -> None:
         """Keep `(path, size, mtime in ns, inode, digest)` rows, in one transaction."""
         with self._transaction():
-            self._db.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)", rows)
+            self._db.executemany(
+                "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)",
+                [(*row[:4], row[4] + _check(*row)) for row in rows],
+            )
 
     # ---- JSON documents by kind and key
 
     def document(self, kind: str, key: str) -> Any | None:
         """Return the document, None if there is none."""
-        row = self._db.execute("SELECT value FROM documents WHERE kind = ? AND key = ?", (kind, key)).fetchone()
-        if row is None:
-            return None
-        try:
-            return json.loads(row[0])
-        except ValueError:
-            return None
+        rows = self._rows("SELECT value FROM documents WHERE kind = ? AND key = ?", (kind, key))
+        return opened(kind, key, rows[0][0]) if rows else None
 
     def documents(self, kind: str) -> dict[str, Any]:
         """Return all documents of a kind, by key."""
-        rows = self._db.execute("SELECT key, value FROM documents WHERE kind = ?", (kind,)).fetchall()
-        return {key: json.loads(value) for key, value in rows}
+        rows = self._rows("SELECT key, value FROM documents WHERE kind = ?", (kind,))
+        found = {key: opened(kind, key, value) for key, value in rows}
+        return {key: value for key, value in found.items() if value is not None}
 
     def keep_document(self, kind: str, key: str, value: Any) -> None:
         """Keep a JSON document."""
@@ -79,7 +85,7 @@ class Cache:
         with self._transaction():
             self._db.executemany(
                 "INSERT OR REPLACE INTO documents VALUES (?, ?, ?)",
-                [(kind, key, json.dumps(value, separators=(",", ":"))) for key, value in values.items()],
+                [(kind, key, _sealed(kind, key, value)) for key, value in values.items()],
             )
 
     def drop_documents(self, kind: str, key: str | None = None) -> None:
@@ -90,6 +96,21 @@ class Cache:
             else:
                 self._db.execute("DELETE FROM documents WHERE kind = ? AND key = ?", (kind, key))
 
+    def _rows(self, query: str, values: tuple[str, ...]) -> list[Any]:
+        """Return the rows of a query; none where the file cannot be read."""
+        try:
+            return self._db.execute(query, values).fetchall()
+        except sqlite3.DatabaseError as error:
+            self._give_up(error)
+            return []
+
+    def _give_up(self, error: sqlite3.DatabaseError) -> None:
+        """Begin a new file instead of a damaged one. One that is locked for long, or full, is left alone."""
+        if self._path is not None and is_damage(error):
+            self._db.close()
+            discard(self._path)
+            self._db = open_cache(self._path, _SCHEMA)
+
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
         """Commit what is done inside, or nothing of it where the disk does not allow it."""
@@ -97,6 +118,39 @@ class Cache:
             self._db.execute("BEGIN")
             yield
             self._db.execute("COMMIT")
-        except sqlite3.Error:
+        except sqlite3.Error as error:
             with contextlib.suppress(sqlite3.Error):
                 self._db.execute("ROLLBACK")
+            if isinstance(error, sqlite3.DatabaseError):
+                self._give_up(error)
+
+
+def opened(kind: str, key: str, value: Any) -> Any | None:
+    """Return what `keep_document` made of a document, opened again; None for what it did not make."""
+    if isinstance(value, str) and value[:16] == _checksum(f"{kind}\0{key}\0{value[16:]}"):
+        return json.loads(value[16:])
+    return None
+
+
+def _sealed(kind: str, key: str, value: Any) -> str:
+    text = json.dumps(value, separators=(",", ":"))
+    return _checksum(f"{kind}\0{key}\0{text}") + text
+
+
+def _check(path: str, size: int, mtime: int, inode: int, digest: str) -> str:
+    return _checksum(f"{path}\0{size} {mtime} {inode} {digest}")
+
+
+def _checksum(text: str) -> str:
+    return xxh3_64_hexdigest(text.encode("utf-8", "surrogatepass"))
+
+
+def _sound(path: Any, size: Any, mtime: Any, inode: Any, digest: Any) -> tuple[int, int, int, str] | None:
+    if not isinstance(path, str) or not isinstance(digest, str):
+        return None
+    return (size, mtime, inode, digest[:64]) if digest[64:] == _check(path, size, mtime, inode, digest[:64]) else None
+
+
+def _is_text(path: str) -> bool:
+    """Tell whether a path can be written as UTF-8; names of files may be any bytes."""
+    return path.isascii() or path.isprintable() or not any("\udc80" <= c <= "\udcff" for c in path)

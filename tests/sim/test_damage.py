@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import random
 import shutil
+import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -212,3 +213,28 @@ def digest_of(path: Path) -> str | None:
     if path.is_dir():
         return ""
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else None
+
+
+@pytest.mark.parametrize("number", range(12))
+def test_a_flipped_bit_of_what_is_remembered(
+    number: int, project: Path, expected: dict[str, dict[str, str]], tmp_path: Path, rounds: int
+) -> None:
+    """SQLite does not see it: a wrong boundary, digest or verdict must not come out of `cache.db`."""
+    for more in range(rounds):
+        chance = random.Random(number + 100 * more)
+        root = tmp_path / f"p{more}"
+        subprocess.run(["cp", "-a", str(project), str(root)], check=True)
+        path = root / ".ckptflow/cache.db"
+        db = sqlite3.connect(path)
+        for table, key, column in (("documents", "key", "value"), ("files", "path", "digest")):
+            for id_, value in db.execute(f"SELECT {key}, {column} FROM {table}").fetchall():
+                at = chance.randrange(len(value))
+                wrong = chance.choice([d for d in "0123456789" if d != value[at]])
+                changed = value[:at] + wrong + value[at + 1 :]
+                db.execute(f"UPDATE {table} SET {column} = ? WHERE {key} = ?", (changed, id_))
+        db.commit()
+        db.close()
+        then = chance.choice(("run", "restore", "edit"))
+        prepare(root, then)
+        check(root, "cache", expected[then], expected["run"], f"{number} {more} {then}")
+        shutil.rmtree(root)
