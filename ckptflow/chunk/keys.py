@@ -8,10 +8,11 @@ Nulls sort before all keys: they are in the first range, in bucket 0, or a slot 
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -19,12 +20,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..spec.model import Cut
-from .content import Hashes, Places, chooser
-from .keyvalues import AS_BYTES, Family, Keys, buffers, bytes_text, family_of, keys_of, ordinal_text
+from .content import Boundary, Places, chooser
+from .keycount import Counted, count_keys
+from .keyvalues import Family, bytes_text, check_family, family_of, keys_of, leading_words, ordinal_text, plain
 
 Slots: TypeAlias = npt.NDArray[np.int32]
-
-_COMPACT = 1 << 22  # keys held before equal ones are counted together
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,20 +147,52 @@ def build_ranges(keys: Iterable[pa.Array], rows: int, cut: Cut) -> Ranges:
     """Return ranges of about `rows` rows each, from the key column of the first dep, in arrays of one type.
 
     No key is in two ranges, so a key with more rows makes a longer one. A key that comes or goes moves the bounds
-    beside it alone; keys appended behind all others touch the last ranges alone. Holds all distinct keys in memory.
-    Raises ValueError for a type that cannot be a key.
+    beside it alone; keys appended behind all others touch the last ranges alone. Holds all distinct keys in memory;
+    where that is too much, see `parting` and `build_ranges_of`. Raises ValueError for a type that cannot be a key.
     """
-    counted = _count(keys)
-    elements = len(counted.sizes) + (counted.nulls > 0)
-    sizes = np.concatenate((np.array([counted.nulls] if counted.nulls else [], np.int64), counted.sizes))
-    ends = np.cumsum(sizes)
-    hashes = counted.hashes()
-    if counted.nulls:
-        hashes = np.concatenate((np.zeros(1, np.uint64), hashes))
+    return build_ranges_of((keys,), rows, cut)
+
+
+def build_ranges_of(parts: Iterable[Iterable[pa.Array]], rows: int, cut: Cut) -> Ranges:
+    """As `build_ranges`, of keys that come in parts: every key of a part is above all keys of the parts before, and
+    nulls are in the first. The result does not depend on the parts. Holds the distinct keys of a part or two."""
     choose = chooser(rows, cut)
-    cuts = choose.push(ends - sizes, hashes, int(ends[-1]) if elements else 0) + choose.finish()
-    at = [boundary.element - (counted.nulls > 0) for boundary in cuts]
-    return Ranges(counted.family, counted.unsigned, counted.pick(np.array(at, np.int64)))
+    family, unsigned = None, False
+    bounds: list[Any] = []  # numbers or bytes, all of one kind
+    recent: deque[tuple[int, Counted]] = deque()  # parts in which a cut may yet be, with the number of their first key
+    elements = end = 0
+
+    def pick(cuts: Iterable[Boundary]) -> None:
+        for boundary in cuts:
+            while boundary.element >= recent[0][0] + recent[0][1].elements:
+                recent.popleft()
+            first, counted = recent[0]
+            bounds.extend(counted.pick(np.array([boundary.element - first - (counted.nulls > 0)])))
+
+    for part in parts:
+        counted = count_keys(part)
+        if counted.family is not None:
+            family, unsigned = counted.family, counted.unsigned
+        if not counted.elements:
+            continue
+        recent.append((elements, counted))
+        sizes, hashes = counted.sizes, counted.hashes()
+        if counted.nulls:
+            sizes, hashes = np.insert(sizes, 0, counted.nulls), np.insert(hashes, 0, np.uint64(0))
+        ends = end + np.cumsum(sizes)
+        elements, end, places = elements + len(sizes), int(ends[-1]), ends - sizes
+        pick(choose.push(places, hashes, end))
+    pick(choose.finish())
+    return Ranges(family, unsigned, tuple(bounds))
+
+
+def parting(sample: Iterable[pa.Array], count: int) -> Ranges:
+    """Return at most `count` ranges that hold about as many rows each, judged by a sample of the keys."""
+    counted = count_keys(sample)
+    total = int(counted.sizes.sum())
+    wanted = np.arange(1, count) * (total / count)
+    at = np.unique(np.searchsorted(np.cumsum(counted.sizes), wanted, side="right"))
+    return Ranges(counted.family, counted.unsigned, counted.pick(at[(at > 0) & (at < len(counted.sizes))]))
 
 
 def build_buckets(into: int, kind: pa.DataType | None = None) -> Buckets:
@@ -175,7 +207,7 @@ def build_values(keys: Iterable[pa.Array]) -> Values:
 
     Raises ValueError for a type that cannot be a key.
     """
-    counted = _count(keys)
+    counted = count_keys(keys)
     every = counted.pick(np.arange(len(counted.sizes)))
     return Values(counted.family, counted.unsigned, every, counted.nulls > 0)
 
@@ -207,92 +239,13 @@ def slots_of_batch(
     return both & 0xFFFFFFFF, (both >> 32).astype(np.int32)
 
 
-@dataclass(frozen=True, slots=True)
-class _Counted:
-    """The distinct keys of a column, ascending, with the rows of each; `nulls` counts the rows without a key."""
-
-    family: Family | None
-    unsigned: bool
-    nulls: int
-    sizes: Places
-    ordinals: Places | None
-    texts: pa.LargeBinaryArray | None
-
-    def hashes(self) -> Hashes:
-        return Keys(np.zeros(len(self.sizes), bool), self.ordinals, self.texts).hashes()
-
-    def pick(self, at: Places) -> tuple[int, ...] | tuple[bytes, ...]:
-        if self.ordinals is not None:
-            return tuple(self.ordinals[at].tolist())
-        assert self.texts is not None
-        return tuple(self.texts.take(pa.array(at)).to_pylist())
-
-
-def _count(arrays: Iterable[pa.Array]) -> _Counted:
-    family, unsigned, nulls, held = None, False, 0, 0
-    parts: list[tuple[Places, Places]] = []
-    texts: list[pa.Table] = []
-    first = True
-    for column in arrays:
-        array = _plain(column)
-        if first:
-            family, unsigned, first = family_of(array.type), bool(pa.types.is_uint64(array.type)), False
-        _check(family, array.type)
-        keys = keys_of(array, unsigned=unsigned)
-        nulls += int(np.count_nonzero(keys.nulls))
-        held += len(keys)
-        if keys.ordinals is not None:
-            parts.append(np.unique(keys.ordinals[~keys.nulls], return_counts=True))
-            if held > _COMPACT:
-                parts, held = [_merge(parts)], 0
-        else:
-            assert keys.texts is not None
-            values = keys.texts.drop_null()
-            texts.append(_total(pa.table({"key": values, "rows": np.ones(len(values), np.int64)})))
-            if held > _COMPACT:
-                texts, held = [_total(pa.concat_tables(texts))], 0
-    if family in AS_BYTES:
-        table = _total(pa.concat_tables(texts)).sort_by("key").combine_chunks()
-        keys_only = pa.concat_arrays(table["key"].chunks) if table.num_rows else pa.array([], pa.large_binary())
-        return _Counted(family, unsigned, nulls, table["rows"].to_numpy(), None, keys_only)
-    ordinals, sizes = _merge(parts)
-    return _Counted(family, unsigned, nulls, sizes, ordinals, None)
-
-
-def _merge(parts: list[tuple[Places, Places]]) -> tuple[Places, Places]:
-    ordinals = np.concatenate([np.empty(0, np.int64), *(part for part, _ in parts)])
-    sizes = np.concatenate([np.empty(0, np.int64), *(part for _, part in parts)])
-    distinct, where = np.unique(ordinals, return_inverse=True)
-    total = np.zeros(len(distinct), np.int64)
-    np.add.at(total, where, sizes)
-    return distinct, total
-
-
-def _total(table: pa.Table) -> pa.Table:
-    grouped = table.group_by("key", use_threads=False).aggregate([("rows", "sum")])
-    return pa.table({"key": grouped["key"], "rows": grouped["rows_sum"]})
-
-
-def _plain(array: pa.Array) -> pa.Array:
-    if isinstance(array, pa.ChunkedArray):
-        array = array.combine_chunks()
-        array = pa.concat_arrays(array.chunks) if isinstance(array, pa.ChunkedArray) else array
-    return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
-
-
-def _check(family: Family | None, kind: pa.DataType) -> None:
-    other = family_of(kind)
-    if family is not None and other is not None and other is not family:
-        raise ValueError(f"keys of type {kind} ({other}) do not compare with those of the first dep ({family})")
-
-
 def _assign(family: Family | None, column: pa.Array, slots_of: Callable[[pa.Array], Slots], *, null: int) -> Slots:
-    _check(family, column.type)
+    check_family(family, column.type)
     if not pa.types.is_dictionary(column.type):
         return slots_of(column)
     if not len(column.dictionary):
         return np.full(len(column), null, np.int32)
-    entries = slots_of(_plain(column.dictionary))
+    entries = slots_of(plain(column.dictionary))
     slots: Slots = entries[pc.fill_null(column.indices, 0).to_numpy(zero_copy_only=False)]
     slots[column.indices.is_null().to_numpy(zero_copy_only=False)] = null
     return slots
@@ -308,8 +261,8 @@ def _locate(bounds: list[bytes], texts: pa.LargeBinaryArray) -> Slots:
     low, high = bounds[0], bounds[-1]
     while common < min(len(low), len(high)) and low[common] == high[common]:
         common += 1
-    known = _leading(pa.array(bounds, pa.large_binary()), common)
-    words = _leading(texts, common)
+    known = leading_words(pa.array(bounds, pa.large_binary()), common)
+    words = leading_words(texts, common)
     slots = np.searchsorted(known, words, side="left").astype(np.int32)
     sure = np.searchsorted(known, words, side="right") == slots
     if common:
@@ -318,19 +271,6 @@ def _locate(bounds: list[bytes], texts: pa.LargeBinaryArray) -> Slots:
     for row, text in zip(doubtful.tolist(), texts.take(pa.array(doubtful)).to_pylist(), strict=True):
         slots[row] = 0 if text is None else bisect_right(bounds, text)
     return slots
-
-
-def _leading(texts: pa.LargeBinaryArray, skip: int) -> Hashes:
-    data, offsets = buffers(texts)
-    padded = np.concatenate((data, np.zeros(8, np.uint8)))
-    words = np.ndarray((len(padded) - 7,), np.dtype(">u8"), buffer=padded, strides=(1,))
-    starts = np.minimum(offsets[:-1] + skip, offsets[1:])
-    missing = 8 - np.minimum(offsets[1:] - starts, 8)
-    near = words[starts].astype(np.uint64)
-    # Zero what belongs to the next text. Shifting by all 64 bits is undefined, so in two steps.
-    half = (missing * 4).astype(np.uint64)
-    kept: Hashes = near >> half >> half << half << half
-    return kept
 
 
 def _texts(keys: tuple[int, ...] | tuple[bytes, ...], family: Family | None, *, unsigned: bool) -> tuple[str, ...]:

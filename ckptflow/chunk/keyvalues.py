@@ -140,6 +140,35 @@ def buffers(texts: pa.LargeBinaryArray) -> tuple[npt.NDArray[np.uint8], Places]:
     return data[offsets[0] : offsets[-1]], offsets - offsets[0]
 
 
+def leading_words(texts: pa.LargeBinaryArray, skip: int) -> Hashes:
+    """Return the eight bytes of each text behind its first `skip` as a big-endian number, zeros behind its end."""
+    data, offsets = buffers(texts)
+    padded = np.concatenate((data, np.zeros(8, np.uint8)))
+    words = np.ndarray((len(padded) - 7,), np.dtype(">u8"), buffer=padded, strides=(1,))
+    starts = np.minimum(offsets[:-1] + skip, offsets[1:])
+    missing = 8 - np.minimum(offsets[1:] - starts, 8)
+    near = words[starts].astype(np.uint64)
+    # Zero what belongs to the next text. Shifting by all 64 bits is undefined, so in two steps.
+    half = (missing * 4).astype(np.uint64)
+    kept: Hashes = near >> half >> half << half << half
+    return kept
+
+
+def plain(array: pa.Array) -> pa.Array:
+    """Return a column in one array, without a dictionary."""
+    if isinstance(array, pa.ChunkedArray):
+        array = array.combine_chunks()
+        array = pa.concat_arrays(array.chunks) if isinstance(array, pa.ChunkedArray) else array
+    return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
+
+
+def check_family(family: Family | None, kind: pa.DataType) -> None:
+    """Raise ValueError unless keys of type `kind` compare with those of `family`, that of the first dep."""
+    other = family_of(kind)
+    if family is not None and other is not None and other is not family:
+        raise ValueError(f"keys of type {kind} ({other}) do not compare with those of the first dep ({family})")
+
+
 def ordinal_text(ordinal: int, family: Family | None, *, unsigned: bool) -> str:
     """Return the key with this ordinal as people write it."""
     match family:

@@ -17,7 +17,6 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -28,8 +27,9 @@ from ..fingerprint.encode import digest_of
 from ..fingerprint.recipe import describe_cut
 from ..formats.tables import TableSource
 from ..ids import Digest, digest
-from ..spec.model import ByBuckets, ByRanges, ByValues, Cut, OverRows
+from ..spec.model import Cut, OverRows
 from .messages import Input
+from .slotting import ByKeys, large, slotting_of
 from .sources import Found, known_shape, replace_file
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 VERSION = 1
 """Version of the layout and of the rules by which rows come into slots."""
 
-RUN_BYTES = 64 << 20
+RUN_BYTES = 32 << 20
 """Rows that are sorted by slot in memory."""
 
 MERGE_ROWS = 1 << 18
@@ -48,8 +48,6 @@ MERGE_ROWS = 1 << 18
 
 SPILL_BATCH = 1 << 16
 """Rows of the batches of a spill."""
-
-ByKeys = ByRanges | ByBuckets | ByValues
 
 
 def spill_keys(spec: ByKeys, deps: Mapping[str, tuple[Input, Found]], spill_dir: Path) -> Sheet:
@@ -66,11 +64,11 @@ def spill_keys(spec: ByKeys, deps: Mapping[str, tuple[Input, Found]], spill_dir:
         for label, (item, found) in deps.items()
     }
     leading = next(iter(deps))
-    slotting = _slotting(spec, tables[leading], leading)
-    # Nothing at all is one chunk, which gives the out its schema; `into` says how many chunks there are otherwise.
-    slots = slotting.count if any(table.num_rows for table in tables.values()) else 1
     pieces: dict[str, tuple[Piece, ...]] = {}
     with _building(spill_dir, name, [found for _, found in deps.values()]) as place:
+        slotting = slotting_of(spec, tables[leading], leading, place.directory)
+        # Nothing at all is one chunk, which gives the out its schema; `into` says how many chunks there are otherwise.
+        slots = slotting.count if any(table.num_rows for table in tables.values()) else 1
         for number, (label, (item, _)) in enumerate(deps.items()):
             table = tables[label]
             shown = table.schema if item.columns is None else table.select(item.columns).schema
@@ -208,20 +206,6 @@ class _building:  # noqa: N801 - reads as the statement it is
 # ---- slots
 
 
-def _slotting(spec: ByKeys, table: TableSource, label: str) -> Slotting:
-    from ..chunk.keys import build_buckets, build_ranges, build_values
-
-    columns = spec.by[label]
-    try:
-        keys = table.select(columns)
-        if isinstance(spec, ByBuckets):
-            return build_buckets(spec.into, keys.schema.field(columns[0]).type)
-        arrays = chain.from_iterable(batch.columns for batch in keys.batches())
-        return build_ranges(arrays, spec.rows, spec.cut) if isinstance(spec, ByRanges) else build_values(arrays)
-    except ValueError as error:
-        raise DepUnreadable(f"dep `{label}`, key {', '.join(columns)}: {error}") from error
-
-
 def _by_slot(
     table: TableSource, slotting: Slotting, columns: tuple[str, ...], shown: pa.Schema, label: str
 ) -> Iterator[tuple[pa.RecordBatch, Any]]:
@@ -230,25 +214,12 @@ def _by_slot(
 
     from ..chunk.keys import slots_of_batch
 
-    for batch in _large(table.batches()):
+    for batch in large(table.batches(), RUN_BYTES):
         try:
             rows, slots = slots_of_batch(slotting, batch, columns)
         except ValueError as error:
             raise DepUnreadable(f"dep `{label}`, key {', '.join(columns)}: {error}") from error
         yield batch.select(shown.names).take(pa.array(rows)), slots
-
-
-def _large(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    import pyarrow as pa
-
-    waiting: list[pa.RecordBatch] = []
-    for batch in batches:
-        waiting.append(batch)
-        if sum(b.nbytes for b in waiting) >= RUN_BYTES:
-            yield pa.concat_batches(waiting)
-            waiting = []
-    if waiting:
-        yield pa.concat_batches(waiting)
 
 
 # ---- writing
@@ -277,19 +248,46 @@ def _write(directory: Path, runs: Iterable[tuple[pa.RecordBatch, Any]], schema: 
         for batch, of_row in runs:
             writer.write_batch(batch)
             edges.append(np.searchsorted(of_row, np.arange(slots + 1)))
-    with pa.memory_map(str(unmerged)) as source:
-        file = pa.ipc.open_file(source)
-        batches = [file.get_batch(i) for i in range(file.num_record_batches)]
-        counts = sum((np.diff(e) for e in edges), np.zeros(slots, np.int64))
-        with _Rows(directory, schema) as out:
-            cuts = list(_merged(batches, edges, counts, schema, out))
-            out.finish([cut.rows for cut in cuts])
-        del batches, file
+    counts = sum((np.diff(e) for e in edges), np.zeros(slots, np.int64))
+    with _Rows(directory, schema) as out:
+        cuts = list(_merged(_Runs(unmerged), edges, counts, schema, out))
+        out.finish([cut.rows for cut in cuts])
     unmerged.unlink()
     return cuts
 
 
-def _merged(runs: list[pa.RecordBatch], edges: list[Any], counts: Any, schema: pa.Schema, out: _Rows) -> Iterator[_Cut]:
+class _Runs:
+    """The runs on disk, mapped. Mapped anew after every `RUN_BYTES`: as long as a mapping lives, all pages that were
+    read through it count as memory of this process."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._batches: list[pa.RecordBatch] = []
+        self._read = RUN_BYTES
+
+    def slices(self, edges: list[Any], slot: int, last: int) -> list[pa.RecordBatch]:
+        """Return the rows of the slots from `slot` to `last` (excluded) in each run that has any."""
+        if self._read >= RUN_BYTES:
+            self._map()
+        found = [
+            run.slice(edge[slot], edge[last] - edge[slot])
+            for run, edge in zip(self._batches, edges, strict=True)
+            if edge[last] > edge[slot]
+        ]
+        self._read += sum(piece.nbytes for piece in found)
+        return found
+
+    def _map(self) -> None:
+        import pyarrow as pa
+
+        self._batches = []  # lets go of the old mapping first
+        with pa.memory_map(str(self._path)) as source:
+            file = pa.ipc.open_file(source)
+            self._batches = [file.get_batch(i) for i in range(file.num_record_batches)]
+        self._read = 0
+
+
+def _merged(runs: _Runs, edges: list[Any], counts: Any, schema: pa.Schema, out: _Rows) -> Iterator[_Cut]:
     """Write some slots at a time: their rows of all runs, brought into the order of slots. Yields one cut a slot."""
     import numpy as np
     import pyarrow as pa
@@ -304,11 +302,7 @@ def _merged(runs: list[pa.RecordBatch], edges: list[Any], counts: Any, schema: p
         while last < len(counts) and total + counts[last] <= MERGE_ROWS:
             total += int(counts[last])
             last += 1
-        slices = [
-            run.slice(edge[slot], edge[last] - edge[slot])
-            for run, edge in zip(runs, edges, strict=True)
-            if edge[last] > edge[slot]
-        ]
+        slices = runs.slices(edges, slot, last)
         if last == slot + 1:
             hasher = empty.fresh()
             for piece in slices:

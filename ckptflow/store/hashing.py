@@ -1,7 +1,8 @@
-"""Edge. The digest of a file's bytes, on all cores, mapped a window at a time.
+"""Edge. The digest of a file's bytes, on all cores, mapped and read a step at a time.
 
-Mapped, because reading into memory of our own costs a tenth more; a window at a time, because a mapping of the whole
-file makes the process look as large as the file, to people and to limits on memory alike.
+Mapped, because reading into memory of our own costs a tenth more. What was read is let go of after every step: else the
+process looks as large as the file, to people and to limits on memory alike. A mapping a step would do that too, at the
+price of a fifth of the speed.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from blake3 import blake3
 from ..ids import Digest, digest
 
 _SMALL = 1 << 20
-_WINDOW = 64 << 20
+_STEP = 128 << 20
 
 
 def hash_file(path: Path) -> Digest:
@@ -29,12 +30,13 @@ def hash_file(path: Path) -> Digest:
         if size <= _SMALL:
             return digest(file.read())
         hasher = blake3(max_threads=blake3.AUTO)
-        for start in range(0, size, _WINDOW):
-            length = min(_WINDOW, size - start)
-            try:
-                window = mmap.mmap(file.fileno(), length, access=mmap.ACCESS_READ, offset=start)
-            except ValueError as error:
-                raise OSError(errno.EIO, "it became shorter while it was read", str(path)) from error
-            with window:
-                hasher.update(window)
+        try:
+            mapped = mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ)
+        except ValueError as error:
+            raise OSError(errno.EIO, "it became shorter while it was read", str(path)) from error
+        with mapped, memoryview(mapped) as view:
+            for start in range(0, size, _STEP):
+                hasher.update(view[start : start + _STEP])
+                if hasattr(mapped, "madvise"):
+                    mapped.madvise(mmap.MADV_DONTNEED, start, min(_STEP, size - start))
     return Digest(hasher.hexdigest())

@@ -12,7 +12,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ckptflow.chunk.keys import Slotting, build_buckets, build_ranges, build_values, slots_of_batch
+from ckptflow.chunk.keys import (
+    Slotting,
+    build_buckets,
+    build_ranges,
+    build_ranges_of,
+    build_values,
+    parting,
+    slots_of_batch,
+)
 from ckptflow.spec.model import Cut
 
 Build = Callable[[pa.Array], Slotting]
@@ -267,3 +275,38 @@ def test_labels_are_for_people() -> None:
     assert build_values([pa.array([b"\xff"])]).labels == ("ff",)
     assert build_values([pa.array([-1.5, 2.0])]).labels == ("-1.5", "2.0")
     assert build_buckets(2).labels == ("bucket 0 of 2", "bucket 1 of 2")
+
+
+NULLABLE = {
+    "integers": st.lists(st.none() | st.integers(-40, 40), max_size=200).map(lambda v: pa.array(v, pa.int64())),
+    "unsigned": st.lists(st.integers(0, 2**64 - 1), max_size=80).map(lambda v: pa.array(v, pa.uint64())),
+    "floats": st.lists(st.none() | st.floats(width=32), max_size=120).map(lambda v: pa.array(v, pa.float64())),
+    "texts": st.lists(st.none() | st.text("ab\0é", max_size=9), max_size=200).map(lambda v: pa.array(v, pa.string())),
+    "long texts": st.lists(st.binary(max_size=90), max_size=60).map(lambda v: pa.array(v, pa.binary())),
+}
+
+
+@pytest.mark.parametrize("keys", list(NULLABLE.values()), ids=list(NULLABLE))
+@pytest.mark.parametrize("cut", Cut)
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_ranges_do_not_depend_on_parts(keys: st.SearchStrategy[pa.Array], cut: Cut, data: st.DataObject) -> None:
+    column = data.draw(keys)
+    rows = data.draw(st.integers(1, 12))
+    sample = column[:: data.draw(st.integers(1, 4))]
+    parts = parting([sample], data.draw(st.integers(1, 6)))
+    slots = parts.assign(column)
+    divided = [[column.filter(pa.array(slots == part))] for part in range(parts.count)]
+    assert build_ranges_of(divided, rows, cut) == build_ranges([column], rows, cut)
+
+
+@given(st.lists(st.binary(max_size=20) | st.binary(min_size=60, max_size=80), max_size=60))
+def test_a_slot_a_value_comes_in_the_order_of_bytes(values: list[bytes]) -> None:
+    found = build_values([pa.array(values, pa.binary())])
+    assert list(found.keys) == sorted(set(values))
+
+
+def test_parts_hold_about_as_many_rows_each() -> None:
+    keys = pa.array([n * 7919 % 10_000 for n in range(10_000)])
+    slots = parting([keys[::10]], 8).assign(keys)
+    assert 1_000 < min(np.bincount(slots, minlength=8)) <= max(np.bincount(slots)) < 1_600

@@ -412,7 +412,8 @@ def test_pieces_do_not_depend_on_how_spills_are_made(house: House, monkeypatch: 
     sources = ledger(house, rows=150_000)
     spec = ByRanges(KEYS, 100)
     sheets = []
-    for run_bytes, merge in [(1, 1), (64 << 20, 1 << 18), (1 << 16, 500)]:
+    for run_bytes, merge, part_rows in [(1, 1, 300), (64 << 20, 1 << 18, 1 << 20), (1 << 16, 500, 1000)]:
+        monkeypatch.setattr("ckptflow.run.slotting.PART_ROWS", part_rows)
         monkeypatch.setattr("ckptflow.run.spills.RUN_BYTES", run_bytes)
         monkeypatch.setattr("ckptflow.run.spills.MERGE_ROWS", merge)
         house.spills = house.root / f"cuts-{run_bytes}"
@@ -420,6 +421,7 @@ def test_pieces_do_not_depend_on_how_spills_are_made(house: House, monkeypatch: 
         for label in KEYS:
             for piece in sheets[-1].pieces[label]:
                 house.read(sources[label], piece)
+        assert not list(house.spills.glob("*/keys-*"))
     assert sheets[0] == sheets[1] == sheets[2]
 
 

@@ -10,7 +10,7 @@ from ckptflow.ids import digest
 from ckptflow.store.hashing import hash_file
 
 
-@pytest.mark.parametrize("size", [0, 1, 1 << 20, (1 << 20) + 1, 64 << 20, (64 << 20) + 5])
+@pytest.mark.parametrize("size", [0, 1, 1 << 20, (1 << 20) + 1, 128 << 20, (128 << 20) + 5])
 def test_of_every_size(tmp_path, size):
     data = os.urandom(1 << 16) * (size >> 16) + os.urandom(size & 0xFFFF)
     (tmp_path / "file").write_bytes(data)
