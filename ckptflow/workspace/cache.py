@@ -52,15 +52,17 @@ class Cache:
 
     def digest_of(self, path: str) -> tuple[int, int, int, str] | None:
         """Return (size, mtime in ns, inode, digest) of one file, None if it is not known."""
+        if not _is_text(path):
+            return None
         rows = self._rows("SELECT size, mtime, inode, digest FROM files WHERE path = ?", (path,))
         return _sound(path, *rows[0]) if rows else None
 
     def keep_digests(self, rows: Iterable[tuple[str, int, int, int, str]]) -> None:
-        """Keep `(path, size, mtime in ns, inode, digest)` rows, in one transaction."""
+        """Keep `(path, size, mtime in ns, inode, digest)` rows, in one transaction; not those of names without text."""
         with self._transaction():
             self._db.executemany(
                 "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)",
-                [(*row[:4], row[4] + _check(*row)) for row in rows],
+                [(*row[:4], row[4] + _check(*row)) for row in rows if _is_text(row[0])],
             )
 
     # ---- JSON documents by kind and key
@@ -154,3 +156,8 @@ def _sound(path: Any, size: Any, mtime: Any, inode: Any, digest: Any) -> tuple[i
 def _is_text(path: str) -> bool:
     """Tell whether a path can be written as UTF-8; names of files may be any bytes."""
     return path.isascii() or path.isprintable() or not any("\udc80" <= c <= "\udcff" for c in path)
+
+
+def _is_text(path: str) -> bool:
+    """Tell whether a path can be written as UTF-8; on most systems names of files may be any bytes."""
+    return path.isascii() or not any("\udc80" <= c <= "\udcff" for c in path)

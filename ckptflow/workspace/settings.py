@@ -110,25 +110,38 @@ def _read(path: Path, problems: list[Problem]) -> Mapping[str, Any]:
 def _parse(name: str, value: Any) -> Any:
     match name:
         case "jobs" | "keep_logs":
-            number = int(value)
-            if number < 0:
-                raise ValueError(f"must not be negative, is {number}")
-            return number
+            number = _number(value)
+            if number != int(number):
+                raise ValueError(f"must be a whole number, is {value!r}")
+            return int(number)
         case "grace":
-            return float(value)
+            return _number(value)
         case "lock_timeout":
-            return None if value in (None, "none", "null") else float(value)
+            return None if value in (None, "none", "null") else _number(value)
         case "durability":
             return _one_of(value, DURABILITIES)
         case "executor":
             return _one_of(value, EXECUTORS)
         case "link":
-            items = value.replace(",", " ").split() if isinstance(value, str) else list(value)
+            items = value.replace(",", " ").split() if isinstance(value, str) else value
+            if not isinstance(items, list) or not items:
+                raise ValueError(f"must be one or more of {', '.join(LINKS)}, is {value!r}")
             return tuple(_one_of(item, LINKS) for item in items)
         case _:
             if not isinstance(value, str) or not value:
                 raise ValueError(f"must be text, is {value!r}")
             return value
+
+
+def _number(value: Any) -> float:
+    """Return a number of zero or more."""
+    try:
+        number = float("x" if isinstance(value, bool) else value)
+    except (TypeError, ValueError):
+        raise ValueError(f"must be a number, is {value!r}") from None
+    if not 0 <= number < float("inf"):
+        raise ValueError(f"must not be negative, is {value!r}" if number < 0 else f"must be a number, is {value!r}")
+    return number
 
 
 def _one_of(value: Any, allowed: tuple[str, ...]) -> str:

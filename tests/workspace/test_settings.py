@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import pytest
+
+from ckptflow.errors import SpecError
+from ckptflow.workspace.settings import available_cpus, config_paths, load_settings
+
+
+@pytest.fixture
+def env(tmp_path):
+    return {"XDG_CONFIG_HOME": str(tmp_path / "xdg"), "HOME": str(tmp_path / "home")}
+
+
+def test_defaults(tmp_path, env):
+    settings = load_settings(tmp_path, env)
+    assert settings.store == ".ckptflow/store"
+    assert settings.workers == available_cpus() >= 1
+    assert settings.lock_timeout is None
+    assert settings.origin == {}
+
+
+def test_precedence_and_origin(tmp_path, env, write):
+    layers = [
+        lambda: write("xdg/ckptflow/config.yaml", "jobs: 1"),
+        lambda: write(".ckptflow/config.yaml", "jobs: 2"),
+        lambda: write(".ckptflow/config.local.yaml", "jobs: 3"),
+        lambda: env.update(CKPTFLOW_JOBS="4"),
+    ]
+    origins = ["xdg/ckptflow/config.yaml", ".ckptflow/config.yaml", "config.local.yaml", "(CKPTFLOW_JOBS)"]
+    for number, (layer, origin) in enumerate(zip(layers, origins, strict=True), 1):
+        layer()
+        settings = load_settings(tmp_path, env)
+        assert settings.jobs == settings.workers == number
+        assert origin in settings.origin["jobs"]
+    settings = load_settings(tmp_path, env, {"jobs": "5", "executor": None})
+    assert (settings.jobs, settings.origin["jobs"]) == (5, "command line")
+
+
+def test_without_xdg_the_home_counts(tmp_path, env):
+    del env["XDG_CONFIG_HOME"]
+    assert config_paths(tmp_path, env)[-1] == tmp_path / "home/.config/ckptflow/config.yaml"
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "value"),
+    [
+        ("durability: off", "durability", "off"),
+        ("durability: strict", "durability", "strict"),
+        ("link: copy", "link", ("copy",)),
+        ("link: hardlink, copy", "link", ("hardlink", "copy")),
+        ("link: [symlink, copy]", "link", ("symlink", "copy")),
+        ("lock_timeout: none", "lock_timeout", None),
+        ("lock_timeout: 2.5", "lock_timeout", 2.5),
+        ("grace: 5", "grace", 5.0),
+        ("store: /elsewhere", "store", "/elsewhere"),
+        ("remotes: {}", "jobs", 0),
+        ("", "jobs", 0),
+    ],
+)
+def test_values(tmp_path, env, write, text, name, value):
+    write(".ckptflow/config.yaml", text)
+    assert getattr(load_settings(tmp_path, env), name) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("jbos: 3", "unknown setting `jbos`"),
+        ("3: 4", "unknown setting `3`"),
+        ("jobs: -1", "must not be negative"),
+        ("jobs: many", "jobs"),
+        ("jobs: [1]", "jobs"),
+        ("jobs: 1.5", "jobs"),
+        ("jobs: true", "jobs"),
+        ("grace: -1", "must not be negative"),
+        ("grace: .nan", "grace"),
+        ("lock_timeout: soon", "lock_timeout"),
+        ("durability: sometimes", "must be one of batch, strict, off"),
+        ("executor: dask", "must be one of local"),
+        ("link: 3", "link"),
+        ("link: []", "link"),
+        ("link: [reflink, teleport]", "must be one of reflink"),
+        ("store: ''", "must be text"),
+        ("store: [a]", "must be text"),
+        ("[1, 2]", "must be a mapping"),
+        ("a: [", "cannot be read"),
+    ],
+)
+def test_mistakes(tmp_path, env, write, text, words):
+    write(".ckptflow/config.yaml", text)
+    with pytest.raises(SpecError) as error:
+        load_settings(tmp_path, env)
+    (problem,) = error.value.problems
+    assert words in problem.message
+    assert problem.place.file.endswith("config.yaml")
+
+
+def test_all_mistakes_at_once(tmp_path, env, write):
+    write(".ckptflow/config.yaml", "jbos: 3\njobs: x")
+    write(".ckptflow/config.local.yaml", "grace: x")
+    env["CKPTFLOW_LINK"] = "teleport"
+    with pytest.raises(SpecError) as error:
+        load_settings(tmp_path, env)
+    assert len(error.value.problems) == 4
+    assert error.value.problems[0].hint == "did you mean `jobs`?"
