@@ -155,9 +155,4 @@ def _sound(path: Any, size: Any, mtime: Any, inode: Any, digest: Any) -> tuple[i
 
 def _is_text(path: str) -> bool:
     """Tell whether a path can be written as UTF-8; names of files may be any bytes."""
-    return path.isascii() or path.isprintable() or not any("\udc80" <= c <= "\udcff" for c in path)
-
-
-def _is_text(path: str) -> bool:
-    """Tell whether a path can be written as UTF-8; on most systems names of files may be any bytes."""
     return path.isascii() or not any("\udc80" <= c <= "\udcff" for c in path)

@@ -4,16 +4,25 @@ import os
 
 import pytest
 
+from ckptflow.ids import digest
 from ckptflow.workspace.cache import Cache
+
+D1, D2, D3 = (digest(data) for data in (b"1", b"2", b"3"))
 
 
 def test_digests(cache):
-    cache.keep_digests([("a/x", 1, 2, 3, "d1"), ("a/y", 4, 5, 6, "d2"), ("ab", 7, 8, 9, "d3")])
-    assert cache.digest_of("a/x") == (1, 2, 3, "d1")
+    cache.keep_digests([("a/x", 1, 2, 3, D1), ("a/y", 4, 5, 6, D2), ("ab", 7, 8, 9, D3)])
+    assert cache.digest_of("a/x") == (1, 2, 3, D1)
     assert cache.digest_of("a") is None
-    assert cache.digests_under("a/") == {"a/x": (1, 2, 3, "d1"), "a/y": (4, 5, 6, "d2")}
-    cache.keep_digests([("a/x", 1, 2, 3, "new")])
-    assert cache.digest_of("a/x")[3] == "new"
+    assert cache.digests_under("a/") == {"a/x": (1, 2, 3, D1), "a/y": (4, 5, 6, D2)}
+    cache.keep_digests([("a/x", 1, 2, 3, D3)])
+    assert cache.digest_of("a/x")[3] == D3
+
+
+def test_names_without_text_are_not_kept(cache):
+    cache.keep_digests([("a/\udcff", 1, 2, 3, D1), ("a/ü", 4, 5, 6, D2)])
+    assert cache.digest_of("a/\udcff") is None
+    assert cache.digests_under("a/") == {"a/ü": (4, 5, 6, D2)}
 
 
 def test_documents(cache):
