@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 ByKeys = ByRanges | ByBuckets | ByValues
 
-PART_ROWS = 1 << 20
+PART_ROWS = 1 << 19
 """Keys that are sorted at a time, about."""
 
 _SAMPLE = 1 << 16

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 VERSION = 1
 """Version of the layout and of the rules by which rows come into slots."""
 
-RUN_BYTES = 32 << 20
+RUN_BYTES = 16 << 20
 """Rows that are sorted by slot in memory."""
 
 MERGE_ROWS = 1 << 18
