@@ -39,6 +39,16 @@ def features(rows: pa.Table) -> pa.Table:
     return out.append_column("rank", pc.rank(y))
 
 
+def each_row(rows: pa.Table) -> pa.Table:
+    made, seen = [], {}
+    for key, x, y in zip(rows["key"].to_pylist(), rows["x"].to_pylist(), rows["y"].to_pylist()):
+        digits = [int(c) for c in key[1:]]
+        weights = [d * (x if i % 2 else y) for i, d in enumerate(digits)]
+        seen[key] = seen.get(key, 0) + 1
+        made.append(sum(weights) / (1 + len(digits)) + max(weights) - min(weights) + seen[key])
+    return rows.append_column("made", pa.array(made, pa.float64()))
+
+
 def count(source: Path) -> dict[str, int]:
     return {"bytes": source.stat().st_size}
 '''

@@ -72,26 +72,31 @@ def _same_files(ours: Path, loop: Path, count: int) -> None:
 
 
 def insert(bench: Bench) -> Iterator[Line]:
-    """One row put into the middle of a large table: what runs again, and what that costs beside the clean run."""
+    """One row put into the middle of a large table: what runs again, and what that costs beside the clean run.
+
+    Looking at the table costs the same whatever the function does, so there are two functions: one that costs less than
+    that look, and one that a pipeline would be made for.
+    """
     rows = bench.pick(20_000, 1_000_000, 10_000_000)
     size = bench.pick(1_000, 5_000, 10_000)
-    project = projects.make(bench.scratch / "project", {"features": over(size, "work:features")})
-    table, other = project / "data/table.parquet", bench.scratch / "other.parquet"
-    clean, again = [], []
-    for _ in range(bench.rounds):
-        projects.forget(project, "data/out.parquet")
-        projects.write_table(table, rows)
-        clean.append(ckptflow(project, "repro", "-q"))
-        projects.write_table(other, rows, insert_at=rows // 2)
-        shutil.move(other, table)
-        again.append(ckptflow(project, "repro", "-q"))
-    before, after = median(clean), median(again)
-    yield Line(
-        work=f"one row inserted into {rows:,} ({rows // size} chunks, a light function)",
-        ours=shown(after),
-        beside=f"clean run {shown(before)}",
-        ratio=f"{after.cpu / before.cpu:.1%} CPU, {after.wall / before.wall:.1%} wall",
-        target="at most 3 % of the clean run" if bench.size >= Size.FULL else "stated for 10 million rows",
-        met=after.wall <= 0.03 * before.wall if bench.size >= Size.FULL else None,
-        figures=figures(clean=before, inserted=after),
-    )
+    for call, words in (("work:features", "a light function"), ("work:each_row", "a function that loops over rows")):
+        project = projects.make(bench.scratch / call.partition(":")[2], {"features": over(size, call)})
+        clean, again = [], []
+        for _ in range(bench.rounds):
+            projects.forget(project, "data/out.parquet")
+            projects.write_table(project / "data/table.parquet", rows)
+            clean.append(ckptflow(project, "repro", "-q"))
+            projects.write_table(project / "data/other.parquet", rows, insert_at=rows // 2)
+            (project / "data/other.parquet").replace(project / "data/table.parquet")
+            again.append(ckptflow(project, "repro", "-q"))
+        before, after = median(clean), median(again)
+        whole = bench.size >= Size.FULL
+        yield Line(
+            work=f"one row inserted into {rows:,}, {rows // size} chunks, {words}",
+            ours=shown(after),
+            beside=f"clean run {shown(before)}",
+            ratio=f"{after.cpu / before.cpu:.1%} CPU, {after.wall / before.wall:.1%} wall",
+            target="at most 3 % of the clean run" if whole else "stated for 10 million rows",
+            met=after.cpu <= 0.03 * before.cpu if whole else None,
+            figures=figures(clean=before, inserted=after),
+        )
