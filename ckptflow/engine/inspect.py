@@ -6,13 +6,14 @@ import contextlib
 import json
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..checkpoints import lockfile
 from ..checkpoints.records import RecordLog
-from ..checkpoints.verify import Finding, repair
+from ..checkpoints.verify import Finding, What, repair
 from ..checkpoints.verify import verify as verify_store
 from ..chunk.tree import Layout, Tree
 from ..errors import CkptflowError, DepMissing, StoreError, TargetNotFound
@@ -23,7 +24,7 @@ from ..formats.tables import TableFile, open_table
 from ..ids import Digest, StageName
 from ..plan.graph import Graph
 from ..spec.model import Out, Pipeline
-from ..store.layout import RUNS
+from ..store.layout import RUNS, object_name
 from ..store.memory import MemoryStore
 from ..workspace.place import part_name
 from .session import Session, StorePast, new_run_id
@@ -187,11 +188,23 @@ def verify(session: Session, deep: bool, objects: frozenset[Digest] | None) -> l
     if isinstance(session.store, MemoryStore):  # nothing was ever kept
         return []
     findings = [f for f in verify_store(session.store, deep=deep) if objects is None or f.object in objects]
+    if objects is None:
+        findings += _lost_outs(session)
     if findings:
         session.cache.drop_documents("fresh")
         with contextlib.suppress(StoreError):  # a store that may only be read is told of all the same
             repair(session.store, findings, RecordLog(session.store, new_run_id()))
     return findings
+
+
+def _lost_outs(session: Session) -> Iterator[Finding]:
+    """Yield a finding for each out that the lock file names and the store has nothing of."""
+    for stage, entry in lockfile.load(session.location.lock).stages.items():
+        for out in entry.outs.values():
+            tree = Digest(out["tree"])
+            if not session.objects.has(tree):
+                problem = f"the lock file names it as `{out['path']}` of `{stage}`, and it is not there"
+                yield Finding(What.TREE, object_name(tree), problem, "`ckptflow repro` makes it again")
 
 
 def graph_view(survey: Survey) -> GraphView:

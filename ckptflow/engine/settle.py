@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from ..checkpoints import lockfile
 from ..checkpoints.lockfile import LockEntry
+from ..checkpoints.trees import get_tree
+from ..chunk.tree import Tree
 from ..fingerprint.recipe import stage_key
 from ..ids import Digest, StageName
 from ..plan.stagerun import ChunkState, StageRun
@@ -45,7 +48,8 @@ class Settler:
                 session.objects.put(tree.encode())
             if out.workspace:
                 relink = ran and bool(run.stage.cmd) and not run.chunked and not out.persist
-                if session.placer.place(out, tree, force=self._force, relink=relink) and not ran:
+                former = partial(self._former, run.name, out.label)
+                if session.placer.place(out, tree, former, force=self._force, relink=relink) and not ran:
                     self.restored.add(run.name)
         if run.pinned:
             return
@@ -54,6 +58,12 @@ class Settler:
             self._known[run.name] = self._pending[run.name] = entry
         if time.monotonic() - self._written >= LOCK_EVERY_SECONDS:
             self.write()
+
+    def _former(self, stage: StageName, label: str) -> Tree | None:
+        """Return what the last run had made of an out."""
+        entry = self._known.get(stage)
+        noted = entry.outs.get(label) if entry is not None else None
+        return get_tree(self._session.objects, Digest(noted["tree"])) if noted is not None else None
 
     def write(self, removed: tuple[StageName, ...] = ()) -> None:
         """Write what is noted to the lock file."""

@@ -13,10 +13,10 @@ import errno
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from ..chunk.tree import Layout, Listing, Tree
 from ..errors import DepUnreadable, OutEdited, StoreDamaged, StoreError
@@ -50,6 +50,9 @@ class Objects(Protocol):
     def is_aside(self, name: Digest, path: Path) -> bool:
         """Tell whether `path` was the object's own file before its bad bytes were set aside."""
         ...
+
+
+Former: TypeAlias = Callable[[], Tree | None]
 
 
 class OutState(StrEnum):
@@ -97,8 +100,11 @@ class Placer:
                         files[file.path] = (file.object, file.executable)
                 return files
 
-    def state(self, out: Out, tree: Tree | None) -> OutState:
-        """Compare an out with `tree`; with None, tell whether what lies there may be replaced."""
+    def state(self, out: Out, tree: Tree | None, former: Former | None = None) -> OutState:
+        """Compare an out with `tree`; with None, tell whether what lies there may be replaced.
+
+        `former` is asked for what the last run had placed there, which the store may have lost since.
+        """
         seen = self._see(out.path)
         if seen is None:
             return OutState.MISSING
@@ -109,6 +115,9 @@ class Placer:
             for name, content in actual.items()
             if expected.get(name, (None,))[0] != content and not self._objects.has(content)
         ]
+        if foreign and former is not None and (placed := former()) is not None:
+            ours = self._contents(placed)
+            foreign = [name for name in foreign if actual[name] not in ours]
         if foreign:
             damaged = [
                 name for name in foreign if name in expected and self._is_linked(out.path, name, expected[name][0])
@@ -120,6 +129,13 @@ class Placer:
         if tree is not None and actual == wanted and (seen.kind == "file") == (tree.layout is Layout.FILE):
             return OutState.SAME
         return OutState.MISSING if set(actual) < set(wanted) else OutState.OURS
+
+    def _contents(self, tree: Tree) -> set[Digest]:
+        """Return the objects of all files of an out, none where the store does not tell any more."""
+        try:
+            return {object_ for object_, _ in self.expected(tree).values()}
+        except StoreError:
+            return set()
 
     def _is_linked(self, path: str, name: str, object_: Digest) -> bool:
         """Tell whether this file is the store's own, by hard link or symlink, and set its bad bytes aside if so."""
@@ -134,14 +150,17 @@ class Placer:
             return False
         return False
 
-    def place(self, out: Out, tree: Tree, *, force: bool = False, relink: bool = False) -> bool:
+    def place(
+        self, out: Out, tree: Tree, former: Former | None = None, *, force: bool = False, relink: bool = False
+    ) -> bool:
         """Make the workspace show `tree` at the out's path; return whether anything had to be changed.
 
         `relink` also replaces files that are right and not linked to the store, so that their bytes are kept once.
+        `former`: see `state`.
 
         Raises `OutEdited` where a change made by hand would be lost, `StoreDamaged` for a bad object.
         """
-        state = self.state(out, tree)
+        state = self.state(out, tree, former)
         if state is OutState.SAME and not relink:
             return False
         if state is OutState.EDITED and not force:
