@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
         sizes.add_argument(option, dest="size", action="store_const", const=size, help=words, default=Size.FULL)
     parser.add_argument("--rows", nargs="+", choices=list(ROWS), metavar="ROW", help=f"of: {', '.join(ROWS)}")
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help="times that each is measured (default: 3)")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="write benchmarks.md and benchmarks.json there")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="write measured.md and measured.json there")
     parser.add_argument("--scratch", type=Path, metavar="DIR", help="work here: on the disk that is to be measured")
     return parser
 
@@ -82,8 +82,8 @@ def _notes(size: Size, rounds: int) -> list[str]:
 def _write(out: Path, measured: dict[str, list[Line]], notes: list[str]) -> None:
     out.mkdir(parents=True, exist_ok=True)
     lines = [line for each in measured.values() for line in each]
-    (out / "benchmarks.md").write_text(markdown(lines, notes))
-    (out / "benchmarks.json").write_text(json.dumps(document(measured, notes), indent=1) + "\n")
+    (out / "measured.md").write_text(markdown(lines, notes))
+    (out / "measured.json").write_text(json.dumps(document(measured, notes), indent=1) + "\n")
 
 
 if __name__ == "__main__":

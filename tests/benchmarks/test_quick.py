@@ -16,11 +16,11 @@ from benchmarks.table import markdown
 def test_every_row_measures(name: str, tmp_path: Path) -> None:
     argv = ["--tiny", "--rounds", "1", "--rows", name, "--out", str(tmp_path), "--scratch", str(tmp_path)]
     assert main(argv) == 0
-    lines = json.loads((tmp_path / "benchmarks.json").read_text())["rows"][name]
+    lines = json.loads((tmp_path / "measured.json").read_text())["rows"][name]
     assert lines
     assert all(line["figures"] and min(line["figures"].values()) >= 0 for line in lines if line["target"] != "-")
-    assert lines[0]["work"] in (tmp_path / "benchmarks.md").read_text()
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["benchmarks.json", "benchmarks.md"]
+    assert lines[0]["work"] in (tmp_path / "measured.md").read_text()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["measured.json", "measured.md"]
 
 
 def test_subjects_take_turns() -> None:
