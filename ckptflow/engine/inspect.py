@@ -27,6 +27,7 @@ from ..spec.model import Out, Pipeline
 from ..store.layout import RUNS, object_name
 from ..store.memory import MemoryStore
 from ..workspace.place import part_name
+from ..workspace.settings import Settings
 from .session import Session, StorePast, new_run_id
 from .survey import Survey
 
@@ -224,7 +225,7 @@ def doctor(session: Session, survey: Survey) -> Sequence[Check]:
     root = session.store_root
     checks = [
         Check("project", True, f"{session.root}, {session.location.file}, {len(survey.pipeline.stages)} stages"),
-        Check("workers", True, f"{settings.workers}, from {settings.origin.get('jobs', 'one a core')}"),
+        Check("workers", True, f"{settings.workers}, {_origin_of_workers(settings)}"),
     ]
     usage = shutil.disk_usage(root)
     free = usage.free >= LEAST_FREE_BYTES
@@ -234,6 +235,11 @@ def doctor(session: Session, survey: Survey) -> Sequence[Check]:
     checks.append(_write_check(root))
     checks.append(_link_check(session))
     return checks
+
+
+def _origin_of_workers(settings: Settings) -> str:
+    origin = settings.origin.get("jobs")
+    return "one a core" if origin is None or not settings.jobs else f"from {origin}"
 
 
 def _write_check(root: Path) -> Check:

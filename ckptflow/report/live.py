@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any, TextIO
 
 from ..events import ChunkFailed, Event, Note, RunEnded, StageDone, Stopping, Waiting
@@ -116,7 +117,8 @@ class Live:
 
     def _ending(self, result: dict[str, Any], ok: bool) -> list[str]:
         stages = self._progress.stages.values()
-        lines = [remedy(s.failed, s.stage, s.ran + s.reused) for s in stages if s.failed]
+        said = [remedy(s.failed, s.stage, s.ran + s.reused) for s in stages if s.failed]
+        lines = [line for text in said for line in wrap(text, self._style.width, subsequent_indent="  ")]
         stopping = self._progress.stopping
         role = "warn" if stopping else "good" if ok else "bad"
         return [

@@ -22,12 +22,15 @@ def summary_line(result: Mapping[str, Any], *, stopped: str | None = None) -> st
         by_state.setdefault(stage["state"], []).append(stage["stage"])
     ran, reused, failed = (sum(stage["chunks"][kind] for stage in stages) for kind in ("ran", "reused", "failed"))
     took = duration(result["seconds"])
-    if stopped and not result["ok"] and not failed:
-        return f"Stopped after {took}: {stopped}. {plural(ran, 'chunk')} run and kept, {reused:,} reused."
+    if stopped and not result["ok"]:
+        bad = f"{failed:,} failed, " if failed else ""
+        return f"Stopped after {took}: {stopped}. {plural(ran, 'chunk')} run and kept, {bad}{reused:,} reused."
     if not result["ok"]:
         parts = [f"{plural(failed, 'chunk')} failed in {listing(by_state.get('failed', ()), 4) or 'no stage'}"]
         if blocked := by_state.get("blocked"):
             parts.append(f"{len(blocked):,} blocked ({listing(blocked, 4)})")
+        if left := by_state.get("stopped"):
+            parts.append(f"{len(left):,} not finished ({listing(left, 4)})")
         parts.append(f"{ran:,} run and kept")
         parts.append(f"{reused:,} reused")
         return f"Failed after {took}: {', '.join(parts)}."

@@ -39,6 +39,16 @@ def test_stopped() -> None:
     assert line(stage("a", "failed", 3, 1), ok=False, stopped="SIGINT").startswith("Stopped after 2.4s: SIGINT. 3 ch")
 
 
+def test_stopped_with_failures_is_stopped() -> None:
+    told = line(stage("a", "stopped", 3, 1, 1), ok=False, stopped="SIGINT")
+    assert told == "Stopped after 2.4s: SIGINT. 3 chunks run and kept, 1 failed, 1 reused."
+
+
+def test_failed_before_others_began() -> None:
+    told = line(stage("a", "failed", 3, 1, 1), stage("b", "stopped"), ok=False)
+    assert told == "Failed after 2.4s: 1 chunk failed in a, 1 not finished (b), 3 run and kept, 1 reused."
+
+
 def test_some_chunks_only() -> None:
     told = line(stage("a", "stopped", 3, 4), stage("b", "stopped"), stage("c", "ran", 1))
     assert told == "Done in 2.4s: 4 chunks run, 4 reused; 2 stages are not finished (a, b)."
