@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from .engine.session import Session, open_session
 from .engine.status import status
 from .engine.survey import read_pipeline
 from .engine.targets import ReproOptions, check_chunks, resolve, select
-from .errors import StageError
+from .errors import StageError, TargetNotFound
 from .events import Event, Reporter
 from .formats.dataset import Dataset
 from .ids import Digest, StageName
@@ -52,6 +52,7 @@ class Project:
         if start.is_file():
             start, file = start.parent, start.name
         self.location: Location = find_project(start, file)
+        self._here = os.path.relpath(start.absolute(), self.location.root)
         self.settings: Settings = load_settings(self.location.root, os.environ if env is None else env, overrides)
 
     @classmethod
@@ -80,7 +81,7 @@ class Project:
     ) -> RunResult:
         """Bring targets (default: all) up to date. With `check`, a failed run raises `StageError`."""
         with self._session(create=True) as session:
-            result = repro(session, targets, options or ReproOptions(), reporter or _Silent())
+            result = repro(session, self._from_here(session, targets), options or ReproOptions(), reporter or _Silent())
         if check and not result.ok:
             bad = ", ".join(s.stage for s in result.stages if s.state in ("failed", "blocked", "stopped"))
             raise StageError(f"run {result.run} {result.outcome}: {bad}")
@@ -89,7 +90,7 @@ class Project:
     def status(self, targets: Sequence[str] = (), *, options: ReproOptions | None = None) -> PlanView:
         """Return which stages and chunks are stale, and why. Runs nothing."""
         with self._session() as session:
-            survey = read_pipeline(session)
+            targets, survey = self._from_here(session, targets), read_pipeline(session)
             selection = select(survey.pipeline, survey.graph, targets, options or ReproOptions(), _failed(session))
             found = status(session, survey, selection)
             check_chunks(survey.pipeline, targets, {s.stage: s.total for s in found.stages if s.total is not None})
@@ -98,7 +99,7 @@ class Project:
     def why(self, targets: Sequence[str]) -> PlanView:
         """Return the status of just these targets, without what they depend on."""
         with self._session() as session:
-            survey = read_pipeline(session)
+            targets, survey = self._from_here(session, targets), read_pipeline(session)
             asked = {stage for t in targets for stage in resolve(survey.pipeline, t.split("#")[0])}
             selection = select(survey.pipeline, survey.graph, targets, ReproOptions(), _failed(session))
             found = status(session, survey, selection)
@@ -121,6 +122,7 @@ class Project:
     def show(self, out: str, rows: int = 10) -> OutView:
         """Return the schema, size and first rows of an out."""
         with self._session() as session:
+            (out,) = self._from_here(session, [out])
             return looking.show(session, read_pipeline(session), out, rows)
 
     def verify(self, *, deep: bool = False, targets: Sequence[str] = ()) -> list[Finding]:
@@ -151,10 +153,17 @@ class Project:
         finally:
             session.close()
 
+    def _from_here(self, session: Session, targets: Sequence[str]) -> Sequence[str]:
+        """Return targets as the project names them: a path that is none from its root may be one from here."""
+        if self._here == "." or not targets:
+            return targets
+        pipeline = read_pipeline(session).pipeline
+        return [_known(pipeline, target, self._here) for target in targets]
+
     def _objects_of(self, session: Session, targets: Sequence[str]) -> frozenset[Digest] | None:
         if not targets:
             return None
-        survey = read_pipeline(session)
+        targets, survey = self._from_here(session, targets), read_pipeline(session)
         names: set[Digest] = set()
         for target in targets:
             stage, out = looking.find_out(survey, target)
@@ -170,6 +179,15 @@ def load(out: str, project: str | os.PathLike[str] = ".") -> object:
 def open(out: str, project: str | os.PathLike[str] = ".") -> Dataset:
     """Return a lazy handle on a table out of the project in the working directory (or at `project`)."""
     return Project(project).open(out)
+
+
+def _known(pipeline: Pipeline, target: str, here: str) -> str:
+    name, mark, chunks = target.partition("#")
+    for candidate in (name, Path(os.path.normpath(f"{here}/{name}")).as_posix()):
+        with suppress(TargetNotFound):
+            resolve(pipeline, candidate)
+            return f"{candidate}{mark}{chunks}"
+    return target
 
 
 def _failed(session: Session) -> Any:

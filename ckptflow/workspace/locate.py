@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import ProjectNotFound, UsageError
+from ..errors import ProjectNotFound
 
 PIPELINE_FILES = ("pipeline.yaml", "dvc.yaml")
 STATE_DIR = ".ckptflow"
@@ -48,15 +48,3 @@ def find_project(start: Path, file: str | None = None) -> Location:
     raise ProjectNotFound(
         f"no pipeline.yaml in {start} or above it", hint="make a project with `ckptflow init`, or go to its directory"
     )
-
-
-def inside(root: Path, path: str) -> str:
-    """Return `path` (relative to the working directory, or absolute) relative to `root`, POSIX.
-
-    Raises `UsageError` when it is outside.
-    """
-    full = Path(path) if Path(path).is_absolute() else Path.cwd() / path
-    try:
-        return full.absolute().relative_to(root).as_posix()
-    except ValueError as error:
-        raise UsageError(f"`{path}` is outside the project {root}") from error

@@ -193,4 +193,10 @@ def test_from_a_directory_below(done):
     assert done.run("repro", cwd=sub).code == 0
     assert done.run("repro", "b", cwd=sub).code == 0
     assert done.run("-C", "data", "repro").code == 0
+    for target in ("b.json", "./b.json", "../other.json", "a.parquet#2", "data/b.json"):
+        assert done.run("repro", target, cwd=sub).code == 0, target
+        assert done.run("status", target, cwd=sub).code == 0, target
+    assert "data/b.json" in done.run("show", "b.json", cwd=sub).out
+    assert done.run("why", "b.json", cwd=sub).code == 0
+    assert done.run("repro", "c.jsn", cwd=sub).code == 5
     assert done.traces() == []

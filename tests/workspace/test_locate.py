@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from ckptflow.errors import ProjectNotFound, UsageError
-from ckptflow.workspace.locate import find_project, inside
+from ckptflow.errors import ProjectNotFound
+from ckptflow.workspace.locate import find_project
 
 
 def test_the_nearest_pipeline_upwards(tmp_path, write):
@@ -50,12 +50,3 @@ def test_no_project(tmp_path):
     with pytest.raises(ProjectNotFound) as error:
         find_project(tmp_path)
     assert "ckptflow init" in error.value.hint
-
-
-def test_paths_inside(tmp_path, monkeypatch):
-    (tmp_path / "sub").mkdir()
-    monkeypatch.chdir(tmp_path / "sub")
-    assert inside(tmp_path, "x") == "sub/x"
-    assert inside(tmp_path, str(tmp_path / "y")) == "y"
-    with pytest.raises(UsageError):
-        inside(tmp_path, "/elsewhere")
