@@ -29,8 +29,8 @@ def summary_line(result: Mapping[str, Any], *, stopped: str | None = None) -> st
         parts = [f"{plural(failed, 'chunk')} failed in {listing(by_state.get('failed', ()), 4) or 'no stage'}"]
         if blocked := by_state.get("blocked"):
             parts.append(f"{len(blocked):,} blocked ({listing(blocked, 4)})")
-        if left := by_state.get("stopped"):
-            parts.append(f"{len(left):,} not finished ({listing(left, 4)})")
+        if unfinished := by_state.get("stopped"):
+            parts.append(f"{len(unfinished):,} not finished ({listing(unfinished, 4)})")
         parts.append(f"{ran:,} run and kept")
         parts.append(f"{reused:,} reused")
         return f"Failed after {took}: {', '.join(parts)}."
