@@ -61,6 +61,7 @@ def change_row(world: World, root: Path) -> tuple[str, Allowed]:
     readers = world.readers(path)
     most = {name: 3 for name in readers if _cut_by_content(world.stages[name], path)}
     most |= _followers(world, most)
+    most |= {name: 5 for name in readers if _cut_by_key(world.stages[name], path)}
     return f"{how} row {at} of {path}", Allowed(_after(world, readers), most)
 
 
@@ -70,6 +71,13 @@ def _cut_by_content(stage: StageModel, path: str) -> bool:
     cut = {label for label, dep in stage.deps.items() if path == dep or path.startswith(f"{dep}/")}
     over = chunk.get("over")
     return "rows" in chunk and "cut" not in chunk and all(over in (label, stage.deps[label]) for label in cut)
+
+
+def _cut_by_key(stage: StageModel, path: str) -> bool:
+    """Whether one row, with its former and its new keys, touches few ranges or buckets: those and a neighbour each."""
+    chunk = stage.entry.get("chunk") or {}
+    named = {label for label, dep in stage.deps.items() if path == dep or path.startswith(f"{dep}/")}
+    return "by" in chunk and "cut" not in chunk and named <= set(chunk["by"])
 
 
 def _followers(world: World, most: Mapping[str, int]) -> dict[str, int]:

@@ -15,7 +15,7 @@ import pytest
 from sim_crash import repro
 from sim_world import StageModel, World, make_world
 
-POINTS = 16
+POINTS = 12
 
 
 def crash_world() -> World:

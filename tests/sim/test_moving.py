@@ -174,7 +174,7 @@ def test_there_and_back_within_one_cut(root: Path, moment: int, monkeypatch: pyt
     from ckptflow.run import spills
 
     pipeline(root, s=call("rows", "raw/t.csv", chunk=CHUNKS["ranges"]))
-    name = ("_slotting", "_by_slot", "_write")[moment]
+    name = ("slotting_of", "_by_slot", "_write")[moment]
     real, calls = getattr(spills, name), []
 
     def slotting(*args: Any) -> Any:

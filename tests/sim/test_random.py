@@ -9,6 +9,7 @@ import os
 import random
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ from ckptflow.events import ChunkDone, Event
 from ckptflow.plan.view import PlanView
 from ckptflow.workspace import observe
 
-SEEDS = 12
+SEEDS = 10
 EDITS_A_SEED = 6
 ONE = os.environ.get("CKPTFLOW_SIM_SEED")
 
@@ -107,11 +108,11 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
 
 
-def simulate(seed: int, tmp_path: Path, edits: int) -> None:
+def simulate(seed: int, tmp_path: Path, edits: int, *, real: bool = False) -> None:
     chance = random.Random(seed)
     world = make_world(chance, chance.randrange(2, 7))
     root = tmp_path / "project"
-    with inline(seed):
+    with nullcontext() if real else inline(seed):
         world.write(root)
         repro(root)
         compare_with_clean(root, world, tmp_path / "clean", f"seed {seed}, at first")
@@ -137,3 +138,7 @@ def simulate(seed: int, tmp_path: Path, edits: int) -> None:
 def test_incremental_equals_clean(seed: int, tmp_path: Path, rounds: int) -> None:
     for number in range(rounds):
         simulate(seed + 1000 * number, tmp_path / str(number), EDITS_A_SEED)
+
+
+def test_incremental_equals_clean_with_real_workers(tmp_path: Path) -> None:
+    simulate(101, tmp_path, 2, real=True)
