@@ -17,14 +17,14 @@ from .engine import inspect as looking
 from .engine.inspect import Check, GraphView, OutView, RunSummary
 from .engine.repro import repro
 from .engine.result import RunResult
-from .engine.session import Session, open_session
+from .engine.session import Session, failed_before, open_session
 from .engine.status import status
 from .engine.survey import read_pipeline
 from .engine.targets import ReproOptions, check_chunks, resolve, select
 from .errors import StageError, TargetNotFound
 from .events import Event, Reporter
 from .formats.dataset import Dataset
-from .ids import Digest, StageName
+from .ids import Digest
 from .plan.view import PlanView
 from .spec.model import Pipeline
 from .workspace.locate import Location, find_project
@@ -91,7 +91,9 @@ class Project:
         """Return which stages and chunks are stale, and why. Runs nothing."""
         with self._session() as session:
             targets, survey = self._from_here(session, targets), read_pipeline(session)
-            selection = select(survey.pipeline, survey.graph, targets, options or ReproOptions(), _failed(session))
+            selection = select(
+                survey.pipeline, survey.graph, targets, options or ReproOptions(), failed_before(session.cache)
+            )
             found = status(session, survey, selection)
             check_chunks(survey.pipeline, targets, {s.stage: s.total for s in found.stages if s.total is not None})
             return found
@@ -101,7 +103,7 @@ class Project:
         with self._session() as session:
             targets, survey = self._from_here(session, targets), read_pipeline(session)
             asked = {stage for t in targets for stage in resolve(survey.pipeline, t.split("#")[0])}
-            selection = select(survey.pipeline, survey.graph, targets, ReproOptions(), _failed(session))
+            selection = select(survey.pipeline, survey.graph, targets, ReproOptions(), failed_before(session.cache))
             found = status(session, survey, selection)
             return replace(found, stages=tuple(s for s in found.stages if s.stage in asked))
 
@@ -188,13 +190,6 @@ def _known(pipeline: Pipeline, target: str, here: str) -> str:
             resolve(pipeline, candidate)
             return f"{candidate}{mark}{chunks}"
     return target
-
-
-def _failed(session: Session) -> Any:
-    def failed(stage: StageName) -> frozenset[int]:
-        return frozenset(session.cache.document("failed", stage) or ())
-
-    return failed
 
 
 class _Silent:

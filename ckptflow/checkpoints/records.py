@@ -101,8 +101,8 @@ class RecordLog:
     def _sync(self) -> None:
         # Objects and records reach the disk in one call. A record that gets there first, by that call or by the
         # system's own writing-back, names an object that is missing or torn: found when it is read, and a miss.
-        self._store.sync(self._named)
-        self._named.clear()
+        named, self._named = self._named, []  # `add` may go on in another thread
+        self._store.sync(named)
 
     def _append(self, line: bytes) -> Spot:
         if self._segment is None or self._size + len(line) > self._segment_bytes:

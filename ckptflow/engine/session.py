@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,8 +13,9 @@ from ..checkpoints.records import RecordLog
 from ..checkpoints.trees import get_tree, is_present
 from ..checkpoints.verified import VerifiedFiles
 from ..chunk.tree import Tree
-from ..ids import ChunkKey, Digest
+from ..ids import ChunkKey, Digest, StageName
 from ..plan.model import Record
+from ..plan.schedule import Schedule
 from ..store.local import LocalStore
 from ..store.marker import open_store
 from ..store.memory import MemoryStore
@@ -122,6 +123,17 @@ def make_state(location: Location) -> None:
 def new_run_id() -> str:
     """Return a name for a run that sorts by time: `20261123T101500Z-3f9a`."""
     return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()) + f"-{os.urandom(2).hex()}"
+
+
+def note_failures(cache: Cache, schedule: Schedule) -> None:
+    """Keep which chunks failed, for `stage#failed` and `--retry-failed`."""
+    runs = [run for run in schedule.stages.values() if run.states and not run.fresh]
+    cache.keep_documents("failed", {str(run.name): sorted(run.failures) for run in runs})
+
+
+def failed_before(cache: Cache) -> Callable[[StageName], frozenset[int]]:
+    """Return what tells the chunks of a stage that failed in its last run."""
+    return lambda stage: frozenset(cache.document("failed", stage) or ())
 
 
 class StorePast:

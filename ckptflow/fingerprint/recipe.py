@@ -38,7 +38,7 @@ class DepForm:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What is the same for all chunks of a stage. Mappings are by name; `outs`: label -> format, for `cmd` with the path."""
+    """What is the same for all chunks of a stage. Mappings are by name; `outs`: label to format (`cmd`: and path)."""
 
     code: Digest | None = None
     cmd: tuple[str, ...] = ()

@@ -16,7 +16,7 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 VERSION = 1
 """Version of the layout and of the rules by which rows come into slots."""
 
-RUN_BYTES = 16 << 20
+RUN_BYTES = 32 << 20
 """Rows that are sorted by slot in memory."""
 
 MERGE_ROWS = 1 << 18
@@ -73,7 +73,7 @@ def spill_keys(spec: ByKeys, deps: Mapping[str, tuple[Input, Found]], spill_dir:
             table = tables[label]
             shown = table.schema if item.columns is None else table.select(item.columns).schema
             rows = _by_slot(table, slotting, spec.by[label], shown, label)
-            cuts = _write(place.directory / str(number), rows, shown, slots)
+            cuts = _write(place.directory / str(number), rows, shown, slots, table.num_rows)
             pieces[label] = _pieces(cuts, f"{name}/{number}")
         sheet = Sheet(pieces, slotting.labels[:slots])
         place.publish(sheet)
@@ -236,58 +236,73 @@ def _pieces(cuts: Iterable[_Cut], spill: str) -> tuple[Piece, ...]:
     return tuple(Piece(cut.digest, AtSlot(spill, i), cut.rows, cut.bytes) for i, cut in enumerate(cuts))
 
 
-def _write(directory: Path, runs: Iterable[tuple[pa.RecordBatch, Any]], schema: pa.Schema, slots: int) -> list[_Cut]:
-    """Write the rows of `runs` slot by slot; return what names each slot."""
+def _write(
+    directory: Path, runs: Iterable[tuple[pa.RecordBatch, Any]], schema: pa.Schema, slots: int, rows: int
+) -> list[_Cut]:
+    """Write the rows of `runs`, `rows` of them or more, slot by slot; return what names each slot."""
     import numpy as np
     import pyarrow as pa
 
     directory.mkdir()
     unmerged = directory / "runs.arrow"
-    edges = []  # of each run, the first row of every slot
+    index = _Index(max(1, slots * MERGE_ROWS // max(1, rows)))
     with pa.OSFile(str(unmerged), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
         for batch, of_row in runs:
-            writer.write_batch(batch)
-            edges.append(np.searchsorted(of_row, np.arange(slots + 1)))
-    counts = sum((np.diff(e) for e in edges), np.zeros(slots, np.int64))
-    with _Rows(directory, schema) as out:
-        cuts = list(_merged(_Runs(unmerged), edges, counts, schema, out))
+            for piece in index.pieces(batch, np.searchsorted(of_row, np.arange(slots + 1))):
+                writer.write_batch(piece)
+    counts = sum((np.diff(e) for e in index.edges), np.zeros(slots, np.int64))
+    with pa.OSFile(str(unmerged), "rb") as source, _Rows(directory, schema) as out:
+        cuts = list(_merged(_Runs(pa.ipc.open_file(source), index), counts, schema, out))
         out.finish([cut.rows for cut in cuts])
     unmerged.unlink()
     return cuts
 
 
+@dataclass(slots=True)
+class _Index:
+    """Where in the file of runs the rows of each slot are. A run is written as one batch for each block of `size` slots
+    that it has rows of. `edges` has, for each run, its first row of every slot."""
+
+    size: int
+    edges: list[Any] = field(default_factory=list)
+    blocks: dict[int, list[tuple[int, int]]] = field(default_factory=dict)  # (run, number of the batch)
+    batches: int = 0
+
+    def pieces(self, batch: pa.RecordBatch, edge: Any) -> Iterator[pa.RecordBatch]:
+        """Yield a run in batches as they are to be written."""
+        slots = len(edge) - 1
+        for block, first in enumerate(range(0, slots, self.size)):
+            start, stop = int(edge[first]), int(edge[min(first + self.size, slots)])
+            if start < stop:
+                self.blocks.setdefault(block, []).append((len(self.edges), self.batches))
+                self.batches += 1
+                yield batch.slice(start, stop - start)
+        self.edges.append(edge)
+
+
+@dataclass(frozen=True, slots=True)
 class _Runs:
-    """The runs on disk, mapped. Mapped anew after every `RUN_BYTES`: as long as a mapping lives, all pages that were
-    read through it count as memory of this process."""
+    """The runs on disk. They are read and not mapped: what a mapping touches here and there in a large file counts, with
+    all that the system maps around it, as memory of this process."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._batches: list[pa.RecordBatch] = []
-        self._read = RUN_BYTES
+    file: Any
+    index: _Index
 
-    def slices(self, edges: list[Any], slot: int, last: int) -> list[pa.RecordBatch]:
-        """Return the rows of the slots from `slot` to `last` (excluded) in each run that has any."""
-        if self._read >= RUN_BYTES:
-            self._map()
-        found = [
-            run.slice(edge[slot], edge[last] - edge[slot])
-            for run, edge in zip(self._batches, edges, strict=True)
-            if edge[last] > edge[slot]
-        ]
-        self._read += sum(piece.nbytes for piece in found)
-        return found
+    def end_of_block(self, slot: int) -> int:
+        """Return the first slot behind the block of `slot`."""
+        return (slot // self.index.size + 1) * self.index.size
 
-    def _map(self) -> None:
-        import pyarrow as pa
-
-        self._batches = []  # lets go of the old mapping first
-        with pa.memory_map(str(self._path)) as source:
-            file = pa.ipc.open_file(source)
-            self._batches = [file.get_batch(i) for i in range(file.num_record_batches)]
-        self._read = 0
+    def slices(self, slot: int, last: int) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of the slots from `slot` to `last` (excluded), all of one block, of each run that has any."""
+        block = slot // self.index.size
+        for run, number in self.index.blocks.get(block, ()):
+            edge = self.index.edges[run]
+            if edge[slot] < edge[last]:
+                start = edge[slot] - edge[block * self.index.size]
+                yield self.file.get_batch(number).slice(start, edge[last] - edge[slot])
 
 
-def _merged(runs: _Runs, edges: list[Any], counts: Any, schema: pa.Schema, out: _Rows) -> Iterator[_Cut]:
+def _merged(runs: _Runs, counts: Any, schema: pa.Schema, out: _Rows) -> Iterator[_Cut]:
     """Write some slots at a time: their rows of all runs, brought into the order of slots. Yields one cut a slot."""
     import numpy as np
     import pyarrow as pa
@@ -299,22 +314,22 @@ def _merged(runs: _Runs, edges: list[Any], counts: Any, schema: pa.Schema, out: 
     while slot < len(counts):
         last = slot + 1
         total = int(counts[slot])
-        while last < len(counts) and total + counts[last] <= MERGE_ROWS:
+        end = min(len(counts), runs.end_of_block(slot))
+        while last < end and total + counts[last] <= MERGE_ROWS:
             total += int(counts[last])
             last += 1
-        slices = runs.slices(edges, slot, last)
         if last == slot + 1:
             hasher = empty.fresh()
-            for piece in slices:
+            for piece in runs.slices(slot, last):
                 hasher.update(piece)
                 out.add(piece)
             yield _Cut(hasher.digest(), hasher.rows, hasher.bytes)
             slot = last
             continue
         hashers = [empty.fresh() for _ in range(slot, last)]
-        if slices:
+        if slices := list(runs.slices(slot, last)):
             of_row = np.concatenate(
-                [np.repeat(np.arange(slot, last), np.diff(edge[slot : last + 1])) for edge in edges]
+                [np.repeat(np.arange(slot, last), np.diff(edge[slot : last + 1])) for edge in runs.index.edges]
             )
             order = np.argsort(of_row, kind="stable")
             rows = pa.concat_batches(slices).take(pa.array(order)) if len(slices) > 1 else slices[0]

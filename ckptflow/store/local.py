@@ -160,17 +160,18 @@ class LocalStore:
         Where it has none, the files written by this instance and those in `names` are synced one by one, the objects
         before what names them.
         """
+        pending, self._pending = self._pending, {}  # writes may go on in another thread
         try:
             self._whole = self._whole and sync_file_system(self._root)
             if not self._whole:
-                ordered = dict.fromkeys((*names, *self._pending))
+                ordered = dict.fromkeys((*names, *pending))
                 for name in sorted(ordered, key=lambda n: not layout.is_immutable(n)):
                     sync_file(self._path(name))
                 for folder in sorted({name.rpartition("/")[0] for name in ordered}):
                     sync_file(f"{self._root}/{folder}")
         except OSError as error:
+            self._pending = {**pending, **self._pending}
             raise store_error(error, "sync", self._root) from error
-        self._pending.clear()
 
     def local(self, name: str) -> Path | None:
         """Return the path of the plain file that holds, or would hold, `name`."""

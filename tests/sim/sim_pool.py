@@ -127,13 +127,13 @@ def _forget_project(root: str) -> None:
 @contextmanager
 def inline(seed: int = 0, malice: float = 0.1) -> Iterator[None]:
     """Let `repro` use pools without processes for the length of the block."""
-    from ckptflow.engine import repro
+    from ckptflow.engine import attempt
 
-    kept = repro.Pool, worker_module.Capture
+    kept = attempt.Pool, worker_module.Capture
     InlinePool.chance, InlinePool.malice = random.Random(seed), malice
-    repro.Pool = InlinePool  # type: ignore[misc, assignment]
+    attempt.Pool = InlinePool  # type: ignore[misc, assignment]
     worker_module.Capture = _Silence  # type: ignore[misc, assignment]
     try:
         yield
     finally:
-        repro.Pool, worker_module.Capture = kept  # type: ignore[misc]
+        attempt.Pool, worker_module.Capture = kept  # type: ignore[misc]

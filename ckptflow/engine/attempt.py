@@ -1,0 +1,215 @@
+"""Edge. One attempt at a run: a fresh look, a schedule driven as far as it goes, and what came of it.
+
+A run is one attempt, unless the ground moves under it. What earlier attempts of the same run did is counted as done by
+the run, not as found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from ..checkpoints.manifest import Status
+from ..checkpoints.records import RecordLog
+from ..events import Note, Reporter, RunStarted, StageDone
+from ..ids import Digest, StageName
+from ..plan.schedule import Schedule
+from ..plan.selection import Selection
+from ..plan.stagerun import Phase, StageRun
+from ..plan.stale import reasons
+from ..run.messages import WorkerSetup
+from ..run.pool import Pool
+from ..workspace.place import OutState, edited
+from . import witness
+from .drive import Loop, Outcome, Watcher
+from .facts import ProjectFacts
+from .keeping import Keeper
+from .result import StageResult, stage_result
+from .session import Session, StorePast, note_failures
+from .settle import Settler
+from .stop import Stop
+from .survey import Survey, gather
+from .sweep import sweep_spills
+from .targets import ReproOptions, check_chunks
+from .tasks import TaskMaker
+
+__all__ = ["Attempt", "Outcome"]
+
+
+@dataclass(slots=True)
+class Attempt:
+    """What the attempts of one run share."""
+
+    session: Session
+    targets: Sequence[str]
+    options: ReproOptions
+    reporter: Reporter
+    run_id: str
+    stop: Stop
+    log: RecordLog
+    _ran: dict[StageName, int] = field(default_factory=dict)
+    _told: set[StageName] = field(default_factory=set)
+    _started: bool = False
+
+    def run(self, survey: Survey, selection: Selection) -> tuple[Outcome, tuple[StageResult, ...]]:
+        """Bring the selection up to date; return how that ended and what became of each stage."""
+        session = self.session
+        facts = gather(session, survey, selection)
+        past = StorePast(session, self.log)
+        try:
+            self._refuse_edited(survey, selection, past)
+            schedule = Schedule(survey.pipeline, survey.graph, facts, past, selection)
+            self._tell_start(survey, selection)
+            settler = Settler(session, survey.lock, force=self.options.force, commit=self.options.commit)
+            keeper = Keeper(session.store, session.objects, self.run_id, facts.code)
+            try:
+                outcome = self._drive(schedule, facts, past, settler, keeper)
+            finally:
+                self._tell_damage()
+                self.log.sync()
+                whole = selection.stages == frozenset(survey.pipeline.stages)
+                settler.write(tuple(set(survey.lock) - set(survey.pipeline.stages)) if whole else ())
+        finally:
+            past.index.close()
+        return outcome, self._conclude(outcome, survey, schedule, facts, settler, keeper)
+
+    def _drive(
+        self, schedule: Schedule, facts: ProjectFacts, past: StorePast, settler: Settler, keeper: Keeper
+    ) -> Outcome:
+        watcher = Watcher(
+            begin=keeper.begin,
+            progress=keeper.progress,
+            settle=lambda run: self._settle(run, settler, keeper, facts),
+            explain=lambda run: _sentences(run, facts),
+        )
+        with Pool(self.session.settings.workers, self._setup(facts)) as pool:
+            self.stop.wake(pool.wakeup_fd)
+            try:
+                return Loop(
+                    session=self.session,
+                    schedule=schedule,
+                    facts=facts,
+                    past=past,
+                    log=self.log,
+                    pool=pool,
+                    tasks=TaskMaker(schedule, facts.forms, str(self.session.logs / self.run_id)),
+                    reporter=self.reporter,
+                    run_id=self.run_id,
+                    stop=self.stop,
+                    watcher=watcher,
+                ).run()
+            finally:
+                self.stop.wake(-1)
+
+    def _conclude(
+        self,
+        outcome: Outcome,
+        survey: Survey,
+        schedule: Schedule,
+        facts: ProjectFacts,
+        settler: Settler,
+        keeper: Keeper,
+    ) -> tuple[StageResult, ...]:
+        """Write down how each stage ended; after a whole run, also that nothing is left to do."""
+        for run in schedule.stages.values():
+            keeper.end(run, Status.FAILED if run.phase is Phase.FAILED else Status.IN_PROGRESS)
+            if outcome is not Outcome.REPLAN:
+                self._tell_end(run, facts)
+        if outcome is Outcome.DONE:
+            counts = {r.name: r.chunks for r in schedule.stages.values() if r.states}
+            check_chunks(survey.pipeline, self.targets, counts)
+            sweep_spills(self.session, survey.pipeline, facts)
+        note_failures(self.session.cache, schedule)
+        results = tuple(
+            stage_result(
+                run,
+                facts.before(run.name),
+                earlier=self._ran.get(run.name, 0),
+                restored=run.name in settler.restored,
+                reasons=() if run.fresh else _sentences(run, facts),
+            )
+            for run in schedule.stages.values()
+            if not run.pinned or run.stage.frozen
+        )
+        if outcome is Outcome.DONE and self.options == ReproOptions():
+            worked = any(r.state != "fresh" for r in results)
+            witness.write(self.session, survey, schedule, facts, results, self.targets, wait=worked)
+        self._ran.update({StageName(result.stage): result.ran for result in results})
+        return results
+
+    def _settle(self, run: StageRun, settler: Settler, keeper: Keeper, facts: ProjectFacts) -> None:
+        settler.settle(run)
+        keeper.end(run, Status.COMPLETED)
+        self._tell_end(run, facts, settled=True, restored=run.name in settler.restored)
+
+    def _tell_end(self, run: StageRun, facts: ProjectFacts, *, settled: bool = False, restored: bool = False) -> None:
+        if run.name in self._told or (run.pinned and not run.stage.frozen):
+            return
+        if not settled and run.phase not in (Phase.FAILED, Phase.BLOCKED) and not run.states:
+            return
+        self._told.add(run.name)
+        phase, run.phase = run.phase, Phase.SETTLED if settled else run.phase
+        result = stage_result(
+            run, facts.before(run.name), earlier=self._ran.get(run.name, 0), restored=restored, reasons=()
+        )
+        run.phase = phase
+        self.reporter.emit(
+            StageDone(
+                run.name,
+                result.state,
+                result.seconds,
+                result.total,
+                result.ran,
+                result.reused,
+                result.failed,
+                result.rows,
+                result.bytes,
+            )
+        )
+
+    def _tell_start(self, survey: Survey, selection: Selection) -> None:
+        if not self._started:
+            self._started = True
+            order = tuple(n for n in survey.graph.order if n in selection.stages)
+            self.reporter.emit(RunStarted(self.run_id, order, self.session.settings.workers))
+
+    def _refuse_edited(self, survey: Survey, selection: Selection, past: StorePast) -> None:
+        """Before any work: an out changed by hand would be overwritten after it. Set bad objects aside on the way."""
+        for name in survey.graph.order:
+            stage = survey.pipeline.stages[name]
+            if name not in selection.stages or stage.frozen:
+                continue
+            entry = survey.lock.get(name)
+            for out in stage.outs:
+                if not out.workspace or (stage.cmd and out.persist):
+                    continue
+                noted = entry.outs.get(out.label) if entry is not None else None
+                tree = past.document(Digest(noted["tree"])) if noted is not None else None
+                state = self.session.placer.state(out, tree)
+                if state is OutState.EDITED and not self.options.force:
+                    raise edited(out.path)
+                if state is OutState.DAMAGED:
+                    self.reporter.emit(
+                        Note("warning", f"`{out.path}` was damaged in the store; the bad bytes were set aside", name)
+                    )
+        self._tell_damage()
+
+    def _tell_damage(self) -> None:
+        """Tell of objects that proved damaged since the last time."""
+        for text in self.session.objects.set_aside:
+            self.reporter.emit(Note("warning", text))
+        self.session.objects.set_aside.clear()
+
+    def _setup(self, facts: ProjectFacts) -> WorkerSetup:
+        session = self.session
+        reached = {path for code in facts.code.values() for path in code.files}
+        return WorkerSetup(
+            root=str(session.root),
+            store=str(session.store_root),
+            spills=str(session.spills),
+            sources={path: name for path, name in session.sources.read.items() if name is not None and path in reached},
+        )
+
+
+def _sentences(run: StageRun, facts: ProjectFacts) -> tuple[str, ...]:
+    return tuple(reason.text for reason in reasons(run, facts.before(run.name), ()))
