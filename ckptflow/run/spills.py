@@ -16,7 +16,7 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -29,6 +29,7 @@ from ..formats.tables import TableSource
 from ..ids import Digest, digest
 from ..spec.model import Cut, OverRows
 from .messages import Input
+from .runs import Index, Runs
 from .slotting import ByKeys, large, slotting_of
 from .sources import Found, known_shape, replace_file
 
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 VERSION = 1
 """Version of the layout and of the rules by which rows come into slots."""
 
-RUN_BYTES = 32 << 20
+RUN_BYTES = 16 << 20
 """Rows that are sorted by slot in memory."""
 
 MERGE_ROWS = 1 << 18
@@ -245,64 +246,20 @@ def _write(
 
     directory.mkdir()
     unmerged = directory / "runs.arrow"
-    index = _Index(max(1, slots * MERGE_ROWS // max(1, rows)))
+    index = Index(max(1, slots * MERGE_ROWS // max(1, rows)))
     with pa.OSFile(str(unmerged), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
         for batch, of_row in runs:
             for piece in index.pieces(batch, np.searchsorted(of_row, np.arange(slots + 1))):
                 writer.write_batch(piece)
     counts = sum((np.diff(e) for e in index.edges), np.zeros(slots, np.int64))
     with pa.OSFile(str(unmerged), "rb") as source, _Rows(directory, schema) as out:
-        cuts = list(_merged(_Runs(pa.ipc.open_file(source), index), counts, schema, out))
+        cuts = list(_merged(Runs(pa.ipc.open_file(source), index), counts, schema, out))
         out.finish([cut.rows for cut in cuts])
     unmerged.unlink()
     return cuts
 
 
-@dataclass(slots=True)
-class _Index:
-    """Where in the file of runs the rows of each slot are. A run is written as one batch for each block of `size` slots
-    that it has rows of. `edges` has, for each run, its first row of every slot."""
-
-    size: int
-    edges: list[Any] = field(default_factory=list)
-    blocks: dict[int, list[tuple[int, int]]] = field(default_factory=dict)  # (run, number of the batch)
-    batches: int = 0
-
-    def pieces(self, batch: pa.RecordBatch, edge: Any) -> Iterator[pa.RecordBatch]:
-        """Yield a run in batches as they are to be written."""
-        slots = len(edge) - 1
-        for block, first in enumerate(range(0, slots, self.size)):
-            start, stop = int(edge[first]), int(edge[min(first + self.size, slots)])
-            if start < stop:
-                self.blocks.setdefault(block, []).append((len(self.edges), self.batches))
-                self.batches += 1
-                yield batch.slice(start, stop - start)
-        self.edges.append(edge)
-
-
-@dataclass(frozen=True, slots=True)
-class _Runs:
-    """The runs on disk. They are read and not mapped: what a mapping touches here and there in a large file counts, with
-    all that the system maps around it, as memory of this process."""
-
-    file: Any
-    index: _Index
-
-    def end_of_block(self, slot: int) -> int:
-        """Return the first slot behind the block of `slot`."""
-        return (slot // self.index.size + 1) * self.index.size
-
-    def slices(self, slot: int, last: int) -> Iterator[pa.RecordBatch]:
-        """Yield the rows of the slots from `slot` to `last` (excluded), all of one block, of each run that has any."""
-        block = slot // self.index.size
-        for run, number in self.index.blocks.get(block, ()):
-            edge = self.index.edges[run]
-            if edge[slot] < edge[last]:
-                start = edge[slot] - edge[block * self.index.size]
-                yield self.file.get_batch(number).slice(start, edge[last] - edge[slot])
-
-
-def _merged(runs: _Runs, counts: Any, schema: pa.Schema, out: _Rows) -> Iterator[_Cut]:
+def _merged(runs: Runs, counts: Any, schema: pa.Schema, out: _Rows) -> Iterator[_Cut]:
     """Write some slots at a time: their rows of all runs, brought into the order of slots. Yields one cut a slot."""
     import numpy as np
     import pyarrow as pa
