@@ -78,6 +78,8 @@ def test_killed_at_every_write(scenario: str, tmp_path: Path, rounds: int) -> No
     assert run.returncode == 0, run.stderr[-3000:]
     counted, *cases = map(json.loads, run.stdout.splitlines())
     assert len(counted["kinds"]) > 50 and {"open", "os.rename", "write"} <= set(counted["kinds"])
-    assert all(case["died"] for case in cases), [c for c in cases if not c["died"]]
     bad = [case for case in cases if case["problem"]]
     assert not bad, json.dumps(bad, indent=1)
+    # The lock file is written once a second, so a run that is slow has a few steps more than another.
+    late = [case for case in cases if not case["died"] and case["step"] < 0.9 * len(counted["kinds"])]
+    assert not late, json.dumps(late, indent=1)
