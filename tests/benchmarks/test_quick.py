@@ -18,7 +18,7 @@ def test_every_row_measures(name: str, tmp_path: Path) -> None:
     assert main(argv) == 0
     lines = json.loads((tmp_path / "measured.json").read_text())["rows"][name]
     assert lines
-    assert all(line["figures"] and min(line["figures"].values()) >= 0 for line in lines if line["target"] != "-")
+    assert all(line["figures"] for line in lines if line["target"] != "-")
     assert lines[0]["work"] in (tmp_path / "measured.md").read_text()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["measured.json", "measured.md"]
 
