@@ -189,11 +189,12 @@ def is_running(pid: int) -> bool:
 
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
+    """An empty project with one worker, which is the quickest to start; tests of parallel work ask for more."""
     root = tmp_path / "project"
     root.mkdir()
     side = tmp_path / "side.txt"
     env = {k: v for k, v in os.environ.items() if not k.startswith("CKPTFLOW_")}
-    env |= {"SIDE": str(side), "XDG_CONFIG_HOME": str(tmp_path / "config"), "CKPTFLOW_JOBS": "2", "NO_COLOR": "1"}
+    env |= {"SIDE": str(side), "XDG_CONFIG_HOME": str(tmp_path / "config"), "CKPTFLOW_JOBS": "1", "NO_COLOR": "1"}
     return Place(root, side, env)
 
 

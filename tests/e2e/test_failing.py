@@ -221,7 +221,7 @@ def test_a_retry_that_is_far_away_is_not_waited_for_when_the_stage_failed_anyway
             call: work:other
             outs: {other: other.json}
     """)
-    ended = place.repro(code=1)
+    ended = place.repro("-j", "2", code=1)
     assert ended.stage("other")["state"] == "failed"
 
 

@@ -35,6 +35,12 @@ CHUNKS = 60
 
 
 @pytest.fixture
+def place(place):
+    place.env["CKPTFLOW_JOBS"] = "2"
+    return place
+
+
+@pytest.fixture
 def sixty(place):
     """Sixty chunks of 50 ms on two workers, and what an undisturbed run makes of them."""
     place.work(SLOW)

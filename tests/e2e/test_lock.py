@@ -27,7 +27,7 @@ def busy(place):
     """)
     place.pipeline(PIPELINE)
     place.rows(60)
-    process = place.start("repro", "--json")
+    process = place.start("repro", "--json", "-j", "2")
     place.await_traces(2)
     yield process
     place.let("go")

@@ -113,7 +113,7 @@ def test_an_empty_table_makes_an_empty_out(one):
     assert one.repro().stage("one")["state"] == "fresh"
 
 
-@pytest.mark.parametrize("name", ["with space", "naïve-数据", "quo'te", "-dash", "semi;colon", "$(dollar)"])
+@pytest.mark.parametrize("name", ["with space", "naïve-数据", "-quo'te;$(dollar)"])
 def test_names_of_every_kind(tmp_path, place, name):
     place.root = tmp_path / f"pro {name}"
     place.root.mkdir()
