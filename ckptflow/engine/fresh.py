@@ -22,8 +22,9 @@ from xxhash import xxh3_64, xxh3_64_hexdigest
 
 from .. import __version__
 
-VERSION = 1
+VERSION = 2
 KIND = "fresh"
+S_IFMT, S_IFDIR = 0o170000, 0o040000  # POSIX; the module `stat` would be one more import
 IGNORED = frozenset({".git", ".ckptflow", "__pycache__", ".DS_Store"})
 
 
@@ -82,21 +83,28 @@ def tree_stamp(top: str) -> str:
     which changes when the directory does.
     """
     hasher = xxh3_64()
+    ignored = IGNORED
     stack = [top]
     while stack:
-        numbers = array("q")
-        names = []
-        with os.scandir(stack.pop()) as entries:
-            for entry in entries:
-                if entry.name in IGNORED or entry.name.startswith(".ckptflow-"):
-                    continue
-                found = entry.stat()
-                names.append(entry.name)
-                numbers.extend((found.st_size, found.st_mtime_ns, found.st_ino))
-                if entry.is_dir():
-                    stack.append(entry.path)
+        directory = stack.pop()
+        names: list[str] = []
+        numbers: list[int] = []
+        fd = os.open(directory, os.O_RDONLY)  # by descriptor: entries are then looked up in it and not from the root
+        try:
+            with os.scandir(fd) as entries:
+                for entry in entries:
+                    name = entry.name
+                    if name in ignored:
+                        continue
+                    found = entry.stat()
+                    names.append(name)
+                    numbers += (found.st_size, found.st_mtime_ns, found.st_ino)
+                    if found.st_mode & S_IFMT == S_IFDIR:
+                        stack.append(f"{directory}/{name}")
+        finally:
+            os.close(fd)
         hasher.update("\0".join(names).encode("utf-8", "surrogateescape"))
-        hasher.update(numbers.tobytes())
+        hasher.update(array("q", numbers).tobytes())
     return hasher.hexdigest()
 
 
