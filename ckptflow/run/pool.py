@@ -57,6 +57,7 @@ class _Worker:
     staging: Path
     words: IO[bytes]
     batch: dict[int, Task | CutTask] = field(default_factory=dict)
+    ended: int = 0
     current: int | None = None
     deadline: float | None = None
     stage: str = ""
@@ -112,6 +113,7 @@ class Pool:
                 self._bury(worker)
                 continue
             worker.batch = {task.id: task for task in batch}
+            worker.ended = 0
             worker.stage = batch[0].stage
             return worker.number
 
@@ -275,6 +277,7 @@ class Pool:
             messages = worker.channel.pump()
         except EOFError:
             return False
+        ended = worker.ended
         for report in (report for message in messages for report in message):
             match report:
                 case Started(task):
@@ -284,12 +287,16 @@ class Pool:
                 case Done(task) | CutDone(task) | Failed(task):
                     del worker.batch[task]
                     worker.current = worker.deadline = None
+                    worker.ended += 1
                 case Returned(tasks):
                     for task in tasks:
                         del worker.batch[task]
                 case Progress(task) if task != worker.current:
                     continue  # from a thread that the function left behind
             self._early.append(report)
+        if worker.ended != ended and len(worker.batch) > 1:  # the last one begins whatever we have heard
+            with suppress(OSError):
+                worker.channel.send(worker.ended)
         return True
 
     def _stop_late(self) -> None:

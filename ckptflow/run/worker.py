@@ -123,15 +123,19 @@ class Worker:
         self._staging = Staging(self._objects, staging, Path(setup.store), self._root, self._spills)
         self._cache: ReadCache | None = None
         self._capture = Capture()
+        self._heard = 0
         import_from(setup.root, setup.sources)
 
     def serve(self) -> None:
         """Work until the channel is closed: EOFError or BrokenPipeError."""
         while True:
             batch = self._channel.recv()
+            if not isinstance(batch, tuple):  # what came too late for the batch before
+                continue
+            self._heard = 0
             reports: list[Report] = []
-            for place, task in enumerate(batch or ()):
-                if place and self._told_to_end():
+            for place, task in enumerate(batch):
+                if place and not self._go_on(place):
                     reports.append(Returned(tuple(t.id for t in batch[place:])))
                     break
                 # One message says that a task is done and the next begun: half the wake-ups of the engine.
@@ -140,9 +144,18 @@ class Worker:
             if reports:
                 self._send(*reports)
 
-    def _told_to_end(self) -> bool:
-        """A busy worker is sent only one thing: None, to begin no further task."""
-        return self._channel.pending() and self._channel.recv() is None
+    def _go_on(self, done: int) -> bool:
+        """Wait until the engine has heard that all but the last of `done` tasks are finished.
+
+        So however fast the tasks are, a kill of the engine loses no more than one that is finished and one that is not.
+        A busy worker is sent how many have been heard of, or None: begin no further task (then this is False).
+        """
+        while self._heard < done - 1 or self._channel.pending():
+            message = self._channel.recv()
+            if message is None:
+                return False
+            self._heard = message
+        return True
 
     def _send(self, *reports: Report) -> None:
         with self._sending:
