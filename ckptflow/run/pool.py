@@ -277,13 +277,10 @@ class Pool:
             messages = worker.channel.pump()
         except EOFError:
             return False
-        ended = worker.ended
-        for report in (report for message in messages for report in message):
+        for report in messages:
             match report:
                 case Started(task):
-                    worker.current, worker.begun, worker.since = task, True, time.monotonic()
-                    limit = getattr(worker.batch[task], "timeout", None)
-                    worker.deadline = None if limit is None else worker.since + limit
+                    self._begun(worker, task)
                 case Done(task) | CutDone(task) | Failed(task):
                     del worker.batch[task]
                     worker.current = worker.deadline = None
@@ -291,13 +288,26 @@ class Pool:
                 case Returned(tasks):
                     for task in tasks:
                         del worker.batch[task]
+                    worker.current = worker.deadline = None
                 case Progress(task) if task != worker.current:
                     continue  # from a thread that the function left behind
             self._early.append(report)
-        if worker.ended != ended and len(worker.batch) > 1:  # the last one begins whatever we have heard
-            with suppress(OSError):
-                worker.channel.send(worker.ended)
+        if worker.batch and worker.current is None:
+            self._let_go_on(worker)
         return True
+
+    def _begun(self, worker: _Worker, task: int) -> None:
+        worker.current, worker.begun, worker.since = task, True, time.monotonic()
+        limit = getattr(worker.batch[task], "timeout", None)
+        worker.deadline = None if limit is None else worker.since + limit
+
+    def _let_go_on(self, worker: _Worker) -> None:
+        """Tell a worker that its task is heard of: it begins the next one of its batch when it hears that."""
+        following = next(iter(worker.batch))
+        with suppress(OSError):
+            worker.channel.send(worker.ended)
+        self._begun(worker, following)
+        self._early.append(Started(following, worker.number))
 
     def _stop_late(self) -> None:
         now = time.monotonic()

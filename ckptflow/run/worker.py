@@ -133,33 +133,29 @@ class Worker:
             if not isinstance(batch, tuple):  # what came too late for the batch before
                 continue
             self._heard = 0
-            reports: list[Report] = []
+            self._send(Started(batch[0].id, self._number))
             for place, task in enumerate(batch):
                 if place and not self._go_on(place):
-                    reports.append(Returned(tuple(t.id for t in batch[place:])))
+                    self._send(Returned(tuple(t.id for t in batch[place:])))
                     break
-                # One message says that a task is done and the next begun: half the wake-ups of the engine.
-                self._send(*reports, Started(task.id, self._number))
-                reports = [self._attempt(task)]
-            if reports:
-                self._send(*reports)
+                self._send(self._attempt(task))
 
     def _go_on(self, done: int) -> bool:
-        """Wait until the engine has heard that all but the last of `done` tasks are finished.
+        """Wait until the engine has heard that `done` tasks of the batch are finished, and takes the next as begun.
 
-        So however fast the tasks are, a kill of the engine loses no more than one that is finished and one that is not.
-        A busy worker is sent how many have been heard of, or None: begin no further task (then this is False).
+        So however fast the tasks are, a kill of the engine loses the one that is at hand and no other. A busy worker is
+        sent how many have been heard of, or None: begin no further task (then this is False).
         """
-        while self._heard < done - 1 or self._channel.pending():
+        while self._heard < done or self._channel.pending():
             message = self._channel.recv()
             if message is None:
                 return False
             self._heard = message
         return True
 
-    def _send(self, *reports: Report) -> None:
+    def _send(self, report: Report) -> None:
         with self._sending:
-            self._channel.send(reports)
+            self._channel.send(report)
 
     def _attempt(self, task: Task | CutTask) -> Report:
         began = time.perf_counter()

@@ -37,6 +37,8 @@ class Linker:
 
     def place(self, source: str, target: str, *, executable: bool) -> None:
         """Let `target` (in a directory that exists) be the file `source`. Raises OSError."""
+        if not executable and self._at_once(source, target):
+            return
         folder = os.path.dirname(target)  # noqa: PTH120
         if folder not in self._elsewhere:
             if not self._made:
@@ -50,6 +52,16 @@ class Linker:
                     raise
                 self._elsewhere.add(folder)
         self._place(source, target, f"{folder}/{BESIDE}", executable=executable)
+
+    def _at_once(self, source: str, target: str) -> bool:
+        """Make a link where nothing has the name yet: that needs no unfinished file. False: take the long way."""
+        if self._methods[0] not in (_hardlink, _symlink):
+            return False
+        try:
+            self._methods[0](source, target)
+        except OSError:
+            return False
+        return True
 
     def _place(self, source: str, target: str, lead: str, *, executable: bool) -> None:
         self._serial += 1
