@@ -58,6 +58,7 @@ class _Worker:
     words: IO[bytes]
     batch: dict[int, Task | CutTask] = field(default_factory=dict)
     ended: int = 0
+    waiting: bool = False
     current: int | None = None
     deadline: float | None = None
     stage: str = ""
@@ -114,6 +115,7 @@ class Pool:
                 continue
             worker.batch = {task.id: task for task in batch}
             worker.ended = 0
+            worker.waiting = False
             worker.stage = batch[0].stage
             return worker.number
 
@@ -121,11 +123,14 @@ class Pool:
         """Return the reports that have come, waiting up to `timeout` seconds (None: for ever) for the first.
 
         Empty after the timeout, after a byte on `wakeup_fd`, and when no worker has anything to do. Each task that was
-        handed out gets exactly one of Done, CutDone, Failed or a place in a Returned.
+        handed out gets exactly one of Done, CutDone, Failed or a place in a Returned. To wait again is to say that all
+        that was reported is kept: only then does a worker begin its next task.
         """
         end = None if timeout is None else time.monotonic() + timeout
         self._woken = False
-        while not self._early and not self._woken and (timeout is not None or self.running()):
+        early = bool(self._early)
+        begun = self._go_on()
+        while len(self._early) == begun and not (early or self._woken) and (timeout is not None or self.running()):
             self._turn(end)
             self._stop_late()
             if end is not None and time.monotonic() >= end:
@@ -137,7 +142,7 @@ class Pool:
         """Hand out no more: each worker ends the task that it is at, and the rest of its batch comes back."""
         self._draining = True
         for worker in self._workers.values():
-            if len(worker.batch) > 1:
+            if len(worker.batch) > 1 or worker.waiting:
                 with suppress(OSError):
                     worker.channel.send(None)
 
@@ -285,15 +290,15 @@ class Pool:
                     del worker.batch[task]
                     worker.current = worker.deadline = None
                     worker.ended += 1
+                    worker.waiting = bool(worker.batch)
                 case Returned(tasks):
                     for task in tasks:
                         del worker.batch[task]
                     worker.current = worker.deadline = None
+                    worker.waiting = False
                 case Progress(task) if task != worker.current:
                     continue  # from a thread that the function left behind
             self._early.append(report)
-        if worker.batch and worker.current is None:
-            self._let_go_on(worker)
         return True
 
     def _begun(self, worker: _Worker, task: int) -> None:
@@ -301,13 +306,19 @@ class Pool:
         limit = getattr(worker.batch[task], "timeout", None)
         worker.deadline = None if limit is None else worker.since + limit
 
-    def _let_go_on(self, worker: _Worker) -> None:
-        """Tell a worker that its task is heard of: it begins the next one of its batch when it hears that."""
-        following = next(iter(worker.batch))
-        with suppress(OSError):
-            worker.channel.send(worker.ended)
-        self._begun(worker, following)
-        self._early.append(Started(following, worker.number))
+    def _go_on(self) -> int:
+        """Let the workers that finished a task begin their next one; return how many reports that made."""
+        begun = 0
+        for worker in self._workers.values():
+            if worker.waiting and not self._draining:
+                worker.waiting = False
+                with suppress(OSError):
+                    worker.channel.send(worker.ended)
+                following = next(iter(worker.batch))
+                self._begun(worker, following)
+                self._early.append(Started(following, worker.number))
+                begun += 1
+        return begun
 
     def _stop_late(self) -> None:
         now = time.monotonic()

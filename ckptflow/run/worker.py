@@ -123,7 +123,7 @@ class Worker:
         self._staging = Staging(self._objects, staging, Path(setup.store), self._root, self._spills)
         self._cache: ReadCache | None = None
         self._capture = Capture()
-        self._heard = 0
+        self._kept = 0
         import_from(setup.root, setup.sources)
 
     def serve(self) -> None:
@@ -132,7 +132,7 @@ class Worker:
             batch = self._channel.recv()
             if not isinstance(batch, tuple):  # what came too late for the batch before
                 continue
-            self._heard = 0
+            self._kept = 0
             self._send(Started(batch[0].id, self._number))
             for place, task in enumerate(batch):
                 if place and not self._go_on(place):
@@ -141,16 +141,16 @@ class Worker:
                 self._send(self._attempt(task))
 
     def _go_on(self, done: int) -> bool:
-        """Wait until the engine has heard that `done` tasks of the batch are finished, and takes the next as begun.
+        """Wait until the engine has kept the results of `done` tasks of the batch, and takes the next as begun.
 
         So however fast the tasks are, a kill of the engine loses the one that is at hand and no other. A busy worker is
-        sent how many have been heard of, or None: begin no further task (then this is False).
+        sent how many are kept, or None: begin no further task (then this is False).
         """
-        while self._heard < done or self._channel.pending():
+        while self._kept < done or self._channel.pending():
             message = self._channel.recv()
             if message is None:
                 return False
-            self._heard = message
+            self._kept = message
         return True
 
     def _send(self, report: Report) -> None:
