@@ -115,10 +115,6 @@ class ProjectFacts:
         self._cache.keep_document("sheet", self._sheet_name(request), sheet_to_json(sheet))
         self.spills.setdefault(request.stage, set()).update(spills_of(sheet))
 
-    def drop_sheet(self, request: CutRequest) -> None:
-        """Forget a sheet that proved useless."""
-        self._cache.drop_documents("sheet", self._sheet_name(request))
-
     def _sheet_name(self, request: CutRequest) -> str:
         deps = {d.label: d for d in self._pipeline.stages[request.stage].deps}
         sources = [

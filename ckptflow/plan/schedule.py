@@ -181,10 +181,6 @@ class Schedule:
         names, self._opened = self._opened, []
         return names
 
-    def unresolved(self) -> list[StageRun]:
-        """Return the stages that are neither settled nor failed nor blocked."""
-        return [r for r in self.stages.values() if r.phase not in (Phase.SETTLED, Phase.FAILED, Phase.BLOCKED)]
-
     def running(self) -> int:
         """Return how many chunks are with workers."""
         return sum(r.count(ChunkState.RUNNING) for r in self.stages.values())

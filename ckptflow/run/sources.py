@@ -9,10 +9,9 @@ from __future__ import annotations
 import json
 import os
 import stat as modes
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 from ..chunk.model import Part
@@ -21,9 +20,9 @@ from ..errors import DepChanged, DepMissing, DepUnreadable, StoreDamaged
 from ..formats.registry import is_tabular
 from ..formats.tables import CACHE_BYTES, Shape, TableFile, TableSource, measure, open_table
 from ..ids import Digest, digest
-from ..workspace.link import BESIDE
-from ..workspace.observe import IGNORED, Stamp, stamp_of
+from ..workspace.observe import Stamp, stamp_of
 from ..workspace.place import part_name
+from ..workspace.walk import members
 from .messages import Source
 
 ObjectPath = Callable[[Digest], Path]
@@ -166,7 +165,7 @@ def is_glob(path: str) -> bool:
 def _find_in_workspace(source: Source, root: Path) -> tuple[Kind, tuple[SourceFile, ...]]:
     together = Kind.PARTS if is_tabular(source.format) else Kind.DIR
     if is_glob(source.path):
-        return together, _table_files(_as_planned(source, _match(source.path, root)), together)
+        return together, _table_files(_as_planned(source, _members(source, root)), together)
     path = root / source.path
     try:
         status = path.stat()
@@ -178,7 +177,7 @@ def _find_in_workspace(source: Source, root: Path) -> tuple[Kind, tuple[SourceFi
         file = SourceFile("", status.st_size, path=path, stamp=Stamp.of(status))
         return Kind.FILE, tuple(_as_planned(source, [file]))
     if modes.S_ISDIR(status.st_mode):
-        files = _as_planned(source, sorted(_walk(path, source.path), key=lambda f: f.name))
+        files = _as_planned(source, _members(source, root))
         return together, _table_files(files, together)
     raise DepUnreadable(f"dep `{source.path}` is neither a file nor a directory")
 
@@ -197,50 +196,13 @@ def _table_files(files: list[SourceFile], kind: Kind) -> tuple[SourceFile, ...]:
     return tuple(f for f in files if not any(part.startswith(("_", ".")) for part in f.name.split("/")))
 
 
-def glob_base(pattern: str) -> str:
-    """Return the directory of a pattern in which nothing is left open."""
-    fixed = pattern.split("*")[0].split("?")[0].split("[")[0]
-    return fixed.rsplit("/", 1)[0] if "/" in fixed else "."
-
-
-def _match(pattern: str, root: Path) -> list[SourceFile]:
-    """Return the files that match, as `workspace.observe` sees them: `*` stays in its directory unless `**` occurs."""
-    base = glob_base(pattern)
-    rest = pattern if base == "." else pattern[len(base) + 1 :]
-    start = root / base
-    deep = "**" in rest
-    matching = [
-        file
-        for file in (_walk(start, base, deep=deep or "/" in rest) if start.is_dir() else ())
-        if fnmatchcase(file.name, rest) and (deep or file.name.count("/") == rest.count("/"))
-    ]
-    return sorted(matching, key=lambda f: f.name)
-
-
-def _walk(top: Path, label: str, *, deep: bool = True) -> Iterator[SourceFile]:
-    """Yield all plain files below `top`, links followed."""
-    stack: list[tuple[str, str, frozenset[tuple[int, int]]]] = [("", str(top), frozenset())]
-    while stack:
-        prefix, directory, parents = stack.pop()
-        try:
-            here = os.stat(directory)  # noqa: PTH116 - a hundred thousand files
-            if (here.st_dev, here.st_ino) in parents:
-                raise DepUnreadable(f"`{label}` has a symlink loop at `{prefix}`", hint="remove the link")
-            inner = parents | {(here.st_dev, here.st_ino)}
-            with os.scandir(directory) as entries:
-                for entry in entries:
-                    if entry.name in IGNORED or entry.name.startswith(BESIDE):
-                        continue
-                    status = entry.stat()
-                    name = f"{prefix}{entry.name}"
-                    if modes.S_ISREG(status.st_mode):
-                        yield SourceFile(name, status.st_size, path=Path(entry.path), stamp=Stamp.of(status))
-                    elif not modes.S_ISDIR(status.st_mode):
-                        raise DepUnreadable(f"`{label}` holds `{name}`, which is no plain file", hint="remove it")
-                    elif deep:
-                        stack.append((f"{name}/", entry.path, inner))
-        except OSError as error:
-            raise DepUnreadable(f"`{label}/{prefix}` cannot be read: {error.strerror}") from error
+def _members(source: Source, root: Path) -> list[SourceFile]:
+    """Return the files of a directory or glob of the workspace, sorted."""
+    files = (
+        SourceFile(name, status.st_size, path=path, stamp=Stamp.of(status))
+        for name, path, status in members(root, source.path)
+    )
+    return sorted(files, key=lambda f: f.name)
 
 
 def known_shape(found: Found, spill_dir: Path) -> Shape:

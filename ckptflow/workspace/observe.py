@@ -9,13 +9,11 @@ Anything that is neither a file nor a directory is refused here, before somethin
 
 from __future__ import annotations
 
-import errno
 import os
 import stat as modes
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 from xxhash import xxh3_128
@@ -24,14 +22,13 @@ from ..errors import DepMissing, DepUnreadable
 from ..ids import Digest, digest
 from ..store.hashing import hash_file
 from .cache import Cache
-from .link import BESIDE
+from .walk import glob_parts, members, unreadable
 
 GRANULARITY_NS = 20_000_000
 """Coarser than the timestamps of any current local file system (a jiffy is at most 10 ms)."""
 COARSE_NS = 2_000_000_000
 """For file systems that keep whole seconds (FAT keeps two)."""
 MANY_FILES = 64
-IGNORED = frozenset({".git", ".ckptflow", "__pycache__", ".DS_Store"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +138,7 @@ class Observer:
         """
         if only is None and seen.kind != "file":
             try:
-                now = [(name, Stamp.of(status)) for name, _, status in self._members(seen.path)]
+                now = [(name, Stamp.of(status)) for name, _, status in members(self._root, seen.path)]
             except DepUnreadable:
                 return False
             return sorted(now, key=lambda file: file[0]) == [(name, stamp) for name, stamp, _ in seen.files]
@@ -156,19 +153,6 @@ class Observer:
                     return False
         return True
 
-    def _members(self, path: str) -> Iterable[tuple[str, Path, os.stat_result]]:
-        """Return (relative path, full path, stat) of the files of a directory or glob."""
-        if not any(c in path for c in "*?["):
-            return self._walk(self._root / path, path)
-        base, rest = glob_parts(path)
-        start = self._root / base
-        deep = "**" in rest
-        return [
-            item
-            for item in (self._walk(start, base, deep=deep or "/" in rest) if start.is_dir() else ())
-            if fnmatchcase(item[0], rest) and (deep or item[0].count("/") == rest.count("/"))
-        ]
-
     def _look(self, path: str) -> Observed | None:
         if any(c in path for c in "*?["):
             return self._glob(path)
@@ -182,12 +166,12 @@ class Observer:
         except NotADirectoryError:
             return None
         except OSError as error:
-            raise _unreadable(path, error) from error
+            raise unreadable(path, error) from error
         if modes.S_ISREG(status.st_mode):
             stamp, name = self._hash([("", full, status)], path)[0][1:]
             return Observed(path, "file", name, (("", stamp, name),), path)
         if modes.S_ISDIR(status.st_mode):
-            files = self._hash(list(self._members(path)), path)
+            files = self._hash(list(members(self._root, path)), path)
             return Observed(path, "dir", _listing(files), tuple(files), path)
         kind = {modes.S_IFIFO: "a FIFO", modes.S_IFSOCK: "a socket", modes.S_IFCHR: "a device"}.get(
             modes.S_IFMT(status.st_mode), "no regular file"
@@ -195,36 +179,8 @@ class Observer:
         raise DepUnreadable(f"`{path}` is {kind}", hint="a dep is a file, a directory or a table")
 
     def _glob(self, pattern: str) -> Observed:
-        files = self._hash(list(self._members(pattern)), pattern)
+        files = self._hash(list(members(self._root, pattern)), pattern)
         return Observed(pattern, "glob", _listing(files), tuple(files), glob_parts(pattern)[0])
-
-    def _walk(self, top: Path, path: str, *, deep: bool = True) -> Iterator[tuple[str, Path, os.stat_result]]:
-        """Yield (relative path, full path, stat) of all regular files below `top`; symlinks are followed."""
-        stack: list[tuple[str, str, frozenset[tuple[int, int]]]] = [("", str(top), frozenset())]
-        while stack:
-            prefix, directory, parents = stack.pop()
-            try:
-                here = os.stat(directory)  # noqa: PTH116 - hot: 100,000 files
-                if (here.st_dev, here.st_ino) in parents:
-                    raise DepUnreadable(f"`{path}` has a symlink loop at `{prefix or '.'}`", hint="remove the link")
-                parents = parents | {(here.st_dev, here.st_ino)}
-                with os.scandir(directory) as entries:
-                    for entry in entries:
-                        if entry.name in IGNORED or entry.name.startswith(BESIDE):
-                            continue
-                        status = entry.stat()
-                        relative = f"{prefix}{entry.name}"
-                        if modes.S_ISDIR(status.st_mode):
-                            if deep:
-                                stack.append((f"{relative}/", entry.path, parents))
-                        elif modes.S_ISREG(status.st_mode):
-                            yield relative, Path(entry.path), status
-                        else:
-                            raise DepUnreadable(
-                                f"`{path}` holds `{relative}`, which is no regular file", hint="remove it from the dep"
-                            )
-            except OSError as error:
-                raise _unreadable(f"{path}/{prefix}", error) from error
 
     def _hash(self, items: list[tuple[str, Path, os.stat_result]], path: str) -> list[tuple[str, Stamp, Digest]]:
         """Return (relative path, stamp, digest) of each file, sorted; from the cache where its stamp is known."""
@@ -250,13 +206,6 @@ class Observer:
         return result
 
 
-def glob_parts(pattern: str) -> tuple[str, str]:
-    """Return the directory of a pattern in which nothing is left open (`.` for the root), and the pattern below it."""
-    fixed = pattern.split("*")[0].split("?")[0].split("[")[0]
-    base = fixed.rsplit("/", 1)[0] if "/" in fixed else "."
-    return base, pattern if base == "." else pattern[len(base) + 1 :]
-
-
 def hash_stable(full: Path, path: str) -> tuple[Stamp, Digest]:
     """Hash a file; again if it changed meanwhile. Raises `DepUnreadable` when it does not hold still."""
     for _ in range(3):
@@ -266,17 +215,9 @@ def hash_stable(full: Path, path: str) -> tuple[Stamp, Digest]:
             if Stamp.of(full.stat()) == before:
                 return before, name
         except OSError as error:
-            raise _unreadable(path, error) from error
+            raise unreadable(path, error) from error
     raise DepUnreadable(f"`{path}` is being written to", hint="wait until it is finished and run again")
 
 
 def _listing(files: list[tuple[str, Stamp, Digest]]) -> Digest:
     return digest("".join(f"{name}\0{content}\n" for name, _, content in files).encode("utf-8", "surrogateescape"))
-
-
-def _unreadable(path: str, error: OSError) -> DepUnreadable:
-    if error.errno == errno.ELOOP:
-        return DepUnreadable(f"`{path}` is a symlink loop", hint="remove the link")
-    if error.errno in (errno.EACCES, errno.EPERM):
-        return DepUnreadable(f"`{path}` may not be read", hint="give yourself permission to read it")
-    return DepUnreadable(f"`{path}` cannot be read: {error.strerror or error}")
