@@ -13,6 +13,7 @@ from ..ids import StageName
 from ..plan.graph import Graph
 from ..plan.selection import Selection
 from ..spec.model import Pipeline
+from ..spec.paths import is_glob
 
 _CHUNKS = re.compile(r"(?P<stage>.+)#(?P<which>\d+(?:\.\.\d+)?|failed|stale)")
 
@@ -121,7 +122,7 @@ def resolve(pipeline: Pipeline, target: str) -> tuple[StageName, ...]:
     inside = tuple(s.name for s in pipeline.stages.values() for o in s.outs if path.startswith(f"{o.path}/"))
     if inside:
         return inside
-    if any(c in target for c in "*?["):
+    if is_glob(target):
         found = tuple(s for s in pipeline.stages if fnmatchcase(s, target))
         if found:
             return found

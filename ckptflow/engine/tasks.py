@@ -10,7 +10,7 @@ from ..ids import StageName
 from ..plan.model import CutRequest, Source
 from ..plan.schedule import Schedule
 from ..plan.stagerun import StageRun
-from ..run.messages import CutTask, Input, Output, Task
+from ..run.messages import STREAMED, CutTask, Input, Output, Task
 from ..run.messages import Source as WorkerSource
 from ..spec.model import chunked_deps
 from .binding import keyword_values
@@ -108,7 +108,7 @@ class TaskMaker:
         if label in run.sources:
             return worker_source(run.sources[label])
         dep = next(d for d in run.stage.deps if d.label == label)
-        return WorkerSource(dep.path, dep.format or self._schedule.reads.out_format(run, label), "stream")
+        return WorkerSource(dep.path, dep.format or self._schedule.reads.out_format(run, label), STREAMED)
 
     def _form(self, run: StageRun, label: str) -> Form:
         return self._forms.get(run.name, {}).get(label, Form.PATH)

@@ -16,6 +16,9 @@ from ..formats.forms import Form
 from ..ids import ChunkKey, Digest, StageName
 from ..spec.model import ChunkSpec
 
+STREAMED = "stream"
+"""The identity of an out that is still being made: its parts are known, the whole is not."""
+
 
 @dataclass(frozen=True, slots=True)
 class Source:

@@ -23,9 +23,6 @@ from .sources import Found, ObjectPath, find, known_shape
 if TYPE_CHECKING:
     import pyarrow as pa
 
-STREAMED = "stream"
-"""The identity of an out that is still being made: its parts are known, the whole is not."""
-
 _SOURCES = 64
 _TABLES = 4
 _PIECE_PATHS = 64

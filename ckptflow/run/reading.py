@@ -18,9 +18,10 @@ from ..formats.deliver import as_form, source_as
 from ..formats.forms import FILE_FORMS, TABLE_FORMS, Form
 from ..formats.lines import LinesReader
 from ..formats.registry import get_format
+from ..spec.paths import is_glob
 from .messages import Input
 from .readcache import ReadCache
-from .sources import Found, Kind, ObjectPath, SourceFile, is_glob, known_shape, listed
+from .sources import Found, Kind, ObjectPath, SourceFile, known_shape, listed
 from .spills import read_slot
 
 if TYPE_CHECKING:

@@ -20,6 +20,7 @@ from ..errors import DepChanged, DepMissing, DepUnreadable, StoreDamaged
 from ..formats.registry import is_tabular
 from ..formats.tables import CACHE_BYTES, Shape, TableFile, TableSource, measure, open_table
 from ..ids import Digest, digest
+from ..spec.paths import is_glob
 from ..workspace.observe import Stamp, stamp_of
 from ..workspace.place import part_name
 from ..workspace.walk import members
@@ -155,11 +156,6 @@ def listed(part: Part, object_path: ObjectPath) -> tuple[SourceFile, ...]:
     except MalformedDocument as error:
         raise StoreDamaged(f"object {part.object} is no listing: {error}") from error
     return tuple(SourceFile(f.path, f.bytes, object=f.object, executable=f.executable) for f in listing.files)
-
-
-def is_glob(path: str) -> bool:
-    """Tell whether `path` is a pattern."""
-    return any(c in path for c in "*?[")
 
 
 def _find_in_workspace(source: Source, root: Path) -> tuple[Kind, tuple[SourceFile, ...]]:

@@ -20,6 +20,7 @@ from xxhash import xxh3_128
 
 from ..errors import DepMissing, DepUnreadable
 from ..ids import Digest, digest
+from ..spec.paths import is_glob
 from ..store.hashing import hash_file
 from .cache import Cache
 from .walk import glob_parts, members, unreadable
@@ -154,7 +155,7 @@ class Observer:
         return True
 
     def _look(self, path: str) -> Observed | None:
-        if any(c in path for c in "*?["):
+        if is_glob(path):
             return self._glob(path)
         full = self._root / path
         try:

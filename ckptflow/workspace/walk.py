@@ -14,6 +14,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from ..errors import DepUnreadable
+from ..spec.paths import is_glob
 from .link import BESIDE
 
 IGNORED = frozenset({".git", ".ckptflow", "__pycache__", ".DS_Store"})
@@ -24,7 +25,7 @@ def members(root: Path, path: str) -> Iterable[tuple[str, Path, os.stat_result]]
 
     Raises `DepUnreadable`.
     """
-    if not any(c in path for c in "*?["):
+    if not is_glob(path):
         return _walk(root / path, path)
     base, rest = glob_parts(path)
     start = root / base
