@@ -48,7 +48,7 @@ def build_graph(pipeline: Pipeline) -> Graph:
     """Return the graph of a valid pipeline (without cycles); stages of equal rank keep the file's order."""
     outs = Outs(pipeline.stages.values())
     labels = {o.path: (s.name, o.label) for s in pipeline.stages.values() for o in s.outs}
-    needs: dict[StageName, dict[StageName, None]] = {name: {} for name in pipeline.stages}
+    needs = {name: dict.fromkeys(stage.after) for name, stage in pipeline.stages.items()}
     origins: dict[tuple[StageName, str], Origin] = {}
     for stage in pipeline.stages.values():
         for dep in stage.deps:

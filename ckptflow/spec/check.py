@@ -13,14 +13,16 @@ from .paths import ancestors
 _OURS = (".ckptflow", ".git", ".dvc")
 
 
-def check_together(stages: dict[StageName, Stage], file: str, reads: Iterable[str], findings: Findings) -> None:
+def check_together(
+    stages: dict[StageName, Stage], files: Iterable[str], reads: Iterable[str], findings: Findings
+) -> None:
     """Note every mistake between stages.
 
-    `file` is the pipeline file, `reads` the other files that were looked for to make `stages`, there or not.
+    `files` are the pipeline files, `reads` the other files that were looked for to make `stages`, there or not.
     """
     owners = _one_writer(stages, findings)
     _not_nested(owners, findings)
-    _not_ours(owners, file, reads, findings)
+    _not_ours(owners, files, reads, findings)
     if _not_own(stages, findings):
         _no_cycle(stages, findings)
 
@@ -50,10 +52,12 @@ def _not_nested(owners: dict[str, tuple[Stage, Out]], findings: Findings) -> Non
                 findings.note("CF154", message, out.place, "give each out its own directory")
 
 
-def _not_ours(owners: dict[str, tuple[Stage, Out]], file: str, reads: Iterable[str], findings: Findings) -> None:
+def _not_ours(
+    owners: dict[str, tuple[Stage, Out]], files: Iterable[str], reads: Iterable[str], findings: Findings
+) -> None:
     """No out may be, or hold, a file that the pipeline is made of; none may lie where ckptflow or git keep theirs."""
-    stem = file.removesuffix(".yaml").removesuffix(".yml")
-    for read in dict.fromkeys([file, f"{stem}.lock", *reads]):
+    written = [(file, f"{file.removesuffix('.yaml').removesuffix('.yml')}.lock") for file in files]
+    for read in dict.fromkeys([*(name for pair in written for name in pair), *reads]):
         for path in (read, *ancestors(read)):
             if path in owners:
                 what = "is" if path == read else "holds"

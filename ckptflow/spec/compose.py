@@ -133,6 +133,9 @@ class _Composer:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         what = ", ".join(part for part in (error.context, error.problem) if part)
+        if "maximum nesting depth" in what:  # newer versions of libyaml have a limit of their own
+            self.add("CF103", f"nested deeper than {MOST_DEPTH} levels", line, column)
+            return
         hint = None
         if "flow" in what and any("${" in text for text in self._source.lines[max(0, line - 2) : line]):
             hint = 'inside {...} and [...] put a template in quotes: "${name}"'

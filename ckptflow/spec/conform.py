@@ -118,7 +118,7 @@ def _pairs(shape: Pairs, node: Mapping, where: str, findings: Findings) -> bool:
     good = True
     for key, value in node.pairs:
         good &= conforms(shape.key, key, where, findings)
-        good &= conforms(shape.value, value, key.text, findings)
+        good &= conforms(shape.known.get(key.text, shape.value), value, key.text, findings)
     return good
 
 

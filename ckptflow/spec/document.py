@@ -29,7 +29,7 @@ from .model import (
     Stage,
 )
 
-FORMAT = 1
+FORMAT = 2
 
 _CHUNKS: dict[str, type[ChunkSpec]] = {
     "parts": OverParts,
@@ -60,6 +60,7 @@ def pipeline_to_json(pipeline: Pipeline) -> dict[str, Any]:
         "file": pipeline.file,
         "reads": list(pipeline.reads),
         "absent": list(pipeline.absent),
+        "files": list(pipeline.files),
         "stages": [_stage_to_json(stage) for stage in pipeline.stages.values()],
     }
 
@@ -68,9 +69,14 @@ def pipeline_from_json(doc: Mapping[str, Any]) -> Pipeline:
     """Inverse of `pipeline_to_json`. Raises ValueError, KeyError or TypeError where `doc` is no such document."""
     if doc["format"] != FORMAT:
         raise ValueError(f"a pipeline of format {doc['format']!r}, not {FORMAT}")
-    file = doc["file"]
-    stages = (_stage_from_json(each, file) for each in doc["stages"])
-    return Pipeline(file, {stage.name: stage for stage in stages}, tuple(doc["reads"]), tuple(doc["absent"]))
+    stages = (_stage_from_json(each) for each in doc["stages"])
+    return Pipeline(
+        doc["file"],
+        {stage.name: stage for stage in stages},
+        tuple(doc["reads"]),
+        tuple(doc["absent"]),
+        tuple(doc["files"]),
+    )
 
 
 def _changed(value: Dep | Out | Stage) -> dict[str, Any]:
@@ -102,14 +108,14 @@ def _stage_to_json(stage: Stage) -> dict[str, Any]:
     return doc
 
 
-def _stage_from_json(doc: Mapping[str, Any], file: str) -> Stage:
+def _stage_from_json(doc: Mapping[str, Any]) -> Stage:
     kwargs = dict(doc)
     kwargs["name"] = StageName(kwargs["name"])
     if "deps" in kwargs:
         kwargs["deps"] = tuple(_dep_from_json(each) for each in kwargs["deps"])
     if "outs" in kwargs:
         kwargs["outs"] = tuple(_out_from_json(each) for each in kwargs["outs"])
-    for name in ("cmd", "packages"):
+    for name in ("cmd", "packages", "after"):
         if name in kwargs:
             kwargs[name] = tuple(kwargs[name])
     if "on_error" in kwargs:

@@ -58,16 +58,17 @@ class Findings:
         """Return "did you mean ...?" where a known word is close; nothing once a file is hopeless (it costs time)."""
         return did_you_mean(word, known) if len(self.problems) < _MANY else None
 
-    def in_order(self) -> tuple[Problem, ...]:
-        """Return all problems: the pipeline file's first, each file's from its top to its end, none twice."""
 
-        def key(problem: Problem) -> tuple[bool, str, int, int]:
-            place = problem.place
-            if place is None:
-                return (False, "", 0, 0)
-            return (place.file != self.source.file, place.file, place.line, place.column)
+def in_order(problems: Iterable[Problem], first: str) -> tuple[Problem, ...]:
+    """Return problems in order: those of the file `first`, then file by file from top to end, none twice."""
 
-        return tuple(sorted(dict.fromkeys(self.problems), key=key))
+    def key(problem: Problem) -> tuple[bool, str, int, int]:
+        place = problem.place
+        if place is None:
+            return (False, "", 0, 0)
+        return (place.file != first, place.file, place.line, place.column)
+
+    return tuple(sorted(dict.fromkeys(problems), key=key))
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:

@@ -66,11 +66,13 @@ class Outs:
 
 
 def upstream(stages: Mapping[StageName, Stage]) -> dict[StageName, tuple[StageName, ...]]:
-    """Return for each stage the stages whose outs it reads, in the order of its deps; itself never."""
+    """Return for each stage the stages that come before it: those of `after`, and those whose outs it reads, in the
+    order of its deps; itself never.
+    """
     outs = Outs(stages.values())
     found: dict[StageName, tuple[StageName, ...]] = {}
     for name, stage in stages.items():
-        before: dict[StageName, None] = {}
+        before: dict[StageName, None] = dict.fromkeys(stage.after)
         for dep in stage.deps:
             for path in outs.met_by(dep.path):
                 before.update(dict.fromkeys(outs.writers(path)))

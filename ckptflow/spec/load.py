@@ -1,4 +1,4 @@
-"""Pure. The way in: the text of a pipeline file -> `Pipeline`, or all of its mistakes.
+"""Pure. The way in: the texts of a project's pipeline files -> `Pipeline`, or all of their mistakes.
 
 Rules: read through `Files` only; go on after every mistake as far as what is left makes sense; a stage that is wrong in
 one field still takes part in the checks between stages with its other fields.
@@ -6,70 +6,82 @@ one field still takes part in the checks between stages with its other fields.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..errors import Problem, SpecError
 from ..ids import StageName
 from .check import check_together
 from .compose import compose
 from .conform import fields
-from .findings import Findings, Source
-from .model import Pipeline, Stage, Value
+from .findings import Findings, Source, in_order
+from .model import Pipeline
 from .nodes import Mapping, Node, Scalar
-from .paths import parent
-from .stages import Setting, read_stage
+from .paths import ancestors, parent
+from .refs import Draft, follow
+from .stages import Setting, read_stages
 from .table import FORMATS, PIPELINE
 from .valuefiles import Files, ValueFiles
-from .values import DEFAULT_PARAMS, Values
+from .values import Values
 
 
-def load_pipeline(file: str, files: Files, *, formats: frozenset[str] = FORMATS) -> Pipeline:
-    """Return the pipeline that `file` (a path relative to the project root) declares.
+def load_pipeline(
+    file: str, files: Files, *, others: Sequence[str] = (), formats: frozenset[str] = FORMATS
+) -> Pipeline:
+    """Return the pipeline that `file`, and `others` beside it, declare (paths relative to the project's root).
 
-    `files` gives the texts of it and of the params and vars files that it names; `formats` are the formats that outs
-    and deps may ask for. `reads` and `absent` of the result name every file whose text, or absence, took part. Raises
-    SpecError with all problems in file order: the pipeline file's first, then those of the files that it names.
+    `files` gives the texts of them and of the params and vars files that they name; `formats` are the formats that outs
+    and deps may ask for. One of `others` that lies inside an out is data and is passed over. `reads` and `absent` of
+    the result name every file whose text, or absence, took part. Raises SpecError with all problems in file order: the
+    pipeline file's first, then those of the other files.
     """
-    text = files.read(file)
-    if text is None:
-        raise SpecError((Problem("CF140", f"the file {file} is not there", hint="create it, or name another file"),))
     problems: list[Problem] = []
-    document = compose(file, text, problems)
-    findings = Findings(document.source if document else Source.of(file, text), problems)
-    if document is None:
-        raise SpecError(findings.in_order())
     value_files = ValueFiles(files, problems)
-    stages = _read(file, text, document.root, Values(value_files, findings), formats)
-    check_together(stages, file, (*value_files.reads, *value_files.absent), findings)
+    read: list[str] = []
+    drafts: list[Draft] = []
+    outs: set[str] = set()
+    for name in dict.fromkeys((file, *others)):
+        if not outs.isdisjoint(ancestors(name)):
+            continue
+        text = files.read(name)
+        if text is None:
+            problems.append(Problem("CF140", f"the file {name} is not there", hint="create it, or name another file"))
+            continue
+        read.append(name)
+        document = compose(name, text, problems)
+        if document is not None:
+            findings = Findings(document.source, problems)
+            found = _read(name, text, document.root, Values(value_files, findings), formats)
+            drafts += found
+            outs.update(out.path for draft in found for out in draft.stage.outs)
+    findings = Findings(Source(file, ()), problems)
+    stages = follow(_by_name(drafts), findings)
+    check_together(stages, tuple(read), (*value_files.reads, *value_files.absent), findings)
     if problems:
-        raise SpecError(findings.in_order())
-    return Pipeline(file, stages, (file, *value_files.reads), value_files.absent)
+        raise SpecError(in_order(problems, file))
+    return Pipeline(file, stages, (*read, *value_files.reads), value_files.absent, tuple(read))
 
 
-def _read(file: str, text: str, root: Node, values: Values, formats: frozenset[str]) -> dict[StageName, Stage]:
+def _by_name(drafts: list[Draft]) -> dict[StageName, Draft]:
+    """Return the drafts by name; of two stages that one file declares alike the composer has told already."""
+    return {draft.stage.name: draft for draft in drafts}
+
+
+def _read(file: str, text: str, root: Node, values: Values, formats: frozenset[str]) -> list[Draft]:
     findings = values.findings
     if not isinstance(root, Mapping):
         empty = isinstance(root, Scalar) and root.value is None
         message = f"{file} is empty" if empty else f"{file} is no mapping"
         findings.add("CF117", message, root, "stages:\n  name:\n    cmd: ...")
-        return {}
+        return []
     top = fields(PIPELINE, root, findings, file)
     base = parent(file)
     noted = len(findings.problems)
-    known: dict[str, Value] = {}
-    loaded: set[str] = set()
-    if "${" in text or "vars" in top:
-        known = values.defaults(base)
-        loaded.add(f"{base}/{DEFAULT_PARAMS}".removeprefix("./"))
+    scope = values.scope(base, params="${" in text or "vars" in top)
     if "vars" in top:
-        values.merge_vars(top["vars"], base, known, loaded)
+        values.merge_vars(top["vars"], base, scope)
     complete = len(findings.problems) == noted and ("vars" in top or root.key("vars") is None)
-    setting = Setting(base, known, frozenset(loaded), values, findings, formats, complete)
-    stages: dict[StageName, Stage] = {}
-    pairs = _stage_nodes(root, top)
-    for key, node in pairs:
-        stage = read_stage(key, node, setting)
-        if stage is not None:
-            stages[stage.name] = stage
-    return stages
+    setting = Setting(file, base, scope, values, findings, formats, complete)
+    return [draft for key, node in _stage_nodes(root, top) for draft in read_stages(key, node, setting)]
 
 
 def _stage_nodes(root: Mapping, top: dict[str, Node]) -> list[tuple[Scalar, Node]]:

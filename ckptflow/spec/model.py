@@ -149,20 +149,30 @@ def chunked_deps(spec: ChunkSpec | None) -> tuple[str, ...]:
             return (spec.over,)
 
 
+def stage_name(file: str, local: str) -> StageName:
+    """Return what a stage is called in its project: stages of a file that does not lie at the top bear its path."""
+    return StageName(f"{file}:{local}" if "/" in file else local)
+
+
 @dataclass(frozen=True, slots=True)
 class Stage:
     """One step. Exactly one of `call` (`module:function`) and `cmd` (shell commands, run in order) is set.
+
+    `file` is the pipeline file that declares it, `name` what the project calls it. `after` are stages without outs that
+    come before it all the same: a dep named them.
 
     `params` maps the name as declared (`features.window_days`, or `other.yaml:key`) to its value; the last part of the
     name is the argument. `wdir` is the directory in which `cmd` runs. Seconds for `timeout` and `backoff`.
     """
 
     name: StageName
+    file: str = "pipeline.yaml"
     call: str | None = None
     cmd: tuple[str, ...] = ()
     wdir: str = "."
     args: Mapping[str, Value] = field(default_factory=dict)
     deps: tuple[Dep, ...] = ()
+    after: tuple[StageName, ...] = ()
     outs: tuple[Out, ...] = ()
     params: Mapping[str, Value] = field(default_factory=dict)
     chunk: ChunkSpec | None = None
@@ -181,16 +191,30 @@ class Stage:
     meta: Value = None
     place: Place | None = field(default=None, compare=False)
 
+    @property
+    def local(self) -> str:
+        """What its own file calls it: `train@fr`."""
+        return self.name.removeprefix(f"{self.file}:")
+
+    @property
+    def group(self) -> str | None:
+        """The declaration in its own file, if that makes several stages: `train` for `train@fr`."""
+        group, mark, _ = self.local.partition("@")
+        return group if mark else None
+
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """The stages of one file, in the file's order, valid as a whole: no cycles, no two stages with one out.
+    """The stages of a project's pipeline files, file by file in their order, valid as a whole: no cycles, no two stages
+    with one out.
 
-    `file` is the pipeline file; `reads` all files whose text made this value (the pipeline file, params, vars), so that
-    a cache of it knows when it is out of date; `absent` those that were looked for and not there.
+    `file` is the first of the `files`, the one that the project is worked on through; `reads` all files whose text made
+    this value (pipeline files, params, vars), so that a cache of it knows when it is out of date; `absent` those that
+    were looked for and not there.
     """
 
     file: str
     stages: Mapping[StageName, Stage]
     reads: tuple[str, ...] = ()
     absent: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()

@@ -29,10 +29,11 @@ def is_glob(path: str) -> bool:
     return not _GLOB.isdisjoint(path)
 
 
-def normalise(base: str, path: str) -> str | None:
+def normalise(base: str, path: str, *, outside: bool = False) -> str | None:
     """Return `path`, taken from the directory `base`, relative to the project; `.` for the project itself.
 
-    An absolute path stays absolute. None: the path leaves the project, or climbs above a root.
+    An absolute path stays absolute. None: the path leaves the project, or climbs above a root; with `outside` one that
+    leaves the project begins with `..`.
     """
     if _DRIVE.match(path):
         return path
@@ -40,9 +41,12 @@ def normalise(base: str, path: str) -> str | None:
     parts: list[str] = [] if rooted or base == "." else base.split("/")
     for part in path.split("/"):
         if part == "..":
-            if not parts:
+            if parts and parts[-1] != "..":
+                parts.pop()
+            elif outside:
+                parts += [] if rooted else [".."]
+            else:
                 return None
-            parts.pop()
         elif part not in ("", "."):
             parts.append(part)
     joined = "/".join(parts)

@@ -29,6 +29,7 @@ class _Entry:
     name: Scalar | None
     path: Scalar
     flags: Mapping | None
+    stage: Scalar | None = None
 
     def flag(self, name: str) -> Node | None:
         return None if self.flags is None else self.flags.get(name)
@@ -58,7 +59,8 @@ def _entries(node: Node) -> Iterator[_Entry]:
     for item in node.items:
         if isinstance(item, Mapping):
             path, flags = item.pairs[0]
-            yield _Entry(None, path, flags if isinstance(flags, Mapping) else None)
+            stage = flags if isinstance(flags, Scalar) and flags.value is not None else None
+            yield _Entry(None, path, flags if isinstance(flags, Mapping) else None, stage)
         else:
             assert isinstance(item, Scalar)
             yield _Entry(None, item, None)
@@ -86,11 +88,15 @@ class Places:
     findings: Findings
     call: bool
 
-    def deps(self, node: Node) -> tuple[Dep, ...]:
-        """Return the deps; what is wrong with one is noted, and it is left out."""
+    def deps(self, node: Node) -> tuple[tuple[Dep, ...], tuple[Scalar, ...]]:
+        """Return the deps, and the names of stages that stand among them; a dep that is wrong is noted and left out."""
         found: list[Dep] = []
+        refs: list[Scalar] = []
         unnamed: set[str] = set()
         for entry in _entries(node):
+            if entry.stage is not None:
+                refs.append(entry.stage)
+                continue
             path = self._path(entry.path)
             if path is None:
                 continue
@@ -108,7 +114,7 @@ class Places:
                 place=self.findings.source.place(entry.path),
             )
             found.append(dep)
-        return tuple(found)
+        return tuple(found), tuple(refs)
 
     def outs(self, lists: dict[str, Node]) -> tuple[Out, ...]:
         """Return outs, metrics and plots, in this order; what is wrong with one is noted, and it is left out."""
@@ -151,18 +157,19 @@ class Places:
         return node.text
 
     def _path(self, node: Scalar) -> str | None:
-        if is_url(node.text):
-            self.findings.add("CF112", f"`{node.text}`: URLs are not supported yet by this version", node)
+        """Return the path of a dep; it may lie outside of the project, or be a URL."""
+        if not is_url(node.text):
+            return normalise(self.base, node.text, outside=True)
+        if node.text.startswith("remote://"):
+            hint = "write the URL itself, or fetch the file in a stage of its own"
+            self.findings.add("CF112", f"`{node.text}`: remotes of DVC cannot be named in deps", node, hint)
             return None
-        path = normalise(self.base, node.text)
-        if path is None:
-            hint = "move it into the project, or write an absolute path"
-            self.findings.add("CF152", f"the dep `{node.text}` lies outside the project", node, hint)
-        return path
+        return node.text
 
     def _out_path(self, node: Scalar) -> str | None:
         if is_url(node.text):
-            self.findings.add("CF112", f"`{node.text}`: URLs are not supported yet by this version", node)
+            hint = "write it in the command; an out is a file of the project"
+            self.findings.add("CF151", f"the out `{node.text}` is a URL", node, hint)
             return None
         path = None if is_absolute(node.text) else normalise(self.base, node.text)
         if path is None:

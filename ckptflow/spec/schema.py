@@ -45,8 +45,8 @@ def _schema(shape: Shape, *, templates: bool) -> dict[str, Any]:
     match shape:
         case Plain(inner):
             return _schema(inner, templates=False)
-        case Deferred(inner):
-            return _bare(inner, templates=True)
+        case Deferred():
+            return _cases(shape)
     bare = _bare(shape, templates=templates)
     if not templates or not bare or bare == {"type": "string"}:
         return bare
@@ -88,12 +88,22 @@ def _bare(shape: Shape, *, templates: bool) -> dict[str, Any]:
             found = [_schema(option, templates=templates) for option in options]
             flat = [each for one in found for each in one.get("anyOf", [one])]
             return {"anyOf": [each for i, each in enumerate(flat) if each not in flat[:i]]}
-        case Deferred(inner) | Plain(inner):
-            return _schema(inner, templates=templates)
+        case Deferred() | Plain():
+            return _schema(shape, templates=templates)
+
+
+def _cases(shape: Deferred) -> dict[str, Any]:
+    """Return a choice by keys: an editor then speaks of the one shape that is meant, and not of all that might be."""
+    doc = _bare(shape.shape, templates=True)
+    for key, case in reversed(shape.cases):
+        doc = {"if": {"required": [key]}, "then": _bare(case, templates=True), "else": doc}
+    return doc
 
 
 def _pairs(shape: Pairs, *, templates: bool) -> dict[str, Any]:
     doc: dict[str, Any] = {"type": "object", "additionalProperties": _schema(shape.value, templates=templates)}
+    if shape.known:
+        doc["properties"] = {name: _schema(each, templates=templates) for name, each in shape.known.items()}
     if shape.key.pattern is not None:
         doc["propertyNames"] = _schema(shape.key, templates=templates)
     least = shape.size if shape.size is not None else shape.least

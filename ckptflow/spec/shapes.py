@@ -8,7 +8,7 @@ stage) is checked where stages are built.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 
@@ -76,12 +76,15 @@ class ListOf:
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """A mapping from names that users choose to values of one shape; exactly `size` of them if it is not None."""
+    """A mapping from names that users choose to values of one shape; exactly `size` of them if it is not None. Names
+    in `known` have a shape of their own.
+    """
 
     value: Shape
     key: Text = Text()
     least: int = 0
     size: int | None = None
+    known: Mapping[str, Shape] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +122,12 @@ class Either:
 
 @dataclass(frozen=True, slots=True)
 class Deferred:
-    """A shape that the schema shows and that is checked later, after templates have been resolved."""
+    """A shape that the schema shows and that is checked later, after templates have been resolved. A mapping that has
+    the key of a pair in `cases` has that shape instead.
+    """
 
     shape: Shape
+    cases: tuple[tuple[str, Shape], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +177,7 @@ def kinds(shape: Shape) -> frozenset[str]:
     match shape:
         case Either():
             return frozenset(shape.by_kind)
-        case Deferred(inner) | Plain(inner):
+        case Deferred(shape=inner) | Plain(inner):
             return kinds(inner)
         case _:
             return _KINDS[type(shape)]
@@ -209,5 +215,5 @@ def says(shape: Shape) -> str:
             return "a mapping"
         case Either(options):
             return " or ".join(dict.fromkeys(says(option) for option in options))
-        case Deferred(inner) | Plain(inner):
+        case Deferred(shape=inner) | Plain(inner):
             return says(inner)

@@ -9,12 +9,19 @@ but text is refused instead of guessed at.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from enum import Enum, auto
 from shlex import quote
 
+from .model import Value
+from .nodes import scalar_text
+
 _PLAIN_TEXT = re.compile(r"[A-Za-z0-9_@%+=:,./-]+")
+_PLAIN_WORDS = re.compile(r"[A-Za-z0-9_@%+=:,./ -]+")
 _BEYOND_QUOTES = ("`", "$(", "${")
 _BEYOND = (*_BEYOND_QUOTES, "<<", "$'", '$"', "<(", ">(")
+_DULL = re.compile(r"""[^\\'"`$#<>\n]+""")  # changes nothing anywhere
 _IN_DOUBLE = re.compile(r'([\\$`"])')
 
 
@@ -41,7 +48,10 @@ class Quoting:
         """Go on over a piece of the command's own text."""
         at = 0
         while at < len(text) and self._state is not _State.LOST:
-            at += self._step(text, at)
+            if not self._naming and (dull := _DULL.match(text, at)):
+                at = dull.end()
+            else:
+                at += self._step(text, at)
         self._escaping = at > len(text)
         if text:
             self._last = text[-1]
@@ -80,8 +90,23 @@ class Quoting:
             return False
         return text.startswith(_BEYOND_QUOTES if self._state is _State.DOUBLE else _BEYOND, at)
 
-    def quoted(self, value: str) -> str | None:
-        """Return `value` as it must be written here; None where no writing is sure to be read as text."""
+    @property
+    def bare(self) -> bool:
+        """Whether what comes next stands outside of all quotes, at the beginning of a word or in it."""
+        return self._state is _State.BARE and not self._escaping and not self._naming
+
+    def passed(self, text: str) -> None:
+        """Words that are quoted already were written here; `bare` must hold."""
+        self._last = text[-1:] or self._last
+
+    def quoted(self, value: str, *, words: bool = False) -> str | None:
+        """Return `value` as it must be written here; None where no writing is sure to be read as text.
+
+        With `words`, plain words with blanks between them stay several words where nothing quotes them.
+        """
+        if words and self.bare and _PLAIN_WORDS.fullmatch(value):
+            self._last = "x"
+            return value
         naming, self._naming = self._naming, False
         nameless = self._last == "$"
         self._last = "x"
@@ -100,3 +125,59 @@ class Quoting:
                 return _IN_DOUBLE.sub(r"\\\1", value)
             case _:
                 return None
+
+
+@dataclass(frozen=True, slots=True)
+class OptionStyle:
+    """How mappings become options, as DVC's configuration has it (`parsing.bool`, `parsing.list`).
+
+    `negative`: false gives `--no-key` instead of nothing. `repeat`: a list gives `--key a --key b` instead of
+    `--key a b`.
+    """
+
+    negative: bool = False
+    repeat: bool = False
+
+
+class Unquotable(Exception):
+    """A value cannot be made an option; the text says why."""
+
+
+def options(values: Mapping[str, Value], style: OptionStyle) -> str:
+    """Return a mapping as options of a command: `--key value`, keys of inner mappings joined by dots.
+
+    True gives the option alone, false nothing; a list gives its items behind the option. Raises Unquotable.
+    """
+    words: list[str] = []
+    for name, value in _flat(values, ""):
+        option = f"--{name}"
+        if not _PLAIN_TEXT.fullmatch(option):
+            raise Unquotable(f"`{name}` is no name of an option")
+        match value:
+            case True:
+                words.append(option)
+            case False:
+                words += [f"--no-{name}"] if style.negative else []
+            case list():
+                items = [_word(item, name) for item in value]
+                if style.repeat:
+                    words += [word for item in items for word in (option, item)]
+                elif items:
+                    words += [option, *items]
+            case _:
+                words += [option, _word(value, name)]
+    return " ".join(words)
+
+
+def _flat(values: Mapping[str, Value], prefix: str) -> Iterator[tuple[str, Value]]:
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _word(value: Value, name: str) -> str:
+    if isinstance(value, list | dict):
+        raise Unquotable(f"a list inside the list `{name}`")
+    return quote("None" if value is None else str(value) if isinstance(value, bool) else scalar_text(value))

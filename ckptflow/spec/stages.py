@@ -1,69 +1,99 @@
-"""Pure. One stage: its node -> templates resolved -> shape checked -> `Stage`."""
+"""Pure. One declaration of a stage, or of a group: templates resolved -> shape checked -> `Stage`s."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..ids import StageName
 from .chunks import read_chunk
 from .conform import fields
+from .expand import RESERVED, expand
 from .findings import Findings, listed
 from .measures import parse_duration
-from .model import ChunkSpec, Dep, OnError, Out, Stage, Value, chunked_deps
+from .model import ChunkSpec, Dep, OnError, Out, Stage, Value, chunked_deps, stage_name
 from .nodes import Mapping, Node, Scalar, Sequence, to_value, whole
 from .paths import is_absolute, normalise
 from .places import Places
+from .refs import Draft, Ref
 from .table import STAGE
 from .template import Templates
-from .values import Found, Values, copied, param_argument
+from .values import Found, Scope, Values, param_argument
 
 _UNTOUCHED = frozenset(("desc", "meta", "vars"))
-_UNFOLDED = ("foreach", "do", "matrix")
 _CHUNK_USE = re.compile(r"\$\{\s*chunk(?P<rest>[^}]*)\}")
+_ODD = re.compile(r"[\x00-\x1f\x7f]")
+_LONGEST = 500
+_FAULTY_MOST = 5
+"""A mistake in the body of a group shows in each of its stages: a few say it all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What all stages of a pipeline share. `base` is the pipeline file's directory, `vars` what `${}` can name, as far
-    as it could be read (`complete`: wholly)."""
+    """What all stages of a pipeline file share. `base` is its directory, `scope` what `${}` can name, as far as it
+    could be read (`complete`: wholly).
+    """
 
+    file: str
     base: str
-    vars: dict[str, Value]
-    loaded: frozenset[str]
+    scope: Scope
     values: Values
     findings: Findings
     formats: frozenset[str]
     complete: bool
 
+    def templates(self, scope: Scope, *, chunked: bool = False, complete: bool = True) -> Templates:
+        """Return what resolves templates in `scope`."""
+        whole_ = self.complete and complete
+        own = frozenset(scope.own)
+        return Templates(scope.values, self.findings, chunked, whole_, own, self.values.files.option_style)
 
-def read_stage(key: Scalar, node: Node, setting: Setting) -> Stage | None:
-    """Return the stage as far as it is right; mistakes are noted. None: it says too little to go on with."""
+
+def read_stages(key: Scalar, node: Node, setting: Setting) -> Iterator[Draft]:
+    """Yield the stages that one declaration makes, as far as they are right; mistakes are noted."""
     findings = setting.findings
     if not isinstance(node, Mapping):  # noted where the shape of `stages` was checked
-        return None
-    unfolded = [name for name in _UNFOLDED if node.key(name)]
-    if unfolded:
-        message = f"`{unfolded[0]}` in stage `{key.text}` is not supported yet by this version"
-        findings.add("CF112", message, node.key(unfolded[0]))
-        return None
-    body = _resolved(node, setting)
-    good = fields(STAGE, body, findings, f"stage `{key.text}`")
-    return _Builder(key, body, good, setting).build()
+        return
+    if not any(node.key(name) for name in ("foreach", "do", "matrix")):
+        yield _read_stage(key, key.text, node, setting, setting.scope)
+        return
+    group = expand(key, node, setting.templates(setting.scope))
+    if group is None:
+        return
+    faulty = 0
+    for item in group.items:
+        name = f"{key.text}@{item.name}"
+        if _ODD.search(item.name) or len(name) > _LONGEST:
+            findings.add("CF118", f"an item of `{key.text}` makes no stage name: {item.name[:60]!r}", key)
+            return
+        noted = len(findings.problems)
+        yield _read_stage(key, name, group.body, setting, setting.scope.plus(item.values, group.own), reserved=RESERVED)
+        faulty += len(findings.problems) > noted
+        if faulty == _FAULTY_MOST:
+            return
 
 
-def _resolved(node: Mapping, setting: Setting) -> Mapping:
+def _read_stage(
+    key: Scalar, name: str, node: Mapping, setting: Setting, scope: Scope, reserved: frozenset[str] = frozenset()
+) -> Draft:
+    body = _resolved(node, setting, scope, reserved)
+    good = fields(STAGE, body, setting.findings, f"stage `{name}`")
+    return _Builder(key, name, body, good, setting).build()
+
+
+def _resolved(node: Mapping, setting: Setting, scope: Scope, reserved: frozenset[str]) -> Mapping:
     """Return the stage with its templates resolved."""
-    own = setting.vars
     extra = node.get("vars")
     noted = len(setting.findings.problems)
     if isinstance(extra, Sequence):
-        own = copied(own)
+        scope = scope.inner()
         wdir = node.get("wdir")
+        if wdir is not None:
+            wdir = setting.templates(scope).resolve(wdir)
         base = normalise(setting.base, wdir.text) if isinstance(wdir, Scalar) else setting.base
-        setting.values.merge_vars(extra, base or setting.base, own, set(setting.loaded))
-    complete = setting.complete and len(setting.findings.problems) == noted
-    templates = Templates(own, setting.findings, chunked=node.key("chunk") is not None, complete=complete)
+        setting.values.merge_vars(extra, base or setting.base, scope, reserved)
+    complete = len(setting.findings.problems) == noted
+    templates = setting.templates(scope, chunked=node.key("chunk") is not None, complete=complete)
     pairs: list[tuple[Scalar, Node]] = []
     for key, value in node.pairs:
         if key.text in _UNTOUCHED:
@@ -80,22 +110,24 @@ class _Builder:
     """Makes one `Stage`. `body` is all that is written, `good` the fields whose shape is right."""
 
     key: Scalar
+    name: str
     body: Mapping
     good: dict[str, Node]
     setting: Setting
 
-    def build(self) -> Stage:
+    def build(self) -> Draft:
         findings = self.setting.findings
         call = self._text("call")
         base = self._directory()
         places = Places(base, self.setting.formats, findings, call=self.body.key("call") is not None)
-        deps = places.deps(self.good["deps"]) if "deps" in self.good else ()
+        deps, refs = places.deps(self.good["deps"]) if "deps" in self.good else ((), ())
         known_deps = deps if "deps" in self.good or self.body.key("deps") is None else None
         outs = places.outs(self.good)
         params = self.setting.values.params(self.good["params"], base) if "params" in self.good else {}
         chunk = read_chunk(self.good["chunk"], known_deps, base, findings) if "chunk" in self.good else None
         stage = Stage(
-            name=StageName(self.key.text),
+            name=stage_name(self.setting.file, self.name),
+            file=self.setting.file,
             call=call,
             cmd=self._commands(),
             wdir=base,
@@ -122,7 +154,7 @@ class _Builder:
         self._kind(stage, params)
         if chunk is not None and stage.cmd and known_deps is not None:
             self._chunk_uses(stage, chunk)
-        return stage
+        return Draft(stage, tuple(Ref(ref.text, findings.source.place(ref)) for ref in refs))
 
     def _kind(self, stage: Stage, params: dict[str, Found]) -> None:
         """Check what holds for `call` stages alone, or for `cmd` stages alone."""

@@ -56,6 +56,7 @@ _OUT_FLAGS = (
     Field("push", Flag(), "Uploaded by `push` (default true)."),
     Field("workspace", Flag(), "Placed in the workspace (default true); else it lives in the store alone."),
     Field("remote", Text(), "Accepted for DVC's sake, without effect."),
+    Field("checkpoint", Flag(), "Accepted for DVC's sake, without effect."),
     Field("desc", Text(), "What it is, for people."),
     Field("type", Text(), "Accepted for DVC's sake, without effect."),
     Field("labels", Anything(), "Accepted for DVC's sake, without effect."),
@@ -72,11 +73,18 @@ _PLOT_FLAGS = (
 _path_field = Field("path", PATH, "Where it is, relative to the pipeline file (and `wdir`).", required=True)
 
 
-def _places(what: str, flags: tuple[Field, ...]) -> Shape:
-    """Return the shape of deps and outs: names with paths, or DVC's list."""
+_STAGE_REF = Text("a stage, a group or an item of one: `name`, `name@item`, `dir/dvc.yaml:name`", r"\S")
+
+
+def _places(what: str, flags: tuple[Field, ...], *, several: bool = False, stages: bool = False) -> Shape:
+    """Return the shape of deps and outs: names with paths, or DVC's list. With `several`, a path of the list may have a
+    list of flags; with `stages`, an item may be `{stage: NAME}`.
+    """
+    flagged = record(what, *flags)
     named = either(PATH, record(what, _path_field, *flags))
-    flagged = Pairs(either(record(what, *flags), Nothing()), key=PATH, size=1)
-    return either(Pairs(named, key=NAME), ListOf(either(PATH, flagged)))
+    value = either(flagged, Nothing(), ListOf(flagged)) if several else either(flagged, Nothing())
+    known: dict[str, Shape] = {"stage": either(flagged, Nothing(), _STAGE_REF)} if stages else {}
+    return either(Pairs(named, key=NAME), ListOf(either(PATH, Pairs(value, key=PATH, size=1, known=known))))
 
 
 CHUNK = record(
@@ -102,9 +110,6 @@ _later = (
     ("max_errors", "Share of quarantined items beyond which the stage fails."),
     ("executor", "Where the chunks run."),
     ("resources", "What a chunk needs: cpus, gpus, memory."),
-    ("foreach", "A stage for each item."),
-    ("do", "The stage of `foreach`."),
-    ("matrix", "A stage for each combination."),
 )
 
 STAGE = record(
@@ -113,10 +118,10 @@ STAGE = record(
     Field("cmd", either(COMMAND, ListOf(COMMAND, least=1)), "Shell commands, run in order."),
     Field("args", Pairs(Anything()), "Keyword arguments of the function; part of the recipe."),
     Field("wdir", PATH, "Directory in which `cmd` runs and to which paths are relative."),
-    Field("deps", _places("dep", _DEP_FLAGS), "What the stage reads. Names bind to arguments."),
+    Field("deps", _places("dep", _DEP_FLAGS, stages=True), "What the stage reads. Names bind to arguments."),
     Field("outs", _places("out", _OUT_FLAGS), "What the stage writes. Names bind to results."),
     Field("metrics", _places("metric", _METRIC_FLAGS), "Outs that `metrics show` reads."),
-    Field("plots", _places("plot", _PLOT_FLAGS), "Outs that `plots show` draws."),
+    Field("plots", _places("plot", _PLOT_FLAGS, several=True), "Outs that `plots show` draws."),
     Field("params", _params, "Parameters of params.yaml, or of other files: `other.yaml: [key]`."),
     Field("vars", Plain(_vars), "More values for `${}` in this stage: files and mappings."),
     Field("chunk", CHUNK, "How the data is cut."),
@@ -141,9 +146,33 @@ STAGE = record(
     one_of=("call", "cmd"),
 )
 
+_axis = either(Text("a template"), ListOf(Anything()), Pairs(Anything()))
+FOREACH = record(
+    "stage",
+    Field(
+        "foreach",
+        either(ListOf(Anything()), Pairs(Anything()), Text("a template", r"\$\{")),
+        "A stage for each item of a list or mapping; `${item}` and `${key}` in `do` are the item and its key.",
+        required=True,
+    ),
+    Field("do", STAGE, "The stage that each item makes.", required=True),
+)
+MATRIX = record(
+    "stage",
+    Field(
+        "matrix",
+        either(Pairs(_axis), Text("a template", r"\$\{")),
+        "A stage for each combination of the axes; `${item.AXIS}` is its value, `${key}` its name.",
+        required=True,
+    ),
+    *STAGE.fields.values(),
+    one_of=STAGE.one_of,
+)
+_stage = Deferred(STAGE, (("foreach", FOREACH), ("do", FOREACH), ("matrix", MATRIX)))
+
 PIPELINE = record(
     "pipeline",
-    Field("stages", Pairs(Deferred(STAGE), key=STAGE_NAME), "The stages by name."),
+    Field("stages", Pairs(_stage, key=STAGE_NAME), "The stages by name."),
     Field("vars", Plain(_vars), "Values for `${}`: files (`config.yaml`, `config.yaml:key`) and mappings."),
     *(
         Field(name, Plain(Anything()), "Accepted for DVC's sake, without effect yet.")

@@ -1,25 +1,32 @@
-"""Pure. `${name}` in a stage -> the value that params and vars give it.
+"""Pure. `${name}` in a stage -> the value that params and vars give it, by DVC's rules.
 
 An exact `${x}` keeps the value's type; inside a text it is rendered, booleans as `true` and `false`. `\\${` stands for
-`${` itself. In `cmd` a value is quoted for the place in which it stands (`shell`); a `cmd` that is nothing but `${x}`
-takes the whole command from there. In the `cmd` of a chunked stage `${chunk...}` is left for the run.
+`${` itself. Names are keys and numbers of items: `a.b`, `a[b]`, `a.0`, `a[-1]`.
+
+In `cmd` a value is quoted for the place in which it stands (`shell`), a mapping becomes options (`--key value`), and a
+`cmd` that is nothing but `${x}` takes the whole command from there. What stands in the pipeline file itself is the
+author's as much as the command is: such a value may also be several plain words (`flags: --lr 0.1`), as in DVC. In the
+`cmd` of a chunked stage `${chunk...}` is left for the run.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn
 
 from .findings import Findings, listed
 from .model import Value
 from .nodes import Blank, Mapping, Node, Scalar, Sequence, from_value, scalar_text
-from .shell import Quoting
+from .shell import OptionStyle, Quoting, Unquotable, options
 
 _SPOT = re.compile(r"(?P<escape>\\?)\$\{(?P<inner>[^}]*)(?P<end>\}?)")
-_STEP = r"[\w-]+"
+_STEP = r"[^.\[\]]+"
 _NAME = re.compile(rf"{_STEP}(?:\.{_STEP}|\[{_STEP}\])*")
 _STEPS = re.compile(_STEP)
+_USUAL = re.compile(r"[\w -]+(?:\.[\w -]+|\[[\w -]+\])*")
+_INDEX = re.compile(r"-?[0-9]{1,9}")
 _CHUNK = re.compile(r"chunk(?:[.\[]|$)")
 _ESCAPE_HINT = "to leave it to the shell write \\${...}"
 
@@ -43,7 +50,7 @@ def look_up(values: Value, steps: list[str]) -> Value:
                     raise Unknown(step, tuple(found))
                 found = found[step]
             case list():
-                if not (step.isascii() and step.isdigit() and len(step) < 10 and int(step) < len(found)):
+                if not (_INDEX.fullmatch(step) and -len(found) <= int(step) < len(found)):
                     raise Unknown(step, tuple(str(i) for i in range(min(len(found), 20))))
                 found = found[int(step)]
             case _:
@@ -52,14 +59,14 @@ def look_up(values: Value, steps: list[str]) -> Value:
 
 
 def has_template(node: Node) -> bool:
-    """Tell whether a text in `node`, keys included, has `${`."""
+    """Tell whether a text in `node`, keys included, has a `${` that is not escaped."""
     match node:
         case Scalar():
-            return "${" in node.text
+            return any(not spot["escape"] for spot in _SPOT.finditer(node.text))
         case Sequence():
             return any(has_template(item) for item in node.items)
         case Mapping():
-            return any("${" in key.text or has_template(item) for key, item in node.pairs)
+            return any(has_template(key) or has_template(item) for key, item in node.pairs)
         case Blank():
             return False
 
@@ -68,13 +75,17 @@ def has_template(node: Node) -> bool:
 class Templates:
     """Resolves the templates of one stage against `values`, and notes what cannot be resolved.
 
-    `complete` False: params or vars could not all be read: a name that is not there is then no mistake of its own.
+    `own` are those names in `values` whose values stand in the pipeline file itself; `style` tells how mappings become
+    options. `complete` False: params or vars
+    could not all be read: a name that is not there is then no mistake of its own.
     """
 
     values: dict[str, Value]
     findings: Findings
     chunked: bool = False
     complete: bool = True
+    own: frozenset[str] = frozenset()
+    style: Callable[[], OptionStyle] = OptionStyle
 
     def resolve(self, node: Node) -> Node:
         """Return `node` with all templates resolved; blank where that failed."""
@@ -158,17 +169,30 @@ class Templates:
     def _piece(self, spot: re.Match[str], node: Scalar, quoting: Quoting | None) -> str:
         value = self._value(spot, node)
         name = spot["inner"].strip()
-        if value is None or isinstance(value, list | dict):
-            what = "nothing" if value is None else "a list" if isinstance(value, list) else "a mapping"
+        if isinstance(value, dict) and quoting is not None:
+            return self._options(value, name, spot, node, quoting)
+        if isinstance(value, list | dict):
+            what = "a list" if isinstance(value, list) else "a mapping"
             self._fail("CF132", f"`{name}` is {what} and cannot stand inside a text", spot, node)
-        text = scalar_text(value)
+        text = rendered(value)
         if quoting is None:
             return text
-        quoted = quoting.quoted(text)
+        quoted = quoting.quoted(text, words=_STEPS.findall(name)[0].strip() in self.own)
         if quoted is None:
             message = f"the value of `{name}` has characters that the shell would read here"
             self._fail("CF134", message, spot, node, "hand it over with `env:` and write \\${NAME} in the command")
         return quoted
+
+    def _options(self, value: dict[str, Value], name: str, spot: re.Match[str], node: Scalar, quoting: Quoting) -> str:
+        """Return a mapping as options of a command."""
+        if not quoting.bare:
+            self._fail("CF132", f"`{name}` is a mapping and cannot stand inside quotes", spot, node)
+        try:
+            text = options(value, self.style())
+        except Unquotable as error:
+            self._fail("CF132", f"`{name}` cannot be made options of a command: {error}", spot, node)
+        quoting.passed(text)
+        return text
 
     def _value(self, spot: re.Match[str], node: Scalar) -> Value:
         name = spot["inner"].strip()
@@ -177,10 +201,12 @@ class Templates:
         if _CHUNK.match(name) and "chunk" not in self.values:
             self._fail("CF133", f"`${{{name}}}` has a meaning only in the `cmd` of a stage with `chunk`", spot, node)
         try:
-            return look_up(self.values, _STEPS.findall(name))
+            return look_up(self.values, [step.strip() for step in _STEPS.findall(name)])
         except Unknown as unknown:
             if not self.complete:
                 raise _Failed from None
+            if not _USUAL.fullmatch(name):
+                self._fail("CF130", f"`{spot.group()}` is no template: `${{name.key[0]}}`", spot, node, _ESCAPE_HINT)
             hint = self.findings.suggest(unknown.step, unknown.known)
             if hint is None:
                 known = f"known here: {listed(unknown.known)}; " if unknown.known else ""
@@ -193,6 +219,11 @@ class Templates:
             node = Scalar(node.line, node.column + start, length, node.value, node.text)
         self.findings.add(code, message, node, hint)
         raise _Failed
+
+
+def rendered(value: None | bool | int | float | str) -> str:
+    """Return a value as it stands inside a text: `true`, `false`, `None`, numbers as Python writes them."""
+    return "None" if value is None else scalar_text(value)
 
 
 class _Failed(Exception):  # control flow of this module only

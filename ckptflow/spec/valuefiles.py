@@ -17,6 +17,9 @@ from .findings import Source
 from .model import Value
 from .nodes import to_value
 from .paths import suffix
+from .shell import OptionStyle
+
+DVC_CONFIG = (".dvc/config", ".dvc/config.local")
 
 
 class Files(Protocol):
@@ -60,6 +63,24 @@ class ValueFiles:
             text = self._files.read(path)
             self._known[path] = ValueFile(there=False) if text is None else self._parse(path, text)
         return self._known[path]
+
+    def option_style(self) -> OptionStyle:
+        """Return how mappings become options, from `parsing.bool` and `parsing.list` of DVC's configuration."""
+        from configparser import ConfigParser, Error
+
+        parser = ConfigParser(interpolation=None, strict=False)
+        for path in DVC_CONFIG:
+            text = self._files.read(path)
+            self._known[path] = ValueFile(there=text is not None)
+            try:
+                parser.read_string(text or "", path)
+            except Error as error:
+                line = getattr(error, "lineno", None) or 1
+                self._note("CF101", path, text or "", f"not a configuration of DVC: {error.message}", line, 1)
+        return OptionStyle(
+            negative=parser.get("parsing", "bool", fallback="") == "boolean_optional",
+            repeat=parser.get("parsing", "list", fallback="") == "append",
+        )
 
     def _parse(self, path: str, text: str) -> ValueFile:
         before = len(self._problems)

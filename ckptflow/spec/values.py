@@ -6,7 +6,7 @@ since which one counts could not be seen from either.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .findings import Findings, listed
 from .model import Value
@@ -42,6 +42,26 @@ class Found:
     node: Node
 
 
+@dataclass(slots=True)
+class Scope:
+    """What `${}` can name. `own` are the names whose values stand in the pipeline file itself; `loaded` the files that
+    are in it: wholly (None), or these keys of them.
+    """
+
+    values: dict[str, Value] = field(default_factory=dict)
+    own: set[str] = field(default_factory=set)
+    loaded: dict[str, list[str] | None] = field(default_factory=dict)
+
+    def inner(self) -> Scope:
+        """Return a scope that can grow without changing this one."""
+        return Scope(copied(self.values), set(self.own), dict(self.loaded))
+
+    def plus(self, extra: dict[str, Value], own: bool) -> Scope:
+        """Return this scope with more names, which hide those of the same name."""
+        names = self.own | extra.keys() if own else self.own - extra.keys()
+        return Scope({**self.values, **extra}, names, self.loaded)
+
+
 @dataclass(frozen=True, slots=True)
 class Values:
     """Reads params and vars of one pipeline; `base` is the directory that their paths are relative to."""
@@ -49,30 +69,40 @@ class Values:
     files: ValueFiles
     findings: Findings
 
-    def defaults(self, base: str) -> dict[str, Value]:
-        """Return what params.yaml in `base` holds, nothing where it is absent or broken."""
+    def scope(self, base: str, *, params: bool) -> Scope:
+        """Return what `${}` can name before any `vars`: with `params`, what params.yaml in `base` holds."""
+        scope = Scope()
+        if not params:
+            return scope
         path = normalise(base, DEFAULT_PARAMS)
         assert path is not None
         file = self.files.load(path)
+        if file.there:
+            scope.loaded[path] = None
         if file.there and file.sound and file.value is not None and not isinstance(file.value, dict):
             self.findings.note("CF111", f"{path} holds no mapping, so `${{}}` cannot name its values", None)
-        return copied(file.value) if isinstance(file.value, dict) else {}
+        if isinstance(file.value, dict):
+            scope.values.update(copied(file.value))
+        return scope
 
-    def merge_vars(self, node: Node, base: str, into: dict[str, Value], loaded: set[str]) -> None:
-        """Merge the items of `vars` into `into`. `loaded` holds the files that are wholly in it already."""
+    def merge_vars(self, node: Node, base: str, scope: Scope, reserved: frozenset[str] = frozenset()) -> None:
+        """Merge the items of `vars` into `scope`; none may define a name in `reserved`."""
         assert isinstance(node, Sequence)
         for item in node.items:
             if has_template(item):
                 self.findings.add("CF136", "`vars` cannot hold templates", item, "write the value itself")
             elif isinstance(item, Mapping):
-                self._merge(into, to_value(item), item, "")
+                fresh = {name for name in item.names() if name not in scope.values}
+                self._merge(scope.values, to_value(item), item, reserved)
+                scope.own |= fresh
             elif isinstance(item, Scalar):
-                self._merge_file(item, base, into, loaded)
+                self._merge_file(item, base, scope, reserved)
 
-    def _merge_file(self, item: Scalar, base: str, into: dict[str, Value], loaded: set[str]) -> None:
-        name, colon, keys = item.text.partition(":")
+    def _merge_file(self, item: Scalar, base: str, scope: Scope, reserved: frozenset[str]) -> None:
+        name, _, text = item.text.partition(":")
+        keys = [key.strip() for key in text.split(",") if key.strip()]
         path = self._path(name, base, item)
-        if path is None or path in loaded:
+        if path is None or not self._may_load(path, keys, item, scope):
             return
         file = self.files.load(path)
         if not file.there:
@@ -83,32 +113,52 @@ class Values:
             if file.value is not None:
                 self.findings.add("CF111", f"{path} holds no mapping", item)
             return
-        if not colon:
-            loaded.add(path)
-            self._merge(into, file.value, item, "")
+        if not keys:
+            scope.loaded[path] = None
+            self._merge(scope.values, file.value, item, reserved)
+            scope.own -= file.value.keys()
             return
-        for key in keys.split(","):
-            steps = key.strip().split(".")
-            found = self._select(file.value, key.strip(), path, item)
+        scope.loaded[path] = [*(scope.loaded.get(path) or ()), *keys]
+        for key in keys:
+            steps = key.split(".")
+            found = self._select(file.value, key, path, item)
             if found is not None:
                 chosen = found.value
                 for step in reversed(steps):
                     chosen = {step: chosen}
-                self._merge(into, chosen, item, "")
+                self._merge(scope.values, chosen, item, reserved)
+                scope.own.discard(steps[0])
 
-    def _merge(self, into: dict[str, Value], update: Value, item: Node, prefix: str) -> None:
+    def _may_load(self, path: str, keys: list[str], item: Scalar, scope: Scope) -> bool:
+        """Tell whether a file, or these keys of it, is still to be loaded; a file counts whole or in distinct parts."""
+        if path not in scope.loaded:
+            return True
+        have = scope.loaded[path]
+        if not keys and have is None:
+            return False
+        if keys and have is not None and not set(keys) & set(have):
+            return True
+        what = "as a whole" if have is None else f"in part ({listed(have)})"
+        hint = (
+            "remove one of them" if path.rpartition("/")[2] != DEFAULT_PARAMS else f"{DEFAULT_PARAMS} is always loaded"
+        )
+        self.findings.add("CF137", f"{path} is loaded already, {what}", item, hint)
+        return False
+
+    def _merge(self, into: dict[str, Value], update: Value, item: Node, reserved: frozenset[str], at: str = "") -> None:
         assert isinstance(update, dict)
         for name, value in update.items():
             have = into.get(name)
-            if name not in into:
+            key = item.key(name) if isinstance(item, Mapping) and not at else None
+            if name in reserved and not at:
+                message = f"`{name}` is what `foreach` and `matrix` call their item"
+                self.findings.add("CF135", message, key or item, "choose another name")
+            elif name not in into:
                 into[name] = copied(value) if isinstance(value, dict) else value
             elif isinstance(have, dict) and isinstance(value, dict):
-                self._merge(have, value, item, f"{prefix}{name}.")
+                self._merge(have, value, item, reserved, f"{at}{name}.")
             else:
-                key = item.key(name) if isinstance(item, Mapping) and not prefix else None
-                self.findings.add(
-                    "CF135", f"`{prefix}{name}` is defined already, in params or earlier vars", key or item
-                )
+                self.findings.add("CF135", f"`{at}{name}` is defined already, in params or earlier vars", key or item)
 
     def params(self, node: Node, base: str) -> dict[str, Found]:
         """Return the values of a stage's `params` by declared name; note what is not there."""

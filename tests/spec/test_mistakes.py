@@ -16,6 +16,8 @@ PARAMS = """\
 a: {b: 1, list: [10, 20], name: x y, none: null, on: true}
 n: 4
 q: it's "q" $HOME `id`
+list: [1]
+odd: {"x y": 1}
 """
 OTHERS = {
     "params.yaml": PARAMS,
@@ -27,6 +29,7 @@ OTHERS = {
     "twice.json": '{"a": 1,\n "a": 2}',
     "list.yaml": "[1, 2]",
     "conf/p.yaml": "x: 1",
+    "more.yaml": "m: 1\nk: 2\n",
     "params.py": "X = 1",
 }
 CMD = "stages:\n  s:\n    cmd: make\n"
@@ -69,8 +72,78 @@ MISTAKES: dict[str, tuple[str, list[tuple[str, int, int]], bool]] = {
     "cmd with NUL": ('stages:\n  s:\n    cmd: "a\\0b"\n', [("CF113", 3, 10)], False),
     "args of a command": (CMD + "    args: {x: 1}\n", [("CF123", 4, 5)], False),
     "unknown key in a stage": (CMD + "    dpes: [a]\n", [("CF110", 4, 5)], True),
-    "not supported yet: foreach": ("stages:\n  s:\n    foreach: [1]\n    do: {cmd: x}\n", [("CF112", 3, 5)], True),
-    "not supported yet: matrix": ("stages:\n  s:\n    matrix: {a: [1]}\n    cmd: x\n", [("CF112", 3, 5)], True),
+    "foreach over a text": ("stages:\n  s:\n    foreach: abc\n    do: {cmd: x}\n", [("CF111", 3, 14)], True),
+    "foreach over a param that is no list": (
+        "stages:\n  s:\n    foreach: ${n}\n    do: {cmd: x}\n",
+        [("CF111", 3, 14)],
+        False,
+    ),
+    "foreach without do": ("stages:\n  s:\n    foreach: [1]\n", [("CF116", 3, 5)], True),
+    "do without foreach": ("stages:\n  s:\n    do: {cmd: x}\n", [("CF116", 3, 5)], True),
+    "do is a list": ("stages:\n  s:\n    foreach: [1]\n    do: [x]\n", [("CF111", 4, 9)], True),
+    "a field beside foreach": (
+        "stages:\n  s:\n    foreach: [1]\n    cmd: x\n    do: {cmd: x}\n",
+        [("CF110", 4, 5)],
+        True,
+    ),
+    "item of a list is no mapping": (
+        "stages:\n  s:\n    foreach: [1, 2]\n    do: {cmd: '${item.x}'}\n",
+        [("CF131", 4, 15)],
+        False,
+    ),
+    "key of a list": ("stages:\n  s:\n    foreach: [1]\n    do: {cmd: '${key}'}\n", [("CF131", 4, 15)], False),
+    "unknown key in do": (
+        "stages:\n  s:\n    foreach: [1]\n    do:\n      cmd: x\n      dpes: [a]\n",
+        [("CF110", 6, 7)],
+        True,
+    ),
+    "matrix beside foreach": (
+        "stages:\n  s:\n    matrix: {a: [1]}\n    foreach: [1]\n    do: {cmd: x}\n",
+        [("CF126", 3, 5)],
+        True,
+    ),
+    "axis is a number": ("stages:\n  s:\n    matrix: {a: 1}\n    cmd: x\n", [("CF111", 3, 17)], True),
+    "matrix is a list": ("stages:\n  s:\n    matrix: [1]\n    cmd: x\n", [("CF111", 3, 13)], True),
+    "unknown axis": (
+        "stages:\n  s:\n    matrix: {size: [1]}\n    cmd: x ${item.sise}\n",
+        [("CF131", 4, 12)],
+        False,
+    ),
+    "matrix with too many stages": (
+        "stages:\n  s:\n    matrix: {a: &x [" + ", ".join(map(str, range(400))) + "], b: *x}\n    cmd: x\n",
+        [("CF108", 3, 13)],
+        False,
+    ),
+    "item makes no stage name": (
+        'stages:\n  s:\n    foreach: ["a\\nb"]\n    do: {cmd: x}\n',
+        [("CF118", 2, 3)],
+        False,
+    ),
+    "vars name item": (
+        "stages:\n  s:\n    foreach: [1]\n    do:\n      cmd: x\n      vars: [{item: 2}]\n",
+        [("CF135", 6, 15)],
+        False,
+    ),
+    "two items write one out": (
+        "stages:\n  s:\n    foreach: [1, 2]\n    do:\n      cmd: x\n      outs: [o]\n",
+        [("CF153", 6, 14)],
+        False,
+    ),
+    "params.yaml in vars in part": (
+        "vars: ['params.yaml:n']\nstages: {s: {cmd: x}}\n",
+        [("CF137", 1, 8)],
+        False,
+    ),
+    "vars file whole and in part": (
+        "vars:\n- more.yaml\n- more.yaml:m\nstages: {s: {cmd: x}}\n",
+        [("CF137", 3, 3)],
+        False,
+    ),
+    "vars file in part twice": (
+        "vars: ['more.yaml:m', 'more.yaml:m']\nstages: {s: {cmd: x}}\n",
+        [("CF137", 1, 23)],
+        False,
+    ),
     "not supported yet: each": (CALL + "    each: item\n", [("CF112", 4, 5)], True),
     "not supported yet: combine": (CALL + "    combine: m:g\n", [("CF112", 4, 5)], True),
     "not supported yet: carry": (CALL + "    carry: {initial: 0}\n", [("CF112", 4, 5)], True),
@@ -79,8 +152,11 @@ MISTAKES: dict[str, tuple[str, list[tuple[str, int, int]], bool]] = {
     "not supported yet: max_errors": (CALL + "    max_errors: 1%\n", [("CF112", 4, 5)], True),
     "not supported yet: executor": (CALL + "    executor: dask\n", [("CF112", 4, 5)], True),
     "not supported yet: resources": (CALL + "    resources: {cpus: 1}\n", [("CF112", 4, 5)], True),
-    "not supported yet: dep on a group": (CMD + "    deps: [{stage: group}]\n", [("CF111", 4, 20)], True),
-    "not supported yet: URL": (CMD + "    deps: ['s3://b/x']\n", [("CF112", 4, 12)], False),
+    "dep on no stage": (CMD + "    deps: [{stage: group}]\n", [("CF165", 4, 20)], False),
+    "dep on itself": (CMD + "    deps: [{stage: s}]\n", [("CF156", 4, 20)], False),
+    "text beside a dep": (CMD + "    deps: [{data: group}]\n", [("CF111", 4, 19)], True),
+    "dep on a remote of DVC": (CMD + "    deps: ['remote://b/x']\n", [("CF112", 4, 12)], False),
+    "out is a URL": (CMD + "    outs: ['s3://b/x']\n", [("CF151", 4, 12)], False),
     # values
     "workers is a text": (CMD + "    workers: many\n", [("CF111", 4, 14)], True),
     "workers is 0": (CMD + "    workers: 0\n", [("CF113", 4, 14)], True),
@@ -120,7 +196,6 @@ MISTAKES: dict[str, tuple[str, list[tuple[str, int, int]], bool]] = {
     "dep item with two keys": (CMD + "    deps: [{a: {}, b: {}}]\n", [("CF111", 4, 12)], True),
     "dep columns is empty": (CMD + "    deps: {a: {path: b, columns: []}}\n", [("CF113", 4, 34)], True),
     "dep columns is a text": (CMD + "    deps: {a: {path: b, columns: c}}\n", [("CF111", 4, 34)], True),
-    "dep outside the project": (CMD + "    deps: [../a]\n", [("CF152", 4, 12)], False),
     "dep listed twice": (CMD + "    deps: [a, b, ./a]\n", [("CF158", 4, 18)], False),
     "wdir outside the project": (CMD + "    wdir: ..\n", [("CF152", 4, 11)], False),
     "wdir is absolute": (CMD + "    wdir: /tmp\n", [("CF152", 4, 11)], False),
@@ -197,8 +272,9 @@ MISTAKES: dict[str, tuple[str, list[tuple[str, int, int]], bool]] = {
     "template is empty": ("stages:\n  s:\n    cmd: make ${}\n", [("CF130", 3, 15)], False),
     "template of the shell": ("stages:\n  s:\n    cmd: make ${X:-1}\n", [("CF130", 3, 15)], False),
     "list in a text": ("stages:\n  s:\n    cmd: make ${a.list}\n", [("CF132", 3, 15)], False),
-    "mapping in a text": ("stages:\n  s:\n    cmd: make ${a}\n", [("CF132", 3, 15)], False),
-    "null in a text": ("stages:\n  s:\n    cmd: make ${a.none}\n", [("CF132", 3, 15)], False),
+    "mapping in a text": ("stages:\n  s:\n    cmd: x\n    wdir: x/${a}\n", [("CF132", 4, 13)], False),
+    "mapping in quotes": ("stages:\n  s:\n    cmd: make '${a}'\n", [("CF132", 3, 16)], False),
+    "mapping that makes no options": ("stages:\n  s:\n    cmd: make ${odd}\n", [("CF132", 3, 15)], False),
     "mapping as a key": (CMD + "    outs:\n    - ${a}: {cache: false}\n", [("CF132", 5, 7)], False),
     "template of the wrong type": (CMD + "    workers: ${a.name}\n", [("CF111", 4, 14)], False),
     "key twice after templates": (CALL + "    args: {'x${n}': 1, x4: 2}\n", [("CF105", 4, 24)], False),

@@ -1,14 +1,15 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ckptflow.spec.findings import Findings, Source
-from ckptflow.spec.model import Pipeline
+from ckptflow.spec.model import Pipeline, Value
 from ckptflow.spec.nodes import Scalar, to_value
+from ckptflow.spec.shell import OptionStyle, Unquotable, options
 from ckptflow.spec.template import Templates, Unknown, look_up
 
 VALUES = {
@@ -20,12 +21,15 @@ VALUES = {
     "text": "a b",
     "list": [1, [2, {"x": 3}]],
     "map": {"a-b": {"c": "deep"}, "0": "zero"},
+    "with space": 1,
+    "flags": "--lr 0.1 --name x",
+    "evil": "x; rm y",
 }
 
 
-def resolve(text: str, *, cmd: bool = False, chunked: bool = False) -> object:
+def resolve(text: str, *, cmd: bool = False, chunked: bool = False, own: Iterable[str] = ()) -> object:
     findings = Findings(Source.of("f.yaml", text))
-    templates = Templates(dict(VALUES), findings, chunked)
+    templates = Templates(dict(VALUES), findings, chunked, own=frozenset(own))
     node = Scalar(1, 1, len(text), text, text)
     found = (templates.resolve_command if cmd else templates.resolve)(node)
     assert findings.problems == []
@@ -45,6 +49,9 @@ def resolve(text: str, *, cmd: bool = False, chunked: bool = False) -> object:
         ("${list[1]}", [2, {"x": 3}]),
         ("${list[1][1].x}", 3),
         ("${list.0}", 1),
+        ("${list[-2]}", 1),
+        ("${map[ a-b ].c}", "deep"),
+        ("${with space}", 1),
         ("${map}", VALUES["map"]),
         ("${map.a-b.c}", "deep"),
         ("${map[a-b].c}", "deep"),
@@ -64,6 +71,7 @@ def test_an_exact_template_keeps_the_type(text: str, value: object) -> None:
         ("${n}${n}", "44"),
         (" ${n}", " 4"),
         ("${f}/${yes}/${no}", "0.5/true/false"),
+        ("x${none}", "xNone"),
         ("\\${n}", "${n}"),
         ("\\${n} ${n}", "${n} 4"),
         ("$n $(n) {n}", "$n $(n) {n}"),
@@ -78,6 +86,24 @@ def test_values_in_commands_are_quoted_for_their_place() -> None:
     assert resolve("echo ${text} '${text}' \"${text}\" ${n}", cmd=True) == "echo 'a b' 'a b' \"a b\" 4"
     assert resolve("echo \\${HOME} ${n}", cmd=True) == "echo ${HOME} 4"
     assert resolve("${text}", cmd=True) == "a b"  # the whole command
+
+
+def test_plain_words_of_the_pipeline_file_itself_stay_words() -> None:
+    assert resolve("x ${flags}", cmd=True) == "x '--lr 0.1 --name x'"
+    assert resolve("x ${flags}", cmd=True, own={"flags"}) == "x --lr 0.1 --name x"
+    assert resolve("x '${flags}'", cmd=True, own={"flags"}) == "x '--lr 0.1 --name x'"
+    assert resolve("x ${evil}", cmd=True, own={"evil"}) == "x 'x; rm y'"
+
+
+def test_a_mapping_becomes_options() -> None:
+    values: dict[str, Value] = {
+        "a": 1, "b": "x y", "c": True, "d": False, "e": [1, "q r"], "f": {"g": 2.5, "h": {"i": None}}, "j": [],
+    }  # fmt: skip
+    assert options(values, OptionStyle()) == "--a 1 --b 'x y' --c --e 1 'q r' --f.g 2.5 --f.h.i None"
+    assert options({"d": False, "e": [1, 2]}, OptionStyle(negative=True, repeat=True)) == "--no-d --e 1 --e 2"
+    for odd in ({"a b": 1}, {"a": [[1]]}, {"$(x)": 1}):
+        with pytest.raises(Unquotable):
+            options(odd, OptionStyle())  # type: ignore[arg-type]
 
 
 def test_chunk_templates_are_left_for_the_run() -> None:
@@ -96,7 +122,7 @@ def test_look_up_says_what_is_missing_and_what_is_there() -> None:
     with pytest.raises(Unknown) as caught:
         look_up(dict(VALUES), ["map", "c"])
     assert (caught.value.step, caught.value.known) == ("c", ("a-b", "0"))
-    for steps in (["list", "2"], ["list", "-1"], ["list", "x"], ["n", "x"], ["none", "x"]):
+    for steps in (["list", "2"], ["list", "-3"], ["list", "x"], ["n", "x"], ["none", "x"]):
         with pytest.raises(Unknown):
             look_up(dict(VALUES), steps)
 
