@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,8 @@ from .engine.result import RunResult
 from .engine.session import Session, failed_before, open_session
 from .engine.status import status
 from .engine.survey import read_pipeline
-from .engine.targets import ReproOptions, check_chunks, resolve, select
-from .errors import StageError, TargetNotFound
+from .engine.targets import ReproOptions, as_named_from, check_chunks, resolve, select
+from .errors import StageError
 from .events import Event, Reporter
 from .formats.dataset import Dataset
 from .ids import Digest
@@ -52,7 +52,6 @@ class Project:
         if start.is_file():
             start, file = start.parent, start.name
         self.location: Location = find_project(start, file)
-        self._here = os.path.relpath(start.absolute(), self.location.root)
         self.settings: Settings = load_settings(self.location.root, os.environ if env is None else env, overrides)
 
     @classmethod
@@ -81,19 +80,22 @@ class Project:
     ) -> RunResult:
         """Bring targets (default: all) up to date. With `check`, a failed run raises `StageError`."""
         with self._session(create=True) as session:
-            result = repro(session, self._from_here(session, targets), options or ReproOptions(), reporter or _Silent())
+            options = self._options(session, options or ReproOptions())
+            result = repro(session, self._from_here(session, targets), options, reporter or _Silent())
         if check and not result.ok:
             bad = ", ".join(s.stage for s in result.stages if s.state in ("failed", "blocked", "stopped"))
             raise StageError(f"run {result.run} {result.outcome}: {bad}")
         return result
 
     def status(self, targets: Sequence[str] = (), *, options: ReproOptions | None = None) -> PlanView:
-        """Return which stages and chunks are stale, and why. Runs nothing."""
+        """Return which stages and chunks are stale, and why; those of all pipeline files without targets or options.
+        Runs nothing.
+        """
         with self._session() as session:
+            options = self._options(session, options or ReproOptions(all_pipelines=not targets))
             targets, survey = self._from_here(session, targets), read_pipeline(session)
-            selection = select(
-                survey.pipeline, survey.graph, targets, options or ReproOptions(), failed_before(session.cache)
-            )
+            failed = failed_before(session.cache)
+            selection = select(survey.pipeline, survey.graph, targets, options, failed, self.location.file)
             found = status(session, survey, selection)
             check_chunks(survey.pipeline, targets, {s.stage: s.total for s in found.stages if s.total is not None})
             return found
@@ -109,7 +111,7 @@ class Project:
 
     def plan(self, targets: Sequence[str] = (), *, options: ReproOptions | None = None) -> PlanView:
         """Return what `repro` would do."""
-        return self.status(targets, options=options)
+        return self.status(targets, options=options or ReproOptions())
 
     def load(self, out: str) -> object:
         """Return what an out holds: a table as `pyarrow.Table`, a pickle as its object, files as a path."""
@@ -156,11 +158,19 @@ class Project:
             session.close()
 
     def _from_here(self, session: Session, targets: Sequence[str]) -> Sequence[str]:
-        """Return targets as the project names them: a path that is none from its root may be one from here."""
-        if self._here == "." or not targets:
+        """Return targets as the project names them, for somebody in the working directory."""
+        location = self.location
+        if not targets or (location.here == "." and "/" not in location.file):
             return targets
         pipeline = read_pipeline(session).pipeline
-        return [_known(pipeline, target, self._here) for target in targets]
+        return [as_named_from(pipeline, target, location.here, location.file) for target in targets]
+
+    def _options(self, session: Session, options: ReproOptions) -> ReproOptions:
+        """Return the options with the stage that they name as the project names it."""
+        if options.from_stage is None:
+            return options
+        (name,) = self._from_here(session, [options.from_stage])
+        return replace(options, from_stage=name)
 
     def _objects_of(self, session: Session, targets: Sequence[str]) -> frozenset[Digest] | None:
         if not targets:
@@ -181,15 +191,6 @@ def load(out: str, project: str | os.PathLike[str] = ".") -> object:
 def open(out: str, project: str | os.PathLike[str] = ".") -> Dataset:
     """Return a lazy handle on a table out of the project in the working directory (or at `project`)."""
     return Project(project).open(out)
-
-
-def _known(pipeline: Pipeline, target: str, here: str) -> str:
-    name, mark, chunks = target.partition("#")
-    for candidate in (name, Path(os.path.normpath(f"{here}/{name}")).as_posix()):
-        with suppress(TargetNotFound):
-            resolve(pipeline, candidate)
-            return f"{candidate}{mark}{chunks}"
-    return target
 
 
 class _Silent:

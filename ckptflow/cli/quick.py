@@ -21,11 +21,13 @@ def try_quick(args: list[str]) -> int | None:
     if sys.stdout is None or sys.stderr is None:  # started with a descriptor closed: the ordinary way knows what to do
         return None
     began = time.perf_counter()
-    from ..engine.fresh import answer, find_root, still_fresh
+    from ..engine.fresh import answer, still_fresh
+    from ..workspace.discover import find_upwards
 
     try:
-        found = find_root(os.getcwd())  # noqa: PTH109 - pathlib costs as much as all the rest
-        result = still_fresh(*found, targets) if found is not None else None
+        start = os.getcwd()  # noqa: PTH109 - pathlib costs as much as all the rest
+        found = find_upwards(start)
+        result = still_fresh(*found, targets, os.path.relpath(start, found[0])) if found is not None else None
     except OSError:  # the working directory is gone, say: the ordinary way tells of it
         return None
     if result is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -28,6 +29,23 @@ class Session:
         from ..project import Project
 
         return Project.find(file=file, overrides=overrides or {})
+
+    def project_for(
+        self, targets: tuple[str, ...], *, file: str | None, overrides: Mapping[str, str] | None = None
+    ) -> tuple[Project, tuple[str, ...]]:
+        """Return the project that `targets` are in, and those of them that are left to be looked up in it.
+
+        `dvc.yaml` beside a `pipeline.yaml` is another pipeline: named as a target, it is the file to work through.
+        """
+        hidden = [t for t in targets if file is None and _is_hidden(t)]
+        if hidden:
+            return self.project(file=hidden[0], overrides=overrides), tuple(t for t in targets if t != hidden[0])
+        return self.project(file=file, overrides=overrides), targets
+
+
+def _is_hidden(target: str) -> bool:
+    path = Path(target)
+    return path.name == "dvc.yaml" and path.is_file() and path.with_name("pipeline.yaml").is_file()
 
 
 def verbosity(command: _Command) -> _Command:

@@ -60,7 +60,7 @@ class Attempt:
             self._refuse_edited(survey, selection, past)
             schedule = Schedule(survey.pipeline, survey.graph, facts, past, selection)
             self._tell_start(survey, selection)
-            settler = Settler(session, survey.lock, force=self.options.force, commit=self.options.commit)
+            settler = Settler(session, survey.locks, force=self.options.force, commit=self.options.commit)
             keeper = Keeper(session.store, session.objects, self.run_id, facts.code)
             try:
                 outcome = self._drive(schedule, facts, past, settler, keeper)

@@ -21,30 +21,30 @@ from typing import Any
 from xxhash import xxh3_64, xxh3_64_hexdigest
 
 from .. import __version__
+from ..workspace.discover import file_of, scan, walk
 
-VERSION = 2
+VERSION = 3
 KIND = "fresh"
 S_IFMT, S_IFDIR = 0o170000, 0o040000  # POSIX; the module `stat` would be one more import
 IGNORED = frozenset({".git", ".ckptflow", "__pycache__", ".DS_Store"})
 
 
-def key_of(file: str, targets: Sequence[str]) -> str:
-    """Return the name under which the verdict on some targets of a pipeline file is kept."""
-    return "\0".join((file, *targets))
+def key_of(file: str, here: str, targets: Sequence[str]) -> str:
+    """Return the name under which the verdict on some targets is kept. `here` is the directory that they start from."""
+    return "\0".join((file, here, *targets) if targets else (file,))
 
 
-def still_fresh(root: str, file: str, targets: Sequence[str] = ()) -> dict[str, Any] | None:
+def still_fresh(root: str, file: str, targets: Sequence[str] = (), here: str = ".") -> dict[str, Any] | None:
     """Return the result of the last run of these targets if it still holds for the project at `root`, else None."""
+    key = key_of(file, here, targets)
     path = f"{root}/.ckptflow/cache.db"
     if not os.path.exists(path):  # noqa: PTH110 - pathlib costs as much as all the rest
         return None
     try:
         db = sqlite3.connect(path, timeout=1)
-        row = db.execute(
-            "SELECT value FROM documents WHERE kind = ? AND key = ?", (KIND, key_of(file, targets))
-        ).fetchone()
+        row = db.execute("SELECT value FROM documents WHERE kind = ? AND key = ?", (KIND, key)).fetchone()
         db.close()
-        witness = _opened(key_of(file, targets), row[0]) if row else None
+        witness = _opened(key, row[0]) if row else None
     except (sqlite3.Error, ValueError, TypeError):
         return None
     if witness is None or witness.get("about") != about() or not holds(root, witness):
@@ -71,9 +71,24 @@ def holds(root: str, witness: dict[str, Any]) -> bool:
         for path in witness["absent"]:
             if os.path.lexists(os.path.join(root, path)):  # noqa: PTH118
                 return False
+        if any(has_more(root, *place) for place in witness["places"]):
+            return False
         return all(tree_stamp(os.path.join(root, path)) == stamp for path, stamp in witness["dirs"])  # noqa: PTH118
     except OSError:
         return False
+
+
+def has_more(root: str, directory: str, mtime: int, names: list[str]) -> bool:
+    """Tell whether a pipeline file came to a directory, which had these `names` that matter, or to a new one in it."""
+    full = f"{root}/{directory}"
+    try:
+        if os.stat(full).st_mtime_ns == mtime:  # noqa: PTH116
+            return False
+    except OSError:  # a directory that went takes no pipeline file with it: those are witnessed as files
+        return False
+    came = [name for name in scan(full, top=directory == ".") if name not in names]
+    new = [f"{full}/{name[:-1]}" for name in came if name[-1] == "/"]
+    return len(new) < len(came) or any(file_of(at, found) for top in new for at, _, found in walk(top))
 
 
 def tree_stamp(top: str) -> str:
@@ -112,19 +127,6 @@ def about() -> list[Any]:
     """Return what else a verdict depends on: versions of program and interpreter, settings in the environment."""
     settings = sorted((k, v) for k, v in os.environ.items() if k.startswith("CKPTFLOW_"))
     return [VERSION, __version__, sys.prefix, list(sys.version_info[:3]), [list(item) for item in settings]]
-
-
-def find_root(start: str) -> tuple[str, str] | None:
-    """Return the project's directory and pipeline file as `workspace.locate` would, None if there is none."""
-    directory = start
-    while True:
-        for name in ("pipeline.yaml", "dvc.yaml"):
-            if os.path.isfile(f"{directory}/{name}"):  # noqa: PTH113
-                return directory, name
-        parent = os.path.dirname(directory)  # noqa: PTH120
-        if parent == directory:
-            return None
-        directory = parent
 
 
 def answer(began: float, result: dict[str, Any]) -> dict[str, Any]:

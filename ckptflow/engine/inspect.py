@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..checkpoints import lockfile
 from ..checkpoints.records import RecordLog
 from ..checkpoints.verify import Finding, What, repair
 from ..checkpoints.verify import verify as verify_store
@@ -28,8 +27,9 @@ from ..store.layout import RUNS, object_name
 from ..store.memory import MemoryStore
 from ..workspace.place import part_name
 from ..workspace.settings import Settings
+from .locks import load_locks
 from .session import Session, StorePast, new_run_id
-from .survey import Survey
+from .survey import Survey, find_files
 
 LEAST_FREE_BYTES = 1 << 30
 
@@ -199,8 +199,8 @@ def verify(session: Session, deep: bool, objects: frozenset[Digest] | None) -> l
 
 
 def _lost_outs(session: Session) -> Iterator[Finding]:
-    """Yield a finding for each out that the lock file names and the store has nothing of."""
-    for stage, entry in lockfile.load(session.location.lock).stages.items():
+    """Yield a finding for each out that a lock file names and the store has nothing of."""
+    for stage, entry in load_locks(session.location, find_files(session.location)).entries.items():
         for out in entry.outs.values():
             tree = Digest(out["tree"])
             if not session.objects.has(tree):
@@ -223,8 +223,9 @@ def doctor(session: Session, survey: Survey) -> Sequence[Check]:
     """Return what there is to say about the project on this machine."""
     settings = session.settings
     root = session.store_root
+    files = ", ".join(survey.pipeline.files[:3]) + (", ..." if len(survey.pipeline.files) > 3 else "")
     checks = [
-        Check("project", True, f"{session.root}, {session.location.file}, {len(survey.pipeline.stages)} stages"),
+        Check("project", True, f"{session.root}, {files}, {len(survey.pipeline.stages)} stages"),
         Check("workers", True, f"{settings.workers}, {_origin_of_workers(settings)}"),
     ]
     usage = shutil.disk_usage(root)

@@ -12,13 +12,14 @@ from ..checkpoints.locks import hold
 from ..checkpoints.records import Durability, RecordLog
 from ..errors import CkptflowError
 from ..events import Note, Reporter, RunEnded, Waiting
+from ..plan.selection import Selection
 from ..run.aside import recover
 from ..store import layout
 from .attempt import Attempt, Outcome
 from .result import RunResult, StageResult
 from .session import Session, failed_before, new_run_id
 from .stop import Stop
-from .survey import read_pipeline
+from .survey import Survey, read_pipeline
 from .sweep import sweep_logs, sweep_scratch
 from .targets import ReproOptions, select
 
@@ -29,18 +30,34 @@ SYNC_SECONDS = 1.0
 def repro(session: Session, targets: Sequence[str], options: ReproOptions, reporter: Reporter) -> RunResult:
     """Run what is stale, reuse what is done, and leave workspace, store and lock file saying so.
 
-    Holds the pipeline's lock meanwhile. Raises what makes a run impossible (`SpecError`, `StoreError`, `Locked`,
-    `OutEdited`, `DepMissing`, ...); failing chunks are no exception but part of the result.
+    Holds the locks of the pipeline files concerned meanwhile. Raises what makes a run impossible (`SpecError`,
+    `StoreError`, `Locked`, `OutEdited`, `DepMissing`, ...); failing chunks are no exception but part of the result.
     """
     run_id = new_run_id()
     began = time.monotonic()
+    files = _files_of(session, targets, options)
+    while True:
+        try:
+            return _repro(session, targets, options, reporter, files, run_id, began)
+        except _MoreFiles as more:  # somebody edited a pipeline file while we waited for the lock
+            files |= more.files
 
+
+def _repro(
+    session: Session,
+    targets: Sequence[str],
+    options: ReproOptions,
+    reporter: Reporter,
+    files: frozenset[str],
+    run_id: str,
+    began: float,
+) -> RunResult:
     def waiting(what: str, holder: str) -> None:
         reporter.emit(Waiting(what, holder))
 
     with hold(
         session.store_root,
-        [f"pipeline {session.location.file}"],
+        [f"pipeline {file}" for file in files],
         run=run_id,
         on_wait=waiting,
         timeout=session.settings.lock_timeout,
@@ -50,21 +67,44 @@ def repro(session: Session, targets: Sequence[str], options: ReproOptions, repor
         log = RecordLog(session.store, run_id, durability=Durability(session.settings.durability))
         with Stop(options.time_limit) as stop, _synced(log):
             attempt = Attempt(session, targets, options, reporter, run_id, stop, log)
-            outcome, stages = _until_the_ground_is_still(session, attempt)
+            outcome, stages = _until_the_ground_is_still(session, attempt, files)
         result = _result(run_id, outcome, stages, stop, time.monotonic() - began)
         _keep(session, result)
     reporter.emit(RunEnded(run_id, result.ok, result.seconds, result.to_json()))
     return result
 
 
-def _until_the_ground_is_still(session: Session, attempt: Attempt) -> tuple[Outcome, tuple[StageResult, ...]]:
+class _MoreFiles(Exception):  # control flow of this module only
+    """Stages of further pipeline files are to be run, whose locks are not held."""
+
+    def __init__(self, files: frozenset[str]) -> None:
+        super().__init__()
+        self.files = files
+
+
+def _select(
+    session: Session, targets: Sequence[str], options: ReproOptions
+) -> tuple[Survey, Selection, frozenset[str]]:
+    """Return the project as it is, what was asked for, and the pipeline files whose stages that may run."""
+    survey = read_pipeline(session)
+    failed = failed_before(session.cache)
+    selection = select(survey.pipeline, survey.graph, targets, options, failed, session.location.file)
+    return survey, selection, frozenset(survey.pipeline.stages[name].file for name in selection.stages)
+
+
+def _files_of(session: Session, targets: Sequence[str], options: ReproOptions) -> frozenset[str]:
+    return _select(session, targets, options)[2]
+
+
+def _until_the_ground_is_still(
+    session: Session, attempt: Attempt, files: frozenset[str]
+) -> tuple[Outcome, tuple[StageResult, ...]]:
     """Plan and run; again from the start where a dep, an object or a partition proved not to be what was planned on."""
     for _ in range(ATTEMPTS_MOST):
         session.look_again()
-        survey = read_pipeline(session)
-        selection = select(
-            survey.pipeline, survey.graph, attempt.targets, attempt.options, failed_before(session.cache)
-        )
+        survey, selection, needed = _select(session, attempt.targets, attempt.options)
+        if not needed <= files:
+            raise _MoreFiles(needed)
         outcome, stages = attempt.run(survey, selection)
         if outcome is not Outcome.REPLAN:
             return outcome, stages

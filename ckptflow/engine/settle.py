@@ -7,28 +7,28 @@ file is written at most once a second and at the end: with thousands of stages i
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from ..checkpoints import lockfile
 from ..checkpoints.lockfile import LockEntry
 from ..checkpoints.trees import get_tree
 from ..chunk.tree import Tree
 from ..fingerprint.recipe import stage_key
 from ..ids import Digest, StageName
 from ..plan.stagerun import ChunkState, StageRun
+from .locks import Locks
 from .session import Session
 
 LOCK_EVERY_SECONDS = 1.0
 
 
 class Settler:
-    """Settles stages of one run. `commit` false: the lock file is left as it is."""
+    """Settles stages of one run. `commit` false: the lock files are left as they are."""
 
-    def __init__(self, session: Session, known: Mapping[StageName, LockEntry], *, force: bool, commit: bool) -> None:
+    def __init__(self, session: Session, locks: Locks, *, force: bool, commit: bool) -> None:
         self._session = session
-        self._known = dict(known)
+        self._locks = locks
+        self._known = dict(locks.entries)
         self._force = force
         self._commit = commit
         self._pending: dict[StageName, LockEntry] = {}
@@ -69,7 +69,7 @@ class Settler:
         """Write what is noted to the lock file."""
         if self._commit and (self._pending or removed):
             self._session.store.sync()
-            lockfile.update(self._session.location.lock, self._pending.values(), removed)
+            self._locks.update(self._pending.values(), removed)
             self._pending = {}
         self._written = time.monotonic()
 

@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..checkpoints import lockfile
 from ..checkpoints.lockfile import LockEntry
-from ..errors import Place, Problem, SpecError
+from ..errors import Place, Problem, ProjectNotFound, SpecError
 from ..ids import StageName
 from ..plan.graph import Graph, build_graph
 from ..plan.selection import Selection
@@ -17,20 +16,31 @@ from ..plan.stagerun import StageRun
 from ..plan.stale import Cause, Reason
 from ..spec.load import load_pipeline
 from ..spec.model import Pipeline
+from ..workspace.discover import walk
+from ..workspace.locate import Location
 from ..workspace.observe import Stamp
 from ..workspace.place import OutState
 from .facts import ProjectFacts
+from .locks import Locks, load_locks
 from .session import Session, StorePast
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """A project as it was found. `seen`: the files that declare it, see `ProjectFiles`."""
+    """A project as it was found. `seen`: the files that declare it, see `ProjectFiles`; `found`: the pipeline files,
+    also those that proved to lie inside outs.
+    """
 
     pipeline: Pipeline
     graph: Graph
-    lock: Mapping[StageName, LockEntry]
+    locks: Locks
     seen: Mapping[str, tuple[Stamp, int] | None]
+    found: tuple[str, ...]
+
+    @property
+    def lock(self) -> Mapping[StageName, LockEntry]:
+        """What the lock files say of each stage."""
+        return self.locks.entries
 
 
 class ProjectFiles:
@@ -58,11 +68,21 @@ class ProjectFiles:
 
 
 def read_pipeline(session: Session) -> Survey:
-    """Return the pipeline, its graph and the lock file. Raises `SpecError`."""
+    """Return the pipeline, its graph and the lock files. Raises `SpecError`."""
     files = ProjectFiles(session.root)
-    pipeline = load_pipeline(session.location.file, files)
-    lock = lockfile.load(session.location.lock).stages
-    return Survey(pipeline, build_graph(pipeline), lock, files.seen)
+    found = find_files(session.location)
+    pipeline = load_pipeline(found[0], files, others=found[1:])
+    locks = load_locks(session.location, pipeline.files)
+    return Survey(pipeline, build_graph(pipeline), locks, files.seen, found)
+
+
+def find_files(location: Location) -> tuple[str, ...]:
+    """Return the pipeline files of the project as they lie there now. Raises `ProjectNotFound` if all are gone."""
+    seen = () if location.alone else walk(str(location.root))
+    found = location.files((directory, names) for directory, _, names in seen)
+    if not found:
+        raise ProjectNotFound(f"no pipeline file in {location.root} or below it", hint="make one: `ckptflow init`")
+    return found
 
 
 def gather(session: Session, survey: Survey, selection: Selection) -> ProjectFacts:

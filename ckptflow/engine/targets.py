@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
@@ -12,8 +13,9 @@ from ..errors import TargetNotFound, UsageError
 from ..ids import StageName
 from ..plan.graph import Graph
 from ..plan.selection import Selection
-from ..spec.model import Pipeline
-from ..spec.paths import is_glob
+from ..spec.model import Pipeline, stage_name
+from ..spec.paths import is_glob, normalise
+from ..spec.refs import split_address
 
 _CHUNKS = re.compile(r"(?P<stage>.+)#(?P<which>\d+(?:\.\.\d+)?|failed|stale)")
 
@@ -40,9 +42,17 @@ Failed = Callable[[StageName], frozenset[int]]
 
 
 def select(
-    pipeline: Pipeline, graph: Graph, targets: Sequence[str], options: ReproOptions, failed: Failed
+    pipeline: Pipeline,
+    graph: Graph,
+    targets: Sequence[str],
+    options: ReproOptions,
+    failed: Failed,
+    file: str = "",
 ) -> Selection:
-    """Return what to plan. Raises `TargetNotFound`, `UsageError`."""
+    """Return what to plan. Without targets these are the stages of `file`, of all files where it is empty.
+
+    Raises `TargetNotFound`, `UsageError`.
+    """
     wanted: dict[StageName, None] = {}
     whole: set[StageName] = set()
     chunks: dict[StageName, list[Callable[[int], bool]]] = {}
@@ -58,18 +68,22 @@ def select(
             wanted[stage] = None
             chunks.setdefault(stage, []).append(_chooser(match["which"], stage, failed))
     chunks = {stage: choosers for stage, choosers in chunks.items() if stage not in whole}
-    if not targets or options.all_pipelines or options.pipeline:
+    if options.all_pipelines:
         wanted.update(dict.fromkeys(graph.order))
+    elif not targets:
+        wanted.update(dict.fromkeys(n for n in graph.order if not file or pipeline.stages[n].file == file))
     start = set(wanted)
     if options.from_stage is not None:
         again = graph.downstream(resolve(pipeline, options.from_stage))
         start = again if not targets else start | again
-    if options.downstream:
+    if options.pipeline:
+        start = graph.connected(start)
+    elif options.downstream:
         start = graph.downstream(start)
-    if options.single_item:
+    if (options.single_item or options.downstream) and not (options.pipeline or options.all_pipelines):
         stages, pinned = start, graph.upstream(start) - start
     else:
-        stages, pinned = graph.upstream(start), set()
+        stages, pinned = _needed(pipeline, graph, start), set()
     forced: set[StageName] = set()
     if options.force:
         forced = set(stages)
@@ -108,13 +122,48 @@ def check_chunks(pipeline: Pipeline, targets: Sequence[str], known: Mapping[Stag
                 raise TargetNotFound(target, hint=which)
 
 
+def _needed(pipeline: Pipeline, graph: Graph, start: Iterable[StageName]) -> set[StageName]:
+    """Return `start` and what it needs. A frozen stage is taken as it is, so what only such a one needs is not."""
+    found: set[StageName] = set()
+    todo = list(start)
+    while todo:
+        name = todo.pop()
+        if name not in found:
+            found.add(name)
+            if not pipeline.stages[name].frozen:
+                todo.extend(graph.needs[name])
+    return found
+
+
+def as_named_from(pipeline: Pipeline, target: str, here: str, file: str) -> str:
+    """Return a target as `resolve` takes it, for somebody who stands in the directory `here` by the pipeline `file`.
+
+    There, `train` is a stage of that file, and paths and `dir/dvc.yaml:train` start at the directory.
+    """
+    name, mark, chunks = target.partition("#") if _CHUNKS.fullmatch(target) else (target, "", "")
+    address, local = split_address(name)
+    candidates: list[str] = []
+    if address is not None:
+        candidates.append(stage_name(normalise(here, address) or address, local))
+    else:
+        candidates += [stage_name(file, name)] if file else []
+        candidates.append(normalise(here, name, outside=True) or name)
+    for candidate in dict.fromkeys((*candidates, name)):
+        with suppress(TargetNotFound):
+            resolve(pipeline, candidate)
+            return f"{candidate}{mark}{chunks}"
+    return target
+
+
 def resolve(pipeline: Pipeline, target: str) -> tuple[StageName, ...]:
-    """Return the stages that a target names: a stage, an out's path or name, a glob of stages, the pipeline file."""
+    """Return the stages that a target names: a stage, a group, an out's path, a glob of stages, a pipeline file, or a
+    directory for all pipeline files below it.
+    """
     name = StageName(target)
     if name in pipeline.stages:
         return (name,)
-    if target == pipeline.file:
-        return tuple(pipeline.stages)
+    if target in pipeline.files:
+        return tuple(s.name for s in pipeline.stages.values() if s.file == target)
     path = target.removeprefix("./").rstrip("/")
     makers = tuple(s.name for s in pipeline.stages.values() for o in s.outs if path == o.path)
     if makers:
@@ -129,6 +178,9 @@ def resolve(pipeline: Pipeline, target: str) -> tuple[StageName, ...]:
     group = tuple(s for s in pipeline.stages if s.startswith(f"{target}@"))
     if group:
         return group
+    below = "" if path == "." else f"{path}/"
+    if any(f.startswith(below) for f in pipeline.files):
+        return tuple(s.name for s in pipeline.stages.values() if s.file.startswith(below))
     known: Iterable[str] = (*pipeline.stages, *(o.path for s in pipeline.stages.values() for o in s.outs))
     close = get_close_matches(target, list(known), 1)
     hint = f"did you mean `{close[0]}`?" if close else f"stages are {', '.join(list(pipeline.stages)[:10])}"

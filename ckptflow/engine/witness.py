@@ -16,6 +16,7 @@ from typing import Any
 from ..plan.schedule import Schedule
 from ..plan.stagerun import Phase
 from ..store import layout
+from ..workspace.discover import walk
 from ..workspace.observe import GRANULARITY_NS, Observed, Stamp, is_racy
 from ..workspace.place import OutState
 from ..workspace.settings import config_paths
@@ -55,11 +56,14 @@ def write(
             "files": list(_files(session, survey, schedule, observed)),
             "absent": list(_absent(session, survey)),
             "dirs": list(_dirs(session, observed)),
+            "places": list(_places(session, survey)),
             "result": {"stages": [_quiet(r) for r in results]},
         }
     except NotYet:
         return
-    session.cache.keep_document(fresh.KIND, fresh.key_of(session.location.file, targets), witness)
+    session.cache.keep_document(
+        fresh.KIND, fresh.key_of(session.location.file, session.location.here, targets), witness
+    )
 
 
 def _quiet(result: StageResult) -> dict[str, Any]:
@@ -90,7 +94,8 @@ def _files(session: Session, survey: Survey, schedule: Schedule, observed: Itera
     packages = {name for run in schedule.stages.values() for name in run.recipe.packages}
     for path_ in map(_installed, sorted(packages)):
         yield _row(str(path_), Stamp.of(path_.stat()), now)
-    known = [session.location.lock, *config_paths(session.root, os.environ)]
+    known = [session.location.lock_of(file) for file in survey.pipeline.files]
+    known += config_paths(session.root, os.environ)
     known += [session.store_root / layout.MARKER]
     for run in schedule.stages.values():
         known += [session.store_root / layout.object_name(name) for name in run.names.values()]
@@ -118,6 +123,21 @@ def _absent(session: Session, survey: Survey) -> Iterator[str]:
     yield from (path for path, seen in survey.seen.items() if seen is None)
     yield from (path for path, digest in session.sources.read.items() if digest is None)
     yield from (str(p) for p in config_paths(session.root, os.environ) if not p.exists())
+
+
+def _places(session: Session, survey: Survey) -> Iterator[list[Any]]:
+    """Yield [directory, mtime_ns, names]: where pipeline files were looked for, and what was there (`discover.scan`).
+
+    A directory that could still change and look the same is looked at again each time.
+    """
+    if session.location.alone:
+        return
+    found = list(walk(str(session.root)))
+    if session.location.files((directory, names) for directory, _, names in found) != survey.found:
+        raise NotYet("another pipeline file")
+    now = time.time_ns()
+    for directory, mtime, names in found:
+        yield [directory, -1 if is_racy(mtime, now) else mtime, list(names)]
 
 
 def _dirs(session: Session, observed: Iterable[Observed]) -> Iterator[list[str]]:

@@ -39,6 +39,11 @@ class Graph:
         """Return `stages` and all that they need."""
         return _reach(stages, self.needs)
 
+    def connected(self, stages: Iterable[StageName]) -> set[StageName]:
+        """Return the whole pipelines that `stages` belong to: all that is connected with them, in either direction."""
+        edges = {name: (*self.needs[name], *self.feeds[name]) for name in self.order}
+        return _reach(stages, edges)
+
     def downstream(self, stages: Iterable[StageName]) -> set[StageName]:
         """Return `stages` and all that need them."""
         return _reach(stages, self.feeds)

@@ -10,6 +10,7 @@ import pytest
 
 from ckptflow.cli.quick import try_quick
 from ckptflow.engine import fresh
+from ckptflow.workspace import discover
 
 RESULT = {"stages": [{"stage": "a", "state": "fresh"}]}
 
@@ -17,7 +18,7 @@ RESULT = {"stages": [{"stage": "a", "state": "fresh"}]}
 @pytest.fixture
 def witness(monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything is as it was."""
-    monkeypatch.setattr(fresh, "find_root", lambda start: (start, "pipeline.yaml"))
+    monkeypatch.setattr(discover, "find_upwards", lambda start: (start, "pipeline.yaml"))
     monkeypatch.setattr(fresh, "still_fresh", lambda *asked: RESULT)
 
 

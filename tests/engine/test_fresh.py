@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 
 from ckptflow.engine import fresh
 from ckptflow.engine.targets import ReproOptions
+from ckptflow.workspace.discover import find_upwards
 
 FILES = {
     "pipeline.yaml": """
@@ -211,8 +213,24 @@ def test_a_witness_that_is_damaged(project, holds):
 
 def test_the_project_is_found_as_everybody_finds_it(project):
     root = str(project.root)
-    assert fresh.find_root(root) == (root, "pipeline.yaml")
-    assert fresh.find_root(f"{root}/more/deep") == (root, "pipeline.yaml")
+    assert find_upwards(root) == (root, "pipeline.yaml")
+    assert find_upwards(f"{root}/more/deep") == (root, "pipeline.yaml")
+
+
+def test_another_pipeline_file_is_noticed(project, holds):
+    new = project.root / "new/deep"
+    new.mkdir(parents=True)
+    (new / "notes.txt").write_text("neither a new directory nor a file of another name is a matter")
+    assert holds()
+    (new / "dvc.yaml").write_text("stages: {}")
+    assert not holds()
+    (new / "dvc.yaml").unlink()
+    hidden = project.root / ".hidden"
+    hidden.mkdir()
+    (hidden / "dvc.yaml").write_text("stages: {}")
+    assert holds()
+    shutil.rmtree(project.root / "new")
+    shutil.rmtree(hidden)
 
 
 def test_nothing_heavy_is_imported(project, holds):

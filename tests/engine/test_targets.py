@@ -31,6 +31,7 @@ PIPELINE = Pipeline(
             stage("train@fr", "c.txt", chunk=OverRows("c.txt", 1)),
         )
     },
+    files=("pipeline.yaml",),
 )
 FAILED = {"a": frozenset({1, 4})}
 
@@ -72,7 +73,7 @@ def test_names_of_nothing(target, hint):
         ((), {}, "a b c train@de train@fr", "", ""),
         (("b",), {}, "a b", "", ""),
         (("b",), {"single_item": True}, "b", "a", ""),
-        (("b",), {"downstream": True}, "a b c train@de train@fr", "", ""),
+        (("b",), {"downstream": True}, "b c train@de train@fr", "a", ""),
         (("c",), {"downstream": True, "single_item": True}, "c train@de train@fr", "a b", ""),
         (("b",), {"force": True}, "a b", "", "a b"),
         (("b",), {"force": True, "single_item": True}, "b", "a", "b"),

@@ -347,7 +347,7 @@ def test_files_of_several_directories_are_one_pipeline(load: Load) -> None:
     with pytest.raises(SpecError) as caught:
         load_pipeline("dvc.yaml", Texts({**files, "b/dvc.yaml": "stages: {s: {cmd: x, outs: [../a/o]}}"}),
                       others=["a/dvc.yaml", "b/dvc.yaml"])  # fmt: skip
-    assert [(p.code, str(p.place)) for p in caught.value.problems] == [("CF153", "b/dvc.yaml:1:30")]
+    assert [(p.code, str(p.place)) for p in caught.value.problems] == [("CF153", "b/dvc.yaml:1:29")]
 
 
 def test_deps_may_lie_outside_of_the_project_or_be_urls(load: Load) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from ckptflow.errors import ProjectNotFound
+from ckptflow.workspace.discover import walk
 from ckptflow.workspace.locate import find_project
 
 
@@ -50,3 +51,43 @@ def test_no_project(tmp_path):
     with pytest.raises(ProjectNotFound) as error:
         find_project(tmp_path)
     assert "ckptflow init" in error.value.hint
+
+
+def test_a_marker_makes_the_root(tmp_path, write):
+    write("sub/dvc.yaml")
+    (tmp_path / ".dvc").mkdir()
+    found = find_project(tmp_path / "sub")
+    assert (found.root, found.file, found.here) == (tmp_path, "sub/dvc.yaml", "sub")
+    assert found.lock_of("sub/dvc.yaml") == tmp_path / "sub/dvc.ckptflow.lock"
+    (tmp_path / "sub/.git").mkdir()  # another repository
+    assert find_project(tmp_path / "sub").root == tmp_path / "sub"
+
+
+def test_without_a_pipeline_file_upwards_all_below_are_meant(tmp_path, write):
+    write("a/dvc.yaml")
+    write("b/pipeline.yaml")
+    write("b/dvc.yaml")
+    found = find_project(tmp_path)
+    assert (found.root, found.file) == (tmp_path, "")
+    assert found_files(found) == ("a/dvc.yaml", "b/pipeline.yaml")
+
+
+def test_pipeline_files_are_found_below_but_not_everywhere(tmp_path, write):
+    for name in ("dvc.yaml", "a/b/dvc.yaml", "a/pipeline.yaml", ".hidden/dvc.yaml", "node_modules/x/dvc.yaml"):
+        write(name)
+    write("venv/pyvenv.cfg")
+    write("venv/lib/dvc.yaml")
+    write("other/.dvc/config")
+    write("other/dvc.yaml")
+    (tmp_path / "link").symlink_to(tmp_path / "a")
+    assert found_files(find_project(tmp_path)) == ("dvc.yaml", "a/pipeline.yaml", "a/b/dvc.yaml")
+    write("pipeline.yaml")
+    assert found_files(find_project(tmp_path, "dvc.yaml"))[0] == "dvc.yaml"
+    assert found_files(find_project(tmp_path))[0] == "pipeline.yaml"
+    write("mine.yaml")
+    alone = find_project(tmp_path, "mine.yaml")
+    assert (alone.alone, found_files(alone)) == (True, ("mine.yaml",))
+
+
+def found_files(location):
+    return location.files((directory, names) for directory, _, names in walk(str(location.root)))

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 @click.pass_obj
 def command(session: Session, targets: tuple[str, ...], file: str | None, exit_code: bool, as_json: bool) -> int:
     """Say what repro would do for the TARGETs (default: all). Runs and writes nothing."""
-    plan = session.project(file=file).plan(targets)
+    project, targets = session.project_for(targets, file=file)
+    plan = project.plan(targets)
     return tell_plan(session, plan, as_json=as_json, exit_code=exit_code)
 
 

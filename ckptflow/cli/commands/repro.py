@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 @click.option("-s", "--single-item", is_flag=True, help="Only the targets, not what they depend on.")
 @click.option("--downstream", is_flag=True, help="The targets and all that depends on them.")
 @click.option("-p", "--pipeline", is_flag=True, help="The whole pipelines that the targets belong to.")
+@click.option("-R", "--recursive", is_flag=True, hidden=True)  # directories are targets without it too
+@click.option("--glob", is_flag=True, hidden=True)  # patterns are targets without it too
 @click.option("-P", "--all-pipelines", is_flag=True, help="All pipelines of the project.")
 @click.option("--from", "from_stage", metavar="STAGE", help="Run this stage and all after it again.")
 @click.option("-k", "--keep-going", is_flag=True, help="After a failure, go on with what does not depend on it.")
@@ -48,7 +50,8 @@ def command(session: Session, /, **flags: Any) -> int:
     targets, overrides = flags.pop("targets"), {name: flags.pop(name) for name in ("jobs", "executor")}
     if exit_code and not dry:
         raise click.UsageError("--exit-code needs --dry")
-    project = session.project(file=flags.pop("file"), overrides=_given(overrides))
+    project, targets = session.project_for(targets, file=flags.pop("file"), overrides=_given(overrides))
+    del flags["recursive"], flags["glob"]
     options = ReproOptions(commit=not flags.pop("no_commit"), **flags)
     if dry:
         return tell_plan(session, project.plan(targets, options=options), as_json=as_json, exit_code=exit_code)

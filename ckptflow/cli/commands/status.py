@@ -33,7 +33,8 @@ def command(
     """Say which of the TARGETs (default: all) are stale. With -q, print nothing and exit 10 if any is."""
     from ...report.state import status_lines
 
-    plan = session.project(file=file).status(targets)
+    project, targets = session.project_for(targets, file=file)
+    plan = project.status(targets)
     if as_json:
         terminal.document(plan.to_json())
     elif not session.quiet:

@@ -1,0 +1,98 @@
+"""Edge. Which pipeline files a project has: in its root and in the directories below, as DVC finds them.
+
+A directory counts with the first of `PIPELINE_FILES` that it holds. Passed over are hidden directories, those where
+packages are installed, links, and directories that are projects or repositories of their own. Imports nothing but
+`os`: a run with nothing to do looks here whether another pipeline file came.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+PIPELINE_FILES = ("pipeline.yaml", "dvc.yaml")
+STATE_DIR = ".ckptflow"
+MARKERS = (STATE_DIR, ".dvc")
+"""Directories that make what holds them the root of a project."""
+
+_OWN = frozenset((*MARKERS, ".git", "pyvenv.cfg"))
+_PASSED_OVER = frozenset(("__pycache__", "node_modules", "site-packages"))
+
+
+def scan(directory: str, *, top: bool = False) -> tuple[str, ...]:
+    """Return the names in a directory that matter: subdirectories, with a slash, and pipeline files; sorted.
+
+    Nothing for one that cannot be read or, unless it is the project's own root (`top`), is a project of its own.
+    """
+    names: list[str] = []
+    try:
+        with os.scandir(directory) as entries:
+            for entry in entries:
+                name = entry.name
+                if name in _OWN and not top:
+                    return ()
+                if name[0] != "." and name not in _PASSED_OVER and entry.is_dir(follow_symlinks=False):
+                    names.append(f"{name}/")
+                elif name in PIPELINE_FILES and entry.is_file():
+                    names.append(name)
+    except OSError:
+        return ()
+    return tuple(sorted(names))
+
+
+def walk(root: str) -> Iterator[tuple[str, int, tuple[str, ...]]]:
+    """Yield (directory relative to `root`, its mtime_ns before it was looked at, its `scan`), parents first, sorted."""
+    todo = ["."]
+    while todo:
+        directory = todo.pop()
+        full = f"{root}/{directory}"
+        try:
+            mtime = os.stat(full).st_mtime_ns  # noqa: PTH116 - pathlib costs more than all the rest
+        except OSError:
+            continue
+        names = scan(full, top=directory == ".")
+        yield directory, mtime, names
+        prefix = "" if directory == "." else f"{directory}/"
+        todo += [prefix + name[:-1] for name in reversed(names) if name.endswith("/")]
+
+
+def file_of(directory: str, names: tuple[str, ...]) -> str | None:
+    """Return the pipeline file of a directory with these `names`, relative to the root; None if it has none."""
+    for name in PIPELINE_FILES:
+        if name in names:
+            return name if directory == "." else f"{directory}/{name}"
+    return None
+
+
+def find_root(directory: str) -> str:
+    """Return the root of the project that a pipeline file in `directory` belongs to.
+
+    It is the nearest directory upwards with one of `MARKERS`, within the same git repository; else `directory` itself.
+    """
+    here = directory
+    while True:
+        if any(os.path.isdir(f"{here}/{marker}") for marker in MARKERS):  # noqa: PTH112
+            return here
+        above = os.path.dirname(here)  # noqa: PTH120
+        if above == here or os.path.exists(f"{here}/.git"):  # noqa: PTH110
+            return directory
+        here = above
+
+
+def find_upwards(start: str) -> tuple[str, str] | None:
+    """Return (root, pipeline file relative to it) for the nearest directory upwards that has a pipeline file.
+
+    The file is empty where a root is met first; None: there is neither.
+    """
+    directory = start
+    while True:
+        for name in PIPELINE_FILES:
+            if os.path.isfile(f"{directory}/{name}"):  # noqa: PTH113
+                root = find_root(directory)
+                return root, f"{directory}/{name}"[len(root.rstrip("/")) + 1 :]
+        if any(os.path.isdir(f"{directory}/{marker}") for marker in MARKERS):  # noqa: PTH112
+            return directory, ""
+        above = os.path.dirname(directory)  # noqa: PTH120
+        if above == directory:
+            return None
+        directory = above
