@@ -207,6 +207,7 @@ class Attempt:
             root=str(session.root),
             store=str(session.store_root),
             spills=str(session.spills),
+            env={"DVC_ROOT": str(session.root)},  # scripts written for DVC look for both of its variables
             sources={path: name for path, name in session.sources.read.items() if name is not None and path in reached},
         )
 

@@ -11,13 +11,13 @@ from ..chunk.model import AtSlot, Sheet, sheet_from_json, sheet_to_json
 from ..errors import CodeError, Problem, SpecError
 from ..fingerprint.code import Codebase, CodeIdentity
 from ..fingerprint.encode import digest_of
-from ..fingerprint.recipe import DepForm, Recipe, describe_cut
+from ..fingerprint.recipe import DepForm, Recipe, describe_cut, lines_of
 from ..formats.forms import FILE_FORMS, TABLE_FORMS, Form
 from ..formats.registry import TABULAR, format_of
 from ..ids import Digest, StageName
 from ..plan.graph import Graph
 from ..plan.model import Before, CutRequest, Source
-from ..spec.model import Dep, Pipeline, Stage, chunked_deps
+from ..spec.model import Dep, Out, Pipeline, Stage, chunked_deps
 from ..workspace.cache import Cache
 from ..workspace.observe import Observed, Observer
 from ..workspace.sources import IndexMemory, ProjectSources
@@ -90,6 +90,11 @@ class ProjectFacts:
                 tabular = False
             self._sources_seen[key] = Source(dep.path, format_, seen.digest, tabular=tabular, stamp=seen.stamp)
         return self._sources_seen[key]
+
+    def standing(self, out: Out) -> Digest | None:
+        """See `Facts`."""
+        seen = self._observer.see(out.path)
+        return seen.digest if seen is not None else None
 
     def sees_bytes(self, stage: StageName, dep: Dep) -> bool:
         """See `Facts`: commands read files, and so do functions that ask for paths, bytes or text."""
@@ -185,6 +190,7 @@ def before_of(entry: LockEntry) -> Before:
     if entry.cmd:
         items["cmd"] = list(entry.cmd)
         items["wdir"] = entry.wdir
+        items.update(lines_of(entry.cmd))
     for kind, values in (
         ("args", entry.args),
         ("params", entry.params),

@@ -46,7 +46,7 @@ class TaskMaker:
             cmd=run.stage.cmd,
             wdir=run.stage.wdir,
             kwargs=kwargs,
-            env=run.stage.env,
+            env={"DVC_STAGE": run.name, **run.stage.env} if run.stage.cmd else run.stage.env,
             timeout=run.stage.timeout,
             attempt=attempt,
         )

@@ -58,6 +58,7 @@ class Recipe:
         if self.cmd:
             yield "cmd", list(self.cmd)
             yield "wdir", self.wdir
+            yield from lines_of(self.cmd)
         yield from ((f"args.{name}", value) for name, value in sorted(self.args.items()))
         yield from ((f"params.{name}", value) for name, value in sorted(self.params.items()))
         yield from ((f"env.{name}", value) for name, value in sorted(self.env.items()))
@@ -70,6 +71,12 @@ class Recipe:
     def digest(self) -> Digest:
         """Return the digest of all parts but the data."""
         return digest_of(["recipe", ENGINE_FORMAT, [[name, value] for name, value in self.items()]])
+
+
+def lines_of(cmd: Iterable[str]) -> Iterator[tuple[str, Value]]:
+    """Yield the part that tells how the lines of a command's text are taken: as commands (2), not as one script (1)."""
+    if any("\n" in text.strip() for text in cmd):
+        yield "cmd.lines", 2
 
 
 def chunk_key(recipe: Digest, pieces: Iterable[tuple[str, Digest]]) -> ChunkKey:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from graphlib import TopologicalSorter
 
 from ..ids import StageName
 from ..spec.graph import Outs
@@ -28,7 +27,10 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """The stages in an order in which each comes after all it needs, and the origin of each dep (stage, dep label)."""
+    """The stages in an order in which each comes after all it needs, and the origin of each dep (stage, dep label).
+
+    The order is DVC's: that of the files, each stage after what it needs and no earlier than that takes.
+    """
 
     order: tuple[StageName, ...]
     origins: Mapping[tuple[StageName, str], Origin]
@@ -50,7 +52,7 @@ class Graph:
 
 
 def build_graph(pipeline: Pipeline) -> Graph:
-    """Return the graph of a valid pipeline (without cycles); stages of equal rank keep the file's order."""
+    """Return the graph of a valid pipeline (without cycles)."""
     outs = Outs(pipeline.stages.values())
     labels = {o.path: (s.name, o.label) for s in pipeline.stages.values() for o in s.outs}
     needs = {name: dict.fromkeys(stage.after) for name, stage in pipeline.stages.items()}
@@ -81,14 +83,18 @@ def _origin(stage: StageName, dep: Dep, outs: Outs, labels: Mapping[str, tuple[S
 
 
 def _order(needs: Mapping[StageName, Iterable[StageName]]) -> tuple[StageName, ...]:
-    sorter = TopologicalSorter(needs)
-    sorter.prepare()
-    rank = {name: i for i, name in enumerate(needs)}
-    order: list[StageName] = []
-    while sorter.is_active():
-        ready = sorted(sorter.get_ready(), key=rank.__getitem__)
-        order.extend(ready)
-        sorter.done(*ready)
+    """Return the stages depth first: what one needs, in the order of its deps, and then the stage itself."""
+    order: dict[StageName, None] = {}
+    for name in needs:
+        stack = [(name, iter(needs[name]))]
+        while stack:
+            stage, left = stack[-1]
+            before = next((n for n in left if n not in order), None)
+            if before is not None:
+                stack.append((before, iter(needs[before])))
+            else:
+                order[stage] = None
+                stack.pop()
     return tuple(order)
 
 

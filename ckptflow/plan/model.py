@@ -10,7 +10,7 @@ from ..chunk.model import Part, Sheet
 from ..chunk.tree import Tree
 from ..fingerprint.recipe import Recipe
 from ..ids import ChunkKey, Digest, StageName
-from ..spec.model import ChunkSpec, Dep
+from ..spec.model import ChunkSpec, Dep, Out
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +116,10 @@ class Facts(Protocol):
 
     def source(self, stage: StageName, dep: Dep) -> Source:
         """Return what lies in the workspace at the dep's path. Raises `DepMissing`, `DepUnreadable`."""
+        ...
+
+    def standing(self, out: Out) -> Digest | None:
+        """Return the digest of what lies in the workspace in the place of an out; None if there is nothing."""
         ...
 
     def sees_bytes(self, stage: StageName, dep: Dep) -> bool:

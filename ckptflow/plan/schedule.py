@@ -12,14 +12,14 @@ Dry runs, status and real runs use this one machine. A dry run stops where work 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from heapq import heappop, heappush
 
 from ..chunk.model import Sheet
 from ..errors import Failure
 from ..fingerprint.recipe import chunk_key
-from ..ids import ChunkKey, StageName, digest
-from ..spec.model import OnError, Pipeline
+from ..ids import ChunkKey, Digest, StageName, digest
+from ..spec.model import OnError, OverParts, Pipeline
 from .graph import Graph
 from .model import CutRequest, Facts, Past, Record
 from .reads import Reads
@@ -40,8 +40,8 @@ class Schedule:
         self._runs_left: dict[StageName, int] = {}
         self._cuts: dict[tuple[StageName, str], CutRequest] = {}
         self._complete: dict[StageName, None] = {}
-        self._rank = {name: -i for i, name in enumerate(graph.order)}
-        self._busy: list[tuple[int, StageName]] = []  # heap of stages that may have ready chunks, the last first
+        self._rank = _ranks(pipeline, graph)
+        self._busy: list[tuple[tuple[int, int], StageName]] = []  # heap of stages that may have ready chunks
         self._opened: list[StageName] = []
         self.halted = False
         self.stages: dict[StageName, StageRun] = {}
@@ -54,7 +54,7 @@ class Schedule:
                     recipe=recipe,
                     base=recipe.digest(),
                     pinned=name in selection.pinned or stage.frozen,
-                    forced=name in selection.forced or stage.always_changed,
+                    forced=name in selection.forced or stage.always,
                 )
                 if selection.limit is not None:
                     self._runs_left[name] = selection.limit
@@ -155,12 +155,13 @@ class Schedule:
     def take(self, most: Callable[[StageRun], int]) -> Work | None:
         """Return chunks to run now, None if there are none. They count as running.
 
-        Stages later in the order come first, so that results flow through; `most` tells how many chunks of a stage one
+        Stages come in order, but one that follows another chunk by chunk comes before that one, so that results flow
+        through; `most` tells how many chunks of a stage one
         worker should get at a time. `StageRun.teams`, the number of workers that a stage has, is kept by the caller.
         """
         if self.halted:
             return None
-        passed_over: list[tuple[int, StageName]] = []
+        passed_over: list[tuple[tuple[int, int], StageName]] = []
         work = None
         while self._busy and work is None:
             run = self.stages[self._busy[0][1]]
@@ -255,12 +256,12 @@ class Schedule:
     def _identify(self, run: StageRun, indexes: Iterable[int]) -> None:
         """Give keys to those chunks whose pieces are known; reuse what has a record, make the others ready."""
         found: dict[int, ChunkKey] = {}
-        base = list(run.whole.items())
+        base = [*run.whole.items(), *self._standing(run)]
         for index in indexes:
             pieces = self.reads.pieces(run, index)
             if pieces is not None:
                 found[index] = run.keys[index] = chunk_key(run.base, [*base, *pieces])
-        again = self._asked(run) if run.forced else None
+        again = self._asked(run) if run.forced or run.stage.for_its_effect else None
         items = list(found.items())
         for at in range(0, len(items), LOOKUP_AT_ONCE):
             group = items[at : at + LOOKUP_AT_ONCE]
@@ -273,6 +274,27 @@ class Schedule:
                     self._make_ready(run, index)
         if not items and run.chunks == 0:
             self._check_complete(run)
+
+    def _standing(self, run: StageRun) -> list[tuple[str, Digest]]:
+        """Return what a command finds in the places of those outs that it adds to: that is read like a dep.
+
+        Where it finds what it made from nothing, or from what the lock file noted, and did not live to see noted, that
+        run counts: else its additions would be made twice.
+        """
+        persistent = [out for out in run.stage.outs if run.stage.cmd and out.persist and not run.chunked]
+        if not persistent:
+            return []
+        now = {out.label: self._facts.standing(out) for out in persistent}
+        before = self._facts.before(run.name)
+        trees = {label: self._past.tree(name) for label, name in before.trees.items()} if before is not None else {}
+        noted = {label: tree.parts[0].object for label, tree in trees.items() if tree is not None and label in now}
+        for found in ({}, noted):
+            pieces = _found(found)
+            key = chunk_key(run.base, [*run.whole.items(), *pieces])
+            record = self._past.lookup([key]).get(key)
+            if record is not None and all(record.outs[label].object == made for label, made in now.items()):
+                return pieces
+        return _found({label: made for label, made in now.items() if made is not None})
 
     def _make_ready(self, run: StageRun, index: int) -> None:
         if not self._asked(run)(index):
@@ -328,6 +350,24 @@ class Schedule:
     def _unfinished(run: StageRun) -> int:
         finished = (ChunkState.RAN, ChunkState.REUSED, ChunkState.FAILED)
         return len(run.states) - sum(run.counts[s] for s in finished)
+
+
+def _found(contents: Mapping[str, Digest]) -> list[tuple[str, Digest]]:
+    """Return what outs held before a command as pieces that it reads; no dep has such a label."""
+    return [(f"\0{label}", made) for label, made in contents.items()]
+
+
+def _ranks(pipeline: Pipeline, graph: Graph) -> dict[StageName, tuple[int, int]]:
+    """Return in which order stages are given work, the smallest first: place of the stage at the head of its stream,
+    and how far down the stream it is.
+    """
+    ranks: dict[StageName, tuple[int, int]] = {}
+    for place, name in enumerate(graph.order):
+        chunk = pipeline.stages[name].chunk
+        exact = graph.origins[name, chunk.over].exact if isinstance(chunk, OverParts) else None
+        head = ranks.get(exact[0]) if exact is not None else None
+        ranks[name] = (place, 0) if head is None else (head[0], head[1] - 1)
+    return ranks
 
 
 def _every(index: int) -> bool:

@@ -78,7 +78,7 @@ def reasons(run: StageRun, before: Before | None, upstream: tuple[StageName, ...
     """
     found: list[Reason] = []
     if run.forced:
-        always = run.stage.always_changed
+        always = run.stage.always
         found.append(Reason(Cause.ALWAYS, "it is declared to run always") if always else Reason(Cause.FORCED, "forced"))
     if before is None:
         found.append(Reason(Cause.NEVER_RUN, "it has not run here before"))

@@ -21,6 +21,7 @@ from ..chunk.model import Part
 from ..errors import CommandFailed, ResultError, StageError
 from .aside import outs_aside
 from .messages import Input, Task
+from .script import each_command
 from .storing import Staging, store_path
 
 _HINTS = {126: "the command is not executable", 127: "a command was not found: is it installed, is PATH right?"}
@@ -107,7 +108,7 @@ def _suffix(path: str, format_: str) -> str:
 
 
 def _run_all(commands: tuple[str, ...], directory: Path) -> None:
-    for text in commands:
+    for text in each_command(commands, _shell()):
         process = subprocess.Popen([*_shell(), text], cwd=directory, stdin=subprocess.DEVNULL)
         status = process.wait()
         if status < 0:

@@ -192,6 +192,16 @@ class Stage:
     place: Place | None = field(default=None, compare=False)
 
     @property
+    def always(self) -> bool:
+        """Whether it runs each time: it says so, or is a command that neither reads nor writes anything to compare."""
+        return self.always_changed or bool(self.cmd and not (self.deps or self.outs or self.params))
+
+    @property
+    def for_its_effect(self) -> bool:
+        """Whether it is a whole command without outs: what it is run for cannot be restored, only done again."""
+        return bool(self.cmd and not self.outs and self.chunk is None)
+
+    @property
     def local(self) -> str:
         """What its own file calls it: `train@fr`."""
         return self.name.removeprefix(f"{self.file}:")

@@ -96,6 +96,38 @@ def test_persist_keeps_what_was_there(place):
     assert place.content("log.txt")[""] == b"one\ntwo\n"
     place.repro()
     assert place.content("log.txt")[""] == b"one\ntwo\n"
+    place.write("in.txt", "one\n")
+    assert place.repro().stage("log")["state"] == "ran", "what is added depends on what was there"
+    assert place.content("log.txt")[""] == b"one\ntwo\none\n"
+    (place.root / "log.txt").unlink()
+    assert place.repro().stage("log")["state"] == "reused"
+    assert place.content("log.txt")[""] == b"one\ntwo\none\n"
+
+
+def test_what_was_added_and_not_noted_is_not_added_twice(place):
+    place.pipeline("stages: {log: {cmd: cat in.txt >> log.txt, deps: [in.txt], outs: [{log.txt: {persist: true}}]}}")
+    place.write("in.txt", "one\n")
+    place.repro("--no-commit")  # as after a kill between the record and the lock file
+    place.repro()
+    assert place.content("log.txt")[""] == b"one\n"
+    place.write("in.txt", "two\n")
+    place.repro("--no-commit")
+    place.repro()
+    assert place.content("log.txt")[""] == b"one\ntwo\n"
+
+
+def test_a_command_without_outs_is_run_for_its_effect(place):
+    place.pipeline("stages: {s: {cmd: 'cat in.txt >> \"$SIDE\"', deps: [in.txt]}, t: {cmd: 'echo t 1 >> \"$SIDE\"'}}")
+    for text in ("a 1\n", "a 1\n", "b 1\n", "a 1\n"):
+        place.write("in.txt", text)
+        place.repro()
+    assert sorted(place.traces()) == ["a", "a", "b", "t", "t", "t", "t"]
+
+
+def test_commands_know_the_stage_and_the_root(place):
+    place.pipeline("stages: {s: {cmd: 'echo $DVC_STAGE > out; echo $DVC_ROOT >> out', outs: [out]}}")
+    place.repro()
+    assert place.content("out")[""].decode() == f"s\n{place.root}\n"
 
 
 def test_a_chunk_at_a_time(place):

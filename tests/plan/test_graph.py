@@ -67,3 +67,15 @@ def test_an_exact_out_is_named_by_its_label(stage):
 def test_a_thousand_stages_in_a_row(stage):
     graph = graph_of(stage("s0"), *(stage(f"s{i}", f"s{i - 1}.parquet") for i in range(1, 1000)))
     assert len(graph.upstream(["s999"])) == 1000
+
+
+def test_the_order_is_that_of_the_file_with_what_is_needed_before(stage):
+    names = [stage("c", "b.parquet", "a.parquet"), stage("d"), stage("a"), stage("b"), stage("e", "d.parquet")]
+    assert list(graph_of(*names).order) == ["b", "a", "c", "d", "e"]
+
+
+def test_a_whole_pipeline_is_all_that_is_connected(stage):
+    chain = [stage("a"), stage("b", "a.parquet"), stage("c", "b.parquet"), stage("d", "a.parquet"), stage("e")]
+    graph = graph_of(*chain)
+    assert graph.connected(["d"]) == {"a", "b", "c", "d"}
+    assert graph.connected(["e"]) == {"e"}

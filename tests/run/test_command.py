@@ -36,9 +36,26 @@ def test_commands_of_a_list_run_in_order_up_to_the_first_that_fails(bench):
     assert failure.output == "one\ntwo\n"
 
 
-def test_lines_of_one_command_are_one_script_and_only_its_last_status_counts(bench):
-    report = bench.one(bench.cmd("X=3\nfalse\necho $X > out.txt", outputs=(OUT,)))
-    assert bench.text(report, "out.txt") == "3\n"
+def test_lines_of_one_command_are_commands_as_in_dvc(bench):
+    report = bench.one(bench.cmd('X=3\n\n  # a remark\necho "x$X" > out.txt', outputs=(OUT,)))
+    assert bench.text(report, "out.txt") == "x\n"
+    failure = bench.one(bench.cmd("echo one\nfalse\necho two > out.txt", outputs=(OUT,))).failure
+    assert (failure.message, failure.output) == ("exited with status 1: false", "one\n")
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "for x in a b; do\n  echo $x >> out.txt\ndone",
+        "cat > out.txt <<END\na\nb\nEND",
+        "printf '%s\\n' \\\n  a b > out.txt",
+        "X='a\nb'\necho \"$X\" > out.txt",
+    ],
+)
+def test_lines_that_are_no_commands_are_one_script(bench, script):
+    assert bench.text(bench.one(bench.cmd(script, outputs=(OUT,))), "out.txt") == "a\nb\n"
+    failure = bench.one(bench.cmd(f"false\n{script}", outputs=(OUT,))).failure
+    assert failure.message.startswith("exited with status 1")
 
 
 def test_commands_may_be_written_for_bash(bench):
@@ -52,7 +69,7 @@ def test_commands_may_be_written_for_bash(bench):
         ("exit 1", "exited with status 1: exit 1", None),
         ("no-such-command-here", "exited with status 127: no-such-command-here", "PATH"),
         ("kill -KILL $$", "killed by SIGKILL: kill -KILL $$", None),
-        ("kill -TERM $$\nsleep 9", "killed by SIGTERM: kill -TERM $$ ...", None),
+        ("kill -TERM $$\nsleep 9", "killed by SIGTERM: kill -TERM $$", None),
     ],
 )
 def test_how_a_command_ended_is_said(bench, command, message, hint):
