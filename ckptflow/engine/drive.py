@@ -130,6 +130,10 @@ class Loop:
             self._tell_opened()
 
     def _tell_opened(self) -> None:
+        for name in self.schedule.stillborn():
+            failure = self.schedule.stages[name].cut_failure
+            assert failure is not None
+            self.reporter.emit(ChunkFailed(name, None, 1, failure, "its deps"))
         for name in self.schedule.opened():
             run = self.schedule.stages[name]
             self.reporter.emit(StagePlanned(name, run.chunks, run.count(ChunkState.REUSED)))

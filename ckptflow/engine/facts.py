@@ -8,7 +8,7 @@ from typing import Any
 
 from ..checkpoints.lockfile import LockEntry
 from ..chunk.model import AtSlot, Sheet, sheet_from_json, sheet_to_json
-from ..errors import CodeError, Problem, SpecError
+from ..errors import CodeError, DepMissing, Problem, SpecError
 from ..fingerprint.code import Codebase, CodeIdentity
 from ..fingerprint.encode import digest_of
 from ..fingerprint.recipe import DepForm, Recipe, describe_cut, lines_of
@@ -82,7 +82,7 @@ class ProjectFacts:
         """See `Facts`."""
         key = (stage, dep.label)
         if key not in self._sources_seen:
-            seen = self.observed[key] = self._observer.require(dep.path)
+            seen = self.observed[key] = self._require(stage, dep)
             format_ = dep.format or (format_of(dep.path) if seen.kind == "file" else _format_of_files(seen))
             form = self.forms.get(stage, {}).get(dep.label, Form.PATH)
             tabular = format_ in TABULAR and form not in FILE_FORMS
@@ -90,6 +90,16 @@ class ProjectFacts:
                 tabular = False
             self._sources_seen[key] = Source(dep.path, format_, seen.digest, tabular=tabular, stamp=seen.stamp)
         return self._sources_seen[key]
+
+    def _require(self, stage: StageName, dep: Dep) -> Observed:
+        try:
+            return self._observer.require(dep.path)
+        except DepMissing as error:
+            makers = self._graph.origins[stage, dep.label].after
+            if not makers:
+                raise
+            names = " ".join(makers[:3])
+            raise DepMissing(error.message, hint=f"make it first: `ckptflow repro {names}`") from None
 
     def standing(self, out: Out) -> Digest | None:
         """See `Facts`."""

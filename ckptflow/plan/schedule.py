@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 from heapq import heappop, heappush
 
 from ..chunk.model import Sheet
-from ..errors import Failure
+from ..errors import DepMissing, DepUnreadable, Failure
 from ..fingerprint.recipe import chunk_key
 from ..ids import ChunkKey, Digest, StageName, digest
 from ..spec.model import OnError, OverParts, Pipeline
@@ -43,6 +43,7 @@ class Schedule:
         self._rank = _ranks(pipeline, graph)
         self._busy: list[tuple[tuple[int, int], StageName]] = []  # heap of stages that may have ready chunks
         self._opened: list[StageName] = []
+        self._stillborn: list[StageName] = []
         self.halted = False
         self.stages: dict[StageName, StageRun] = {}
         for name in graph.order:
@@ -177,6 +178,11 @@ class Schedule:
             heappush(self._busy, item)
         return work
 
+    def stillborn(self) -> list[StageName]:
+        """Return the stages that proved unable to begin, since a dep is not there, since the last call."""
+        names, self._stillborn = self._stillborn, []
+        return names
+
     def opened(self) -> list[StageName]:
         """Return the stages whose chunks became known since the last call."""
         names, self._opened = self._opened, []
@@ -195,7 +201,15 @@ class Schedule:
         if run.pinned:
             self._pin(run)
             return
-        if not self.reads.resolve(run):
+        try:
+            if not self.reads.resolve(run):
+                return
+        except (DepMissing, DepUnreadable) as error:
+            if not self._selection.keep_going:
+                raise
+            run.cut_failure = Failure("dep", error.message, hint=error.hint)
+            self._stillborn.append(run.name)
+            self.fail_stage(run.name)
             return
         if self._is_fresh(run):
             return

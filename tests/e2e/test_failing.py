@@ -252,3 +252,18 @@ def test_workers_bounds_how_many_run_at_once(place):
     place.pipeline(pipeline("workers: 1").split("      after:")[0])
     assert place.repro("-j", "3").counts("slow") == (8, 0, 0)
     assert place.traces() == ["in", "out"] * 8
+
+
+def test_keep_going_past_a_dep_that_is_missing(place):
+    place.pipeline("""
+        stages:
+          bad: {cmd: 'echo bad 1 >> "$SIDE"; touch bad', deps: [nothing.csv], outs: [bad]}
+          after: {cmd: 'echo after 1 >> "$SIDE"', deps: [bad]}
+          good: {cmd: 'echo good 1 >> "$SIDE"; touch good', outs: [good]}
+    """)
+    assert place.run("repro").code == 1
+    assert place.traces() == []
+    ended = place.repro("-k", code=1)
+    assert place.traces() == ["good"]
+    assert [ended.stage(name)["state"] for name in ("bad", "after", "good")] == ["failed", "blocked", "ran"]
+    assert "nothing.csv" in ended.err

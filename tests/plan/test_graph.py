@@ -70,7 +70,7 @@ def test_a_thousand_stages_in_a_row(stage):
 
 
 def test_the_order_is_that_of_the_file_with_what_is_needed_before(stage):
-    names = [stage("c", "b.parquet", "a.parquet"), stage("d"), stage("a"), stage("b"), stage("e", "d.parquet")]
+    names = [stage("c", ("b.parquet", "a.parquet")), stage("d"), stage("a"), stage("b"), stage("e", "d.parquet")]
     assert list(graph_of(*names).order) == ["b", "a", "c", "d", "e"]
 
 
