@@ -83,10 +83,11 @@ class ProjectFacts:
         key = (stage, dep.label)
         if key not in self._sources_seen:
             seen = self.observed[key] = self._require(stage, dep)
-            format_ = dep.format or (format_of(dep.path) if seen.kind == "file" else _format_of_files(seen))
+            one = seen.kind in ("file", "url")
+            format_ = dep.format or (format_of(dep.path) if one else _format_of_files(seen))
             form = self.forms.get(stage, {}).get(dep.label, Form.PATH)
             tabular = format_ in TABULAR and form not in FILE_FORMS
-            if seen.kind != "file" and form not in TABLE_FORMS and form is not Form.NATURAL:
+            if not one and form not in TABLE_FORMS and form is not Form.NATURAL:
                 tabular = False
             self._sources_seen[key] = Source(dep.path, format_, seen.digest, tabular=tabular, stamp=seen.stamp)
         return self._sources_seen[key]

@@ -146,6 +146,8 @@ def _dirs(session: Session, observed: Iterable[Observed]) -> Iterator[list[str]]
     for seen in observed:
         if seen.kind == "file":
             continue
+        if seen.kind == "url":  # to ask its server is no fast answer
+            raise NotYet(seen.path)
         if seen.base not in done:
             done.add(seen.base)
             yield [seen.base, fresh.tree_stamp(str(session.root / seen.base))]

@@ -34,31 +34,52 @@ def load_pipeline(
     the result name every file whose text, or absence, took part. Raises SpecError with all problems in file order: the
     pipeline file's first, then those of the other files.
     """
-    problems: list[Problem] = []
-    value_files = ValueFiles(files, problems)
-    read: list[str] = []
-    drafts: list[Draft] = []
-    outs: set[str] = set()
-    for name in dict.fromkeys((file, *others)):
-        if not outs.isdisjoint(ancestors(name)):
-            continue
-        text = files.read(name)
+    found = _Loading(file, files, others, formats)
+    made = frozenset(found.values.asked & found.outs)
+    if made:  # rare: only what the stages say tells that a params file is an out
+        found = _Loading(file, files, others, formats, made)
+    if found.problems:
+        raise SpecError(in_order(found.problems, file))
+    return Pipeline(file, found.stages, (*found.read, *found.values.reads), found.values.absent, tuple(found.read))
+
+
+class _Loading:
+    """One reading of all files; params files in `made` are outs, and are left for the stages that write them."""
+
+    def __init__(
+        self,
+        file: str,
+        files: Files,
+        others: Sequence[str],
+        formats: frozenset[str],
+        made: frozenset[str] = frozenset(),
+    ) -> None:
+        self.problems: list[Problem] = []
+        self.values = ValueFiles(files, self.problems)
+        self.read: list[str] = []
+        self.outs: set[str] = set()
+        drafts: list[Draft] = []
+        for name in dict.fromkeys((file, *others)):
+            if self.outs.isdisjoint(ancestors(name)):
+                drafts += self._read(name, files.read(name), formats, made)
+        findings = Findings(Source(file, ()), self.problems)
+        self.stages = follow(_by_name(drafts), findings)
+        check_together(self.stages, self.read, (*self.values.reads, *self.values.absent), findings)
+
+    def _read(self, name: str, text: str | None, formats: frozenset[str], made: frozenset[str]) -> list[Draft]:
+        """Return the stages of one file."""
         if text is None:
-            problems.append(Problem("CF140", f"the file {name} is not there", hint="create it, or name another file"))
-            continue
-        read.append(name)
-        document = compose(name, text, problems)
-        if document is not None:
-            findings = Findings(document.source, problems)
-            found = _read(name, text, document.root, Values(value_files, findings), formats)
-            drafts += found
-            outs.update(out.path for draft in found for out in draft.stage.outs)
-    findings = Findings(Source(file, ()), problems)
-    stages = follow(_by_name(drafts), findings)
-    check_together(stages, tuple(read), (*value_files.reads, *value_files.absent), findings)
-    if problems:
-        raise SpecError(in_order(problems, file))
-    return Pipeline(file, stages, (*read, *value_files.reads), value_files.absent, tuple(read))
+            hint = "create it, or name another file"
+            self.problems.append(Problem("CF140", f"the file {name} is not there", hint=hint))
+            return []
+        self.read.append(name)
+        document = compose(name, text, self.problems)
+        if document is None:
+            return []
+        values = Values(self.values, Findings(document.source, self.problems), made)
+        found = _read(name, text, document.root, values, formats)
+        self.outs.update(out.path for draft in found for out in draft.stage.outs)
+        return found
 
 
 def _by_name(drafts: list[Draft]) -> dict[StageName, Draft]:

@@ -25,8 +25,8 @@ def is_absolute(path: str) -> bool:
 
 
 def is_glob(path: str) -> bool:
-    """Tell whether `path` has one of `*?[`."""
-    return not _GLOB.isdisjoint(path)
+    """Tell whether `path` has one of `*?[` and is no URL."""
+    return not _GLOB.isdisjoint(path) and "://" not in path
 
 
 def normalise(base: str, path: str, *, outside: bool = False) -> str | None:

@@ -160,6 +160,10 @@ class Places:
         """Return the path of a dep; it may lie outside of the project, or be a URL."""
         if not is_url(node.text):
             return normalise(self.base, node.text, outside=True)
+        if self.call:
+            hint = "fetch it in a stage with `cmd`, and let the function read what that writes"
+            self.findings.add("CF159", f"the dep `{node.text}` of a function is a URL", node, hint)
+            return None
         if node.text.startswith("remote://"):
             hint = "write the URL itself, or fetch the file in a stage of its own"
             self.findings.add("CF112", f"`{node.text}`: remotes of DVC cannot be named in deps", node, hint)

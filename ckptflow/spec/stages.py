@@ -124,6 +124,7 @@ class _Builder:
         known_deps = deps if "deps" in self.good or self.body.key("deps") is None else None
         outs = places.outs(self.good)
         params = self.setting.values.params(self.good["params"], base) if "params" in self.good else {}
+        deps, params = self._made(deps, params)
         chunk = read_chunk(self.good["chunk"], known_deps, base, findings) if "chunk" in self.good else None
         stage = Stage(
             name=stage_name(self.setting.file, self.name),
@@ -155,6 +156,17 @@ class _Builder:
         if chunk is not None and stage.cmd and known_deps is not None:
             self._chunk_uses(stage, chunk)
         return Draft(stage, tuple(Ref(ref.text, findings.source.place(ref)) for ref in refs))
+
+    def _made(self, deps: tuple[Dep, ...], params: dict[str, Found]) -> tuple[tuple[Dep, ...], dict[str, Found]]:
+        """Turn params from files that other stages write into deps on these files."""
+        known = {dep.path for dep in deps}
+        source = self.setting.findings.source
+        more = [Dep(path, place=source.place(p.node)) for path, p in params.items() if p.made and path not in known]
+        if more and self.body.key("call") is not None:
+            message = f"the params file `{more[0].path}` is an out, so that its values are not known before it is made"
+            node = params[more[0].path].node
+            self.setting.findings.add("CF144", message, node, "give the file to the function as a dep")
+        return (*deps, *more), {name: param for name, param in params.items() if not param.made}
 
     def _kind(self, stage: Stage, params: dict[str, Found]) -> None:
         """Check what holds for `call` stages alone, or for `cmd` stages alone."""

@@ -46,6 +46,8 @@ class ValueFiles:
         self._files = files
         self._problems = problems
         self._known: dict[str, ValueFile] = {}
+        self.asked: set[str] = set()
+        """The files that stages asked for params, whatever else they are read for."""
 
     @property
     def reads(self) -> tuple[str, ...]:

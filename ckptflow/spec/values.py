@@ -36,10 +36,13 @@ def _like_a_file(name: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A value from a file, null included, and the node that asked for it."""
+    """A value from a file, null included, and the node that asked for it. `made`: the file is an out, and stands for
+    all that is asked of it.
+    """
 
     value: Value
     node: Node
+    made: bool = False
 
 
 @dataclass(slots=True)
@@ -64,10 +67,14 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Values:
-    """Reads params and vars of one pipeline; `base` is the directory that their paths are relative to."""
+    """Reads params and vars of one pipeline; `base` is the directory that their paths are relative to.
+
+    Files in `made` are outs: what they hold is known only when their stages have run.
+    """
 
     files: ValueFiles
     findings: Findings
+    made: frozenset[str] = frozenset()
 
     def scope(self, base: str, *, params: bool) -> Scope:
         """Return what `${}` can name before any `vars`: with `params`, what params.yaml in `base` holds."""
@@ -185,7 +192,11 @@ class Values:
         path = self._path(file, base, item)
         if path is None:
             return
+        if path in self.made:
+            found.setdefault(path, Found(None, item, made=True))
+            return
         loaded = self.files.load(path)
+        self.files.asked.add(path)
         if not loaded.there:
             what = f", so there is no param `{key}`" if key is not None else ""
             self.findings.add("CF140", f"the file {path} is not there{what}", item)

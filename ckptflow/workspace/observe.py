@@ -20,9 +20,10 @@ from xxhash import xxh3_128
 
 from ..errors import DepMissing, DepUnreadable
 from ..ids import Digest, digest
-from ..spec.paths import is_glob
+from ..spec.paths import is_glob, is_url
 from ..store.hashing import hash_file
 from .cache import Cache
+from .urls import url_digest
 from .walk import glob_parts, members, unreadable
 
 GRANULARITY_NS = 20_000_000
@@ -51,11 +52,11 @@ class Observed:
     """What lies at a path.
 
     `digest` names the content. `files` are the paths of a directory or glob, relative to the path (to the glob's fixed
-    part), sorted, with their stamps and digests; one entry with an empty path for a file.
+    part), sorted, with their stamps and digests; one entry with an empty path for a file or a URL.
     """
 
     path: str
-    kind: str  # "file", "dir" or "glob"
+    kind: str  # "file", "dir", "glob" or "url"
     digest: Digest
     files: tuple[tuple[str, Stamp, Digest], ...]
     base: str
@@ -137,6 +138,8 @@ class Observer:
         """Tell whether the files of `seen` still have the stamps they had, and no other came. With `only`, look at
         these files alone.
         """
+        if seen.kind == "url":
+            return self._url(seen.path) == seen
         if only is None and seen.kind != "file":
             try:
                 now = [(name, Stamp.of(status)) for name, _, status in members(self._root, seen.path)]
@@ -154,7 +157,16 @@ class Observer:
                     return False
         return True
 
+    def _url(self, url: str) -> Observed | None:
+        try:
+            name, size = url_digest(url)
+        except DepMissing:
+            return None
+        return Observed(url, "url", name, (("", Stamp(size, 0, 0), name),), url)
+
     def _look(self, path: str) -> Observed | None:
+        if is_url(path):
+            return self._url(path)
         if is_glob(path):
             return self._glob(path)
         full = self._root / path

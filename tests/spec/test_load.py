@@ -355,6 +355,21 @@ def test_deps_may_lie_outside_of_the_project_or_be_urls(load: Load) -> None:
     assert [d.path for d in stage.deps] == ["../a", "../../c", "https://host/x?y=1", "s3://b/k"]
 
 
+@pytest.mark.parametrize("others", [{}, {"best.yaml": "lr: 1"}])
+def test_params_from_a_file_that_a_stage_writes_are_a_dep_on_it(load: Load, others: dict[str, str]) -> None:
+    text = """\
+stages:
+  tune: {cmd: x, outs: [best.yaml]}
+  train: {cmd: y, deps: [d], params: [n, {best.yaml: [lr, wd]}]}
+"""
+    pipeline = load(text, {"params.yaml": "n: 1", **others})
+    train = pipeline.stages[StageName("train")]
+    assert [d.path for d in train.deps] == ["d", "best.yaml"]
+    assert train.params == {"n": 1}
+    assert upstream(pipeline.stages)[train.name] == ("tune",)
+    assert "best.yaml" not in (*pipeline.reads, *pipeline.absent)
+
+
 def test_a_stage_s_vars_stay_its_own(mistakes: Mistakes) -> None:
     text = "stages:\n  s: {cmd: x, vars: [{v: {w: 1}}]}\n  t: {cmd: 'x ${v.w}'}\n"
     assert [p.code for p in mistakes(text)] == ["CF131"]

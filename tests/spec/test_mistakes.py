@@ -155,6 +155,12 @@ MISTAKES: dict[str, tuple[str, list[tuple[str, int, int]], bool]] = {
     "dep on no stage": (CMD + "    deps: [{stage: group}]\n", [("CF165", 4, 20)], False),
     "dep on itself": (CMD + "    deps: [{stage: s}]\n", [("CF156", 4, 20)], False),
     "text beside a dep": (CMD + "    deps: [{data: group}]\n", [("CF111", 4, 19)], True),
+    "function with params from an out": (
+        "stages:\n  m: {cmd: x, outs: [best.yaml]}\n  s:\n    call: m:f\n    params: [{best.yaml: [lr]}]\n",
+        [("CF144", 5, 27)],
+        False,
+    ),
+    "function reads a URL": (CALL + "    deps: {x: 'https://host/x'}\n", [("CF159", 4, 15)], False),
     "dep on a remote of DVC": (CMD + "    deps: ['remote://b/x']\n", [("CF112", 4, 12)], False),
     "out is a URL": (CMD + "    outs: ['s3://b/x']\n", [("CF151", 4, 12)], False),
     # values
@@ -208,7 +214,7 @@ MISTAKES: dict[str, tuple[str, list[tuple[str, int, int]], bool]] = {
     "out in the store": (CMD + "    outs: [.ckptflow/a]\n", [("CF155", 4, 12)], False),
     "out is the pipeline": (CMD + "    outs: [pipeline.yaml]\n", [("CF155", 4, 12)], False),
     "out is the lock file": (CMD + "    outs: [pipeline.lock]\n", [("CF155", 4, 12)], False),
-    "out is a params file": (CMD + "    params: [n]\n    outs: [params.yaml]\n", [("CF155", 5, 12)], False),
+    "out is a params file": (CMD + "    params: [n]\n    outs: [params.yaml]\n", [("CF156", 4, 14)], False),
     "out holds a params file": (
         CMD + "    params: [conf/p.yaml: ]\n    outs: [conf]\n",
         [("CF155", 5, 12)],
