@@ -160,7 +160,8 @@ class Project:
     def _from_here(self, session: Session, targets: Sequence[str]) -> Sequence[str]:
         """Return targets as the project names them, for somebody in the working directory."""
         location = self.location
-        if not targets or (location.here == "." and "/" not in location.file):
+        at_top = location.here == "." and "/" not in location.file
+        if at_top and not any(":" in target for target in targets):
             return targets
         pipeline = read_pipeline(session).pipeline
         return [as_named_from(pipeline, target, location.here, location.file) for target in targets]

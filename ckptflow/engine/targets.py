@@ -181,9 +181,11 @@ def resolve(pipeline: Pipeline, target: str) -> tuple[StageName, ...]:
     below = "" if path == "." else f"{path}/"
     if any(f.startswith(below) for f in pipeline.files):
         return tuple(s.name for s in pipeline.stages.values() if s.file.startswith(below))
-    known: Iterable[str] = (*pipeline.stages, *(o.path for s in pipeline.stages.values() for o in s.outs))
+    stages = pipeline.stages.values()
+    known: dict[str, str] = {s.local: s.name for s in stages} | {o.path: o.path for s in stages for o in s.outs}
+    known |= {s.name: s.name for s in stages}
     close = get_close_matches(target, list(known), 1)
-    hint = f"did you mean `{close[0]}`?" if close else f"stages are {', '.join(list(pipeline.stages)[:10])}"
+    hint = f"did you mean `{known[close[0]]}`?" if close else f"stages are {', '.join(list(pipeline.stages)[:10])}"
     raise TargetNotFound(target, hint=hint)
 
 
