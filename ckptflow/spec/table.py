@@ -27,10 +27,10 @@ from .shapes import (
     record,
 )
 
-# ASCII punctuation but `-` and `_` has a meaning in targets and paths; names also become parts of file names.
+# `@`, `#`, `:`, patterns and quotes have a meaning in targets. What DVC itself suggests are letters, digits, `-` and `_`.
 STAGE_NAME = Text(
-    "a stage name (letters, digits, `-` and `_`, at most 100)",
-    r"^(?!-)[^\x00-\x20!-,./:-@\[-^`{-~\x7f]{1,100}$",
+    "a stage name (letters, digits and `- _ . / + = , ~`, at most 100, not beginning with `-`, `.` or `/`)",
+    r"^(?![-./])(?!.*\.\.)[^\x00-\x20!-*:;<>?@\[-^`{|}\x7f]{1,100}$",
     "CF118",
 )
 _WORD = r"[A-Za-z_\u0080-\uffff][A-Za-z0-9_\u0080-\uffff]*"

@@ -370,6 +370,12 @@ stages:
     assert "best.yaml" not in (*pipeline.reads, *pipeline.absent)
 
 
+def test_stage_names_as_dvc_takes_them(load: Load) -> None:
+    names = ["train-v1.2", "a/b", "x_y", "größe", "a+b=c,d~e"]
+    pipeline = load("stages: {" + ", ".join(f"'{name}': {{cmd: x}}" for name in names) + "}")
+    assert list(pipeline.stages) == names
+
+
 def test_a_stage_s_vars_stay_its_own(mistakes: Mistakes) -> None:
     text = "stages:\n  s: {cmd: x, vars: [{v: {w: 1}}]}\n  t: {cmd: 'x ${v.w}'}\n"
     assert [p.code for p in mistakes(text)] == ["CF131"]
