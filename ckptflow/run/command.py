@@ -19,7 +19,7 @@ from pathlib import Path
 
 from ..chunk.model import Part
 from ..errors import CommandFailed, ResultError, StageError
-from .aside import outs_aside
+from .aside import Aside
 from .messages import Input, Task
 from .script import each_command
 from .storing import Staging, store_path
@@ -32,20 +32,19 @@ Materialise = Callable[[Input, Path], None]
 """Writes what an input stands for to a new file or directory."""
 
 
-def run_command(task: Task, staging: Staging, materialise: Materialise) -> dict[str, Part]:
+def run_command(task: Task, staging: Staging, aside: Aside, materialise: Materialise) -> dict[str, Part]:
     """Run the commands of `task` and store its outs: its part by label.
 
     Standard output and error are those of this process. Raises CommandFailed, ResultError, StoreError, OSError; then no
     out of the workspace has changed.
     """
     if task.index is None:
-        return _run_whole(task, staging)
+        return _run_whole(task, staging, aside)
     return _run_chunk(task, staging, materialise)
 
 
-def _run_whole(task: Task, staging: Staging) -> dict[str, Part]:
-    token = f"{task.key[:16]}-{os.getpid()}-{os.urandom(4).hex()}"
-    with outs_aside(staging.root, task.outputs, token):
+def _run_whole(task: Task, staging: Staging, aside: Aside) -> dict[str, Part]:
+    with aside.cleared(task.outputs):
         _run_all(task.cmd, staging.root / task.wdir)
         stored = {}
         for output in task.outputs:
