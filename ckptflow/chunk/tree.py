@@ -30,8 +30,7 @@ class MalformedDocument(ValueError):
     """The bytes are no tree or listing of a version that this program reads."""
 
 
-def _line(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+_line = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ class TaskMaker:
             chunks=run.chunks,
             inputs=(*whole, *self._pieces(run, index)),
             outputs=outputs,
-            log=self.log(run.name, index, attempt),
+            log=self.log(run.name, index if run.chunked else None, f"{attempt}"),
             call=run.stage.call,
             cmd=run.stage.cmd,
             wdir=run.stage.wdir,
@@ -59,12 +59,15 @@ class TaskMaker:
             Input(label, worker_source(source), columns=deps[label].columns)
             for label, source in request.sources.items()
         )
-        return CutTask(number, request.stage, inputs, request.spec, self.log(request.stage, None, 1))
+        return CutTask(number, request.stage, inputs, request.spec, self.log(request.stage, None, "cut"))
 
-    def log(self, stage: StageName, index: int | None, attempt: int) -> str:
-        """Return the path for what a chunk prints."""
+    def log(self, stage: StageName, index: int | None, which: str) -> str:
+        """Return the path for what a task prints. The chunks of a stage have a directory; a stage without, a file."""
         safe = "".join(c if c.isalnum() or c in "-_." else f"%{ord(c):02x}" for c in stage)
-        return f"{self._logs}/{safe}/{'cut' if index is None else f'{index:05d}'}.{attempt}.log"
+        if index is None:
+            return f"{self._logs}/{safe}.{which}.log"
+        folder = f"{safe[:-4]}%2elog" if safe.endswith(".log") else safe  # never the name of a file
+        return f"{self._logs}/{folder}/{index:05d}.{which}.log"
 
     def _inputs(self, run: StageRun) -> tuple[Input, ...]:
         """Return the deps that every chunk gets whole."""

@@ -32,11 +32,8 @@ class Capture:
 
     def begin(self, log: str) -> None:
         """Let what is printed go to the new file `log`. Raises OSError where it cannot be made."""
-        try:
-            self._open(log)
-        except FileNotFoundError:
-            os.makedirs(os.path.dirname(log), exist_ok=True)  # noqa: PTH103, PTH120 - a text, once a directory
-            self._open(log)
+        if not self._take_along(log):
+            self._make(log)
         assert self._fd is not None
         for fd, name in ((1, "stdout"), (2, "stderr")):
             os.dup2(self._fd, fd)
@@ -61,20 +58,37 @@ class Capture:
         if self._fd is not None:
             _unlink(self._path)
 
-    def _open(self, log: str) -> None:
+    def _take_along(self, log: str) -> bool:
+        """Give the file of the task before the name `log`, if that task printed nothing and nobody took it away."""
+        if self._fd is None or os.fstat(self._fd).st_size:  # a process left behind may have printed since
+            return False
+        try:
+            _rename(self._path, log)
+        except FileNotFoundError:
+            return False
+        self._path = log
+        return True
+
+    def _make(self, log: str) -> None:
         if self._fd is not None:
-            if os.fstat(self._fd).st_size == 0:  # a process left behind may have printed since
-                try:
-                    os.rename(self._path, log)  # noqa: PTH104 - texts, once a chunk
-                    self._path = log
-                    return
-                except FileNotFoundError:  # removed by somebody, or the directory of `log` is missing
-                    _unlink(self._path)
             os.close(self._fd)
             self._fd = None
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
-        self._fd = os.open(log, flags, 0o666)
+        try:
+            self._fd = os.open(log, flags, 0o666)
+        except FileNotFoundError:
+            os.makedirs(os.path.dirname(log), exist_ok=True)  # noqa: PTH103, PTH120 - a text, once a directory
+            self._fd = os.open(log, flags, 0o666)
         self._path = log
+
+
+def _rename(path: str, log: str) -> None:
+    """Rename a file, into a directory that is made if it is missing. Raises FileNotFoundError where the file is."""
+    try:
+        os.rename(path, log)  # noqa: PTH104 - texts, once a chunk
+    except FileNotFoundError:
+        os.makedirs(os.path.dirname(log), exist_ok=True)  # noqa: PTH103, PTH120
+        os.rename(path, log)  # noqa: PTH104
 
 
 def log_tail(failure: Failure, log: str) -> Failure:

@@ -2,7 +2,8 @@
 
 A whole stage's command finds its deps and leaves its outs in the workspace. A chunk's command never touches the
 workspace: `${chunk.in}` and `${chunk.out}` are files in the worker's staging directory. Commands of a list run in
-order, and the first that fails ends the stage, as in DVC; `-e` is not given, also as in DVC.
+order, and the first that fails ends the stage, as in DVC; `-e` is not given, also as in DVC. A command that needs no
+shell gets none (`simple`).
 """
 
 from __future__ import annotations
@@ -12,40 +13,47 @@ import re
 import shlex
 import shutil
 import signal
-import subprocess
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from ..chunk.model import Part
 from ..errors import CommandFailed, ResultError, StageError
-from .aside import outs_aside
+from .aside import Aside
 from .messages import Input, Task
 from .script import each_command
+from .simple import SimpleCommand, is_plain_environment, simple_command
 from .storing import Staging, store_path
 
 _HINTS = {126: "the command is not executable", 127: "a command was not found: is it installed, is PATH right?"}
 _CHUNK = re.compile(r"\$\{\s*chunk\.(in|out|index)(?:\.([^}\s]+))?\s*\}")
-
+_NO_INPUT = ((os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),)
+_IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
+_MODES = {
+    "<": os.O_RDONLY,
+    ">": os.O_WRONLY | os.O_CREAT | os.O_TRUNC,
+    ">>": os.O_WRONLY | os.O_CREAT | os.O_APPEND,
+}
 
 Materialise = Callable[[Input, Path], None]
 """Writes what an input stands for to a new file or directory."""
 
 
-def run_command(task: Task, staging: Staging, materialise: Materialise) -> dict[str, Part]:
+def run_command(task: Task, staging: Staging, aside: Aside, materialise: Materialise) -> dict[str, Part]:
     """Run the commands of `task` and store its outs: its part by label.
 
     Standard output and error are those of this process. Raises CommandFailed, ResultError, StoreError, OSError; then no
     out of the workspace has changed.
     """
     if task.index is None:
-        return _run_whole(task, staging)
+        return _run_whole(task, staging, aside)
     return _run_chunk(task, staging, materialise)
 
 
-def _run_whole(task: Task, staging: Staging) -> dict[str, Part]:
-    token = f"{task.key[:16]}-{os.getpid()}-{os.urandom(4).hex()}"
-    with outs_aside(staging.root, task.outputs, token):
+def _run_whole(task: Task, staging: Staging, aside: Aside) -> dict[str, Part]:
+    with aside.cleared(task.outputs):
         _run_all(task.cmd, staging.root / task.wdir)
         stored = {}
         for output in task.outputs:
@@ -108,13 +116,53 @@ def _suffix(path: str, format_: str) -> str:
 
 
 def _run_all(commands: tuple[str, ...], directory: Path) -> None:
+    os.chdir(directory)  # the worker's next task goes where it belongs by itself
+    environment = {**os.environ, "PWD": _logical_directory()}
     for text in each_command(commands, _shell()):
-        process = subprocess.Popen([*_shell(), text], cwd=directory, stdin=subprocess.DEVNULL)
-        status = process.wait()
+        status = os.waitstatus_to_exitcode(os.waitpid(_start(text, environment), 0)[1])
         if status < 0:
             raise CommandFailed(f"killed by {signal_name(-status)}: {_first_line(text)}")
         if status:
             raise CommandFailed(f"exited with status {status}: {_first_line(text)}", hint=_HINTS.get(status))
+
+
+def _start(text: str, environment: Mapping[str, str]) -> int:
+    """Start a command in the working directory, without input; return the process's id."""
+    simple = simple_command(text)
+    if simple is not None and is_plain_environment(environment):
+        # Whatever is wrong (no such program, a script without `#!`, a directory that is missing) the shell knows best
+        # how to say, or what to do about.
+        with suppress(OSError):
+            return _start_simple(simple, environment)
+    shell = _shell()
+    return os.posix_spawn(shell[0], (*shell, text), environment, file_actions=_NO_INPUT, setsigdef=_IGNORED_BY_PYTHON)
+
+
+def _start_simple(simple: SimpleCommand, environment: Mapping[str, str]) -> int:
+    actions: list[tuple[Any, ...]] = [*_NO_INPUT]
+    opened: list[int] = []
+    try:
+        for redirection in simple.redirections:
+            fd = 1
+            if redirection.path is not None:
+                fd = os.open(redirection.path, _MODES[redirection.mode], 0o666)
+                opened.append(fd)
+            actions.append((os.POSIX_SPAWN_DUP2, fd, redirection.fd))
+        return os.posix_spawnp(
+            simple.program, simple.argv, environment, file_actions=actions, setsigdef=_IGNORED_BY_PYTHON
+        )
+    finally:
+        for fd in opened:
+            os.close(fd)
+
+
+def _logical_directory() -> str:
+    """Return the working directory by the name that the user gave it, if that still leads there, as shells do."""
+    named = os.environ.get("PWD", "")
+    with suppress(OSError):
+        if named.startswith("/") and os.path.samefile(named, "."):  # noqa: PTH121
+            return named
+    return os.getcwd()  # noqa: PTH109
 
 
 @cache

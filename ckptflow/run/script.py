@@ -8,8 +8,9 @@ script then, which ends at the first command that fails.
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Iterable, Iterator
+
+from .simple import simple_command
 
 _OPEN = re.compile(r"\\$|<<(?!<)")  # goes on in the next line, or reads the lines that follow
 
@@ -28,7 +29,11 @@ def each_command(texts: Iterable[str], shell: tuple[str, ...]) -> Iterator[str]:
 
 def _stands_alone(line: str, shell: tuple[str, ...]) -> bool:
     """Tell whether the shell takes a line as a whole command; the line is not run."""
+    if simple_command(line) is not None:
+        return True
     if _OPEN.search(line):
         return False
+    import subprocess  # most commands are one line, and most workers do without it
+
     check = subprocess.run([*shell[:-1], "-n", shell[-1], line], stdin=subprocess.DEVNULL, capture_output=True)
     return check.returncode == 0

@@ -39,6 +39,7 @@ from ..store.local import LocalStore
 from ..store.objects import Objects
 from ..store.protocol import NotThere
 from . import context, tracebacks
+from .aside import Aside
 from .capture import Capture, log_tail
 from .channel import Channel
 from .command import restore_environment, run_command, stage_environment
@@ -121,6 +122,7 @@ class Worker:
         self._setup = setup
         self._objects = Objects(LocalStore(setup.store))
         self._staging = Staging(self._objects, staging, Path(setup.store), self._root, self._spills)
+        self._aside = Aside(self._root, staging.name)
         self._cache: ReadCache | None = None
         self._capture = Capture()
         self._kept = 0
@@ -174,6 +176,7 @@ class Worker:
     def close(self) -> None:
         """Remove what is kept between tasks."""
         self._capture.close()
+        self._aside.close()
         if self._cache is not None:
             self._cache.close()
 
@@ -186,7 +189,10 @@ class Worker:
     def _run(self, task: Task, began: float) -> Done:
         before = stage_environment(task.env) if task.env else {}
         try:
-            stored = self._run_call(task) if task.call else run_command(task, self._staging, self._materialise)
+            if task.call:
+                stored = self._run_call(task)
+            else:
+                stored = run_command(task, self._staging, self._aside, self._materialise)
         finally:
             if before:
                 restore_environment(before)

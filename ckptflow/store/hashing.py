@@ -18,7 +18,7 @@ _SMALL = 1 << 20
 _BLOCK = 4 << 20
 
 
-def hash_file(path: Path) -> Digest:
+def hash_file(path: Path | str) -> Digest:
     """Return the digest of the bytes of the file at `path`. Raises OSError."""
     with open(path, "rb", buffering=0) as file:
         if os.fstat(file.fileno()).st_size <= _SMALL:

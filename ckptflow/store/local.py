@@ -236,22 +236,21 @@ class LocalStore:
             path, walked = f"{path}/{part}", f"{walked}/{part}" if walked else part
             if walked in self._known:
                 continue
+            found: os.stat_result | None
             try:
                 found = os.lstat(path)
             except FileNotFoundError:
                 if not make:
                     return
                 try:
-                    with suppress(FileExistsError):
-                        os.mkdir(path)  # noqa: PTH102
-                    found = os.lstat(path)
+                    found = _make_directory(path)
                 except FileNotFoundError:
                     raise self._missing(walked) from None
                 except OSError as error:
                     raise store_error(error, f"make {walked}", self._root) from error
             except OSError as error:
                 raise store_error(error, f"look at {walked}", self._root) from error
-            if not modes.S_ISDIR(found.st_mode):
+            if found is not None and not modes.S_ISDIR(found.st_mode):
                 raise StoreError(
                     f"{walked} in the store {self._root} is not a directory",
                     hint="a store follows no symbolic links inside; link or move the whole store instead",
@@ -321,6 +320,15 @@ class LocalStore:
 
     def _written(self, name: str) -> None:
         self._pending[name] = None
+
+
+def _make_directory(path: str) -> os.stat_result | None:
+    """Make a directory; return what is there if somebody was quicker."""
+    try:
+        os.mkdir(path)  # noqa: PTH102
+    except FileExistsError:
+        return os.lstat(path)
+    return None
 
 
 def _new_file(path: str, mode: int) -> int:

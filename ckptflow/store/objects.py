@@ -12,6 +12,7 @@ import os
 import stat as modes
 from contextlib import suppress
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from typing import Protocol
 
@@ -25,6 +26,7 @@ from .oserrors import store_error
 from .protocol import NotThere, Store
 
 _BLOCK = 8 << 20
+_SMALL = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +84,9 @@ class Objects:
     def put_file(self, path: Path, *, move: bool) -> tuple[Digest, int]:
         """Store the bytes of a local file; return its digest and size in bytes. `move` gives the file itself away.
 
-        A copy is hashed while it is made, so that digest and bytes agree even if somebody writes to `path` meanwhile. A
-        file that has other names (hard links) or is a link is copied in either case: its bytes may change under us.
+        A copy is hashed while it is made, so that digest and bytes agree even if somebody writes to `path` meanwhile;
+        a small file is read once, and written only if there is no such object yet. A file that has other names (hard
+        links) or is a link is copied in either case: its bytes may change under us.
         """
         try:
             found = os.lstat(path)
@@ -229,12 +232,16 @@ class Objects:
             self._believe(object_)
 
     def _copy_in(self, path: Path) -> tuple[Digest, int]:
-        copy = self.scratch()
-        try:
-            object_, size = _copy_hashing(path, copy)
-            self._take(copy, object_, size)
-        finally:
-            copy.unlink(missing_ok=True)
+        with open(path, "rb", buffering=0) as reader:
+            if os.fstat(reader.fileno()).st_size <= _SMALL:
+                data = reader.read()
+                return self.put(data), len(data)
+            copy = self.scratch()
+            try:
+                object_, size = _copy_hashing(reader, copy)
+                self._take(copy, object_, size)
+            finally:
+                copy.unlink(missing_ok=True)
         return object_, size
 
     def _damaged(self, object_: Digest) -> StoreDamaged:
@@ -247,11 +254,11 @@ class Objects:
         return error
 
 
-def _copy_hashing(source: Path, target: Path) -> tuple[Digest, int]:
-    """Copy `source` to the new file `target`; return digest and size of what was written."""
+def _copy_hashing(reader: FileIO, target: Path) -> tuple[Digest, int]:
+    """Copy a file to the new file `target`; return digest and size of what was written."""
     hasher = blake3(max_threads=blake3.AUTO)
     size = 0
-    with open(source, "rb", buffering=0) as reader, open(target, "xb", buffering=0) as writer:
+    with open(target, "xb", buffering=0) as writer:
         while block := reader.read(_BLOCK):
             hasher.update(block)
             view = memoryview(block)

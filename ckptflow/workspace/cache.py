@@ -23,6 +23,7 @@ CREATE TABLE IF NOT EXISTS files (
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS documents (kind TEXT, key TEXT, value BLOB, PRIMARY KEY (kind, key)) WITHOUT ROWID;
 """
+_PENDING_MOST = 1000
 
 
 class Cache:
@@ -35,15 +36,18 @@ class Cache:
     def __init__(self, path: Path | None) -> None:
         self._path = path
         self._db = open_cache(path, _SCHEMA)
+        self._pending: dict[str, tuple[int, int, int, str]] = {}  # digests not yet written
 
     def close(self) -> None:
         """Write what is pending and let go of the file."""
+        self._write_pending()
         self._db.close()
 
     # ---- digests of files, by what stat says of them
 
     def digests_under(self, prefix: str) -> dict[str, tuple[int, int, int, str]]:
         """Return path -> (size, mtime in ns, inode, digest) of all files whose path starts with `prefix`."""
+        self._write_pending()
         rows = self._rows(
             "SELECT path, size, mtime, inode, digest FROM files WHERE path >= ? AND path < ?",
             (prefix, prefix + "\U0010ffff"),
@@ -52,18 +56,30 @@ class Cache:
 
     def digest_of(self, path: str) -> tuple[int, int, int, str] | None:
         """Return (size, mtime in ns, inode, digest) of one file, None if it is not known."""
+        if path in self._pending:
+            return self._pending[path]
         if not _is_text(path):
             return None
         rows = self._rows("SELECT size, mtime, inode, digest FROM files WHERE path = ?", (path,))
         return _sound(path, *rows[0]) if rows else None
 
     def keep_digests(self, rows: Iterable[tuple[str, int, int, int, str]]) -> None:
-        """Keep `(path, size, mtime in ns, inode, digest)` rows, in one transaction; not those of names without text."""
-        with self._transaction():
-            self._db.executemany(
-                "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)",
-                [(*row[:4], row[4] + _check(*row)) for row in rows if _is_text(row[0])],
-            )
+        """Keep `(path, size, mtime in ns, inode, digest)` rows, but for names without text.
+
+        They are written some at a time: a transaction costs more than a small file's digest does.
+        """
+        self._pending.update((row[0], row[1:]) for row in rows if _is_text(row[0]))
+        if len(self._pending) >= _PENDING_MOST:
+            self._write_pending()
+
+    def _write_pending(self) -> None:
+        rows, self._pending = self._pending, {}
+        if rows:
+            with self._transaction():
+                self._db.executemany(
+                    "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)",
+                    [(path, *row[:3], row[3] + _check(path, *row)) for path, row in rows.items()],
+                )
 
     # ---- JSON documents by kind and key
 

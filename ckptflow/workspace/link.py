@@ -1,8 +1,9 @@
 """Edge. A file of the store under a name in the workspace: by reflink, hard link, symlink or copy, as it works.
 
-The new name appears in one step, over whatever was there. A linked file is read-only, as the object is; a reflink or a
-copy belongs to the user and may be written to. Unfinished files stand in a directory of ours: what a killed process
-leaves must not look like somebody's work. Paths are texts: a stage may have tens of thousands of parts.
+The new name appears in one step, over whatever was there (of what was there, a copy of the same may go just before). A
+linked file is read-only, as the object is; a reflink or a copy belongs to the user and may be written to. Unfinished
+files stand in a directory of ours: what a killed process leaves must not look like somebody's work. Paths are texts: a
+stage may have tens of thousands of parts.
 """
 
 from __future__ import annotations
@@ -35,9 +36,12 @@ class Linker:
         self._made = False
         self._elsewhere: set[str] = set()  # directories to which nothing can be renamed from `scratch`
 
-    def place(self, source: str, target: str, *, executable: bool) -> None:
-        """Let `target` (in a directory that exists) be the file `source`. Raises OSError."""
-        if not executable and self._at_once(source, target):
+    def place(self, source: str, target: str, *, executable: bool, again: bool = False) -> None:
+        """Let `target` (in a directory that exists) be the file `source`. Raises OSError.
+
+        `again`: a copy of `source` stands there, and nothing is lost if it goes a moment earlier.
+        """
+        if not executable and self._at_once(source, target, again=again):
             return
         folder = os.path.dirname(target)  # noqa: PTH120
         if folder not in self._elsewhere:
@@ -53,11 +57,18 @@ class Linker:
                 self._elsewhere.add(folder)
         self._place(source, target, f"{folder}/{BESIDE}", executable=executable)
 
-    def _at_once(self, source: str, target: str) -> bool:
-        """Make a link where nothing has the name yet: that needs no unfinished file. False: take the long way."""
+    def _at_once(self, source: str, target: str, *, again: bool) -> bool:
+        """Make a link where nothing has the name yet: that needs no unfinished file. False: take the long way.
+
+        To rename a link over a file that was just written makes some file systems (ext4) write that link's bytes out
+        then and there, which costs more than all else here.
+        """
         if self._methods[0] not in (_hardlink, _symlink):
             return False
         try:
+            if again:
+                with suppress(FileNotFoundError):
+                    os.unlink(target)  # noqa: PTH108
             self._methods[0](source, target)
         except OSError:
             return False

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import stat as modes
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -169,11 +169,11 @@ class Observer:
             return self._url(path)
         if is_glob(path):
             return self._glob(path)
-        full = self._root / path
+        full = os.path.join(self._root, path)  # noqa: PTH118 - hot: once a stage, and once more for its outs
         try:
-            status = full.stat()
+            status = os.stat(full)  # noqa: PTH116
         except FileNotFoundError:
-            if full.is_symlink():
+            if os.path.islink(full):  # noqa: PTH114
                 raise DepUnreadable(f"`{path}` is a symlink to nothing", hint="mend or remove the link") from None
             return None
         except NotADirectoryError:
@@ -195,7 +195,9 @@ class Observer:
         files = self._hash(list(members(self._root, pattern)), pattern)
         return Observed(pattern, "glob", _listing(files), tuple(files), glob_parts(pattern)[0])
 
-    def _hash(self, items: list[tuple[str, Path, os.stat_result]], path: str) -> list[tuple[str, Stamp, Digest]]:
+    def _hash(
+        self, items: Sequence[tuple[str, Path | str, os.stat_result]], path: str
+    ) -> list[tuple[str, Stamp, Digest]]:
         """Return (relative path, stamp, digest) of each file, sorted; from the cache where its stamp is known."""
         known = self._cache.digests_under(f"{path}/") if len(items) > MANY_FILES else None
         result: list[tuple[str, Stamp, Digest]] = []
@@ -219,13 +221,13 @@ class Observer:
         return result
 
 
-def hash_stable(full: Path, path: str) -> tuple[Stamp, Digest]:
+def hash_stable(full: Path | str, path: str) -> tuple[Stamp, Digest]:
     """Hash a file; again if it changed meanwhile. Raises `DepUnreadable` when it does not hold still."""
     for _ in range(3):
         try:
-            before = Stamp.of(full.stat())
+            before = Stamp.of(os.stat(full))  # noqa: PTH116
             name = hash_file(full)
-            if Stamp.of(full.stat()) == before:
+            if Stamp.of(os.stat(full)) == before:  # noqa: PTH116
                 return before, name
         except OSError as error:
             raise unreadable(path, error) from error

@@ -75,6 +75,7 @@ class Placer:
 
     def __init__(self, root: Path, objects: Objects, observer: Observer, cache: Cache, links: tuple[str, ...]) -> None:
         self._root = root
+        self._inside = os.path.realpath(root).rstrip("/") + "/"
         self._objects = objects
         self._observer = observer
         self._cache = cache
@@ -179,7 +180,9 @@ class Placer:
                 full = f"{target}/{name}" if name else str(target)
                 if actual.get(name) != object_ or (relink and not self._objects.is_same_file(object_, Path(full))):
                     self._make_parent(full, made)
-                    self._linker.place(str(self._objects.path(object_)), full, executable=executable)
+                    self._linker.place(
+                        str(self._objects.path(object_)), full, executable=executable, again=relink and not executable
+                    )
                     stamp = Stamp.of(os.stat(full))  # noqa: PTH116 - hot
                     if not is_racy(stamp.mtime_ns, time.time_ns()):
                         key = f"{out.path}/{name}" if name else out.path
@@ -197,8 +200,9 @@ class Placer:
         parent = os.path.dirname(path)  # noqa: PTH120 - hot
         if parent in made:
             return
-        os.makedirs(parent, exist_ok=True)  # noqa: PTH103
-        if not Path(parent).resolve().is_relative_to(self._root.resolve()):
+        if not os.path.isdir(parent):  # noqa: PTH112
+            os.makedirs(parent, exist_ok=True)  # noqa: PTH103
+        if not f"{os.path.realpath(parent)}/".startswith(self._inside):
             raise StoreError(f"`{parent}` leads out of the project", hint="an out stays inside; remove the symlink")
         made.add(parent)
 

@@ -1,4 +1,5 @@
 import json
+import os
 
 import pytest
 
@@ -136,3 +137,22 @@ def test_a_crash_at_any_write_leaves_a_valid_newest_and_completed_ones_last(when
             assert names == ["latest.json", "load_20260601120004_completed.json"]
             return
     raise AssertionError("never finished")
+
+
+def test_the_first_checkpoint_of_a_stage_takes_three_new_names(tmp_path, monkeypatch):
+    """A run of many small stages is made of first checkpoints: a folder, a file written beside and renamed, a link."""
+    store = LocalStore(tmp_path / "s", create=True)
+    write_checkpoint(store, checkpoint(1, stage="other"), keep=10)
+    calls = []
+    for name in ("mkdir", "open", "rename", "replace", "symlink", "unlink"):
+        real = getattr(os, name)
+        monkeypatch.setattr(os, name, lambda *a, name=name, real=real, **k: (calls.append(name), real(*a, **k))[1])
+    write_checkpoint(store, checkpoint(1), keep=10)
+    assert calls == ["mkdir", "open", "rename", "symlink"]
+
+
+def test_a_checkpoint_has_a_line_a_field(store):
+    name = write_checkpoint(store, checkpoint(1), keep=10)
+    lines = store.get(name).decode().splitlines()
+    assert len(lines) == len(checkpoint(1).to_dict()) + 2
+    assert lines[1].startswith(' "checkpoint_id": "load_')

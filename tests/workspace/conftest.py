@@ -43,8 +43,8 @@ def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     names: list[str] = []
     real = observe.hash_file
 
-    def hash_file(path: Path) -> object:
-        names.append(path.name)
+    def hash_file(path: Path | str) -> object:
+        names.append(os.path.basename(path))
         return real(path)
 
     monkeypatch.setattr(observe, "hash_file", hash_file)

@@ -87,3 +87,16 @@ def test_two_at_once(tmp_path):
     one.keep_document("k", "a", 1)
     two.keep_document("k", "b", 2)
     assert (one.document("k", "b"), two.document("k", "a")) == (2, 1)
+
+
+def test_digests_are_written_many_at_a_time(tmp_path):
+    cache = Cache(tmp_path / "cache.db")
+    begun = []
+    cache._db.set_trace_callback(lambda statement: begun.append(statement) if statement == "BEGIN" else None)
+    for n in range(2500):
+        cache.keep_digests([(f"{n:04d}", n, n, n, D1)])
+    assert len(begun) == 2
+    assert cache.digest_of("2499") == (2499, 2499, 2499, D1)
+    assert len(cache.digests_under("2")) == 500, "what is not written yet is known too"
+    cache.close()
+    assert Cache(tmp_path / "cache.db").digest_of("2499") == (2499, 2499, 2499, D1)

@@ -195,6 +195,17 @@ def test_relink_gives_equal_bytes_one_place(kit):
     assert kit.objects.is_same_file(tree.parts[0].object, kit.path)
 
 
+def test_a_file_that_is_linked_again_is_not_renamed_over(kit, monkeypatch):
+    """To rename a link over a new file makes ext4 write that link's bytes out at once."""
+    tree = kit.file(b"a")
+    kit.path.parent.mkdir()
+    kit.path.write_bytes(b"a")
+    monkeypatch.setattr(os, "replace", None)
+    assert kit.place(tree, relink=True) is True
+    assert kit.path.read_bytes() == b"a"
+    assert kit.path.stat().st_nlink == 2
+
+
 def test_placed_files_are_not_hashed_again(tmp_path, kit, cache, hashed):
     from ckptflow.workspace.observe import Observer
 
