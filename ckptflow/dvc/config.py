@@ -23,10 +23,14 @@ Config = Mapping[str, Mapping[str, str]]
 """Section -> key -> value; names of sections and keys in lower case but for what stands in double quotes."""
 
 _SECRETS = frozenset(
-    "access_key_id secret_access_key session_token password passphrase token sas_token connection_string account_key "
-    "client_secret oss_key_id oss_key_secret gdrive_client_secret sse_customer_key".split()
-)
-_S3 = {
+    (
+        "access_key_id", "secret_access_key", "session_token",
+        "password", "passphrase",
+        "sas_token", "connection_string", "account_key", "client_secret",
+    )
+)  # fmt: skip
+_Translation = dict[str, tuple[str, ...]]
+_S3: _Translation = {
     "endpointurl": ("endpoint_url",),
     "profile": ("profile",),
     "access_key_id": ("key",),
@@ -42,17 +46,23 @@ _S3 = {
     "sse_kms_key_id": ("s3_additional_kwargs", "SSEKMSKeyId"),
     "acl": ("s3_additional_kwargs", "ACL"),
 }
-_GS = {
+_GS: _Translation = {
     "projectname": ("project",),
     "credentialpath": ("token",),
     "endpointurl": ("endpoint_url",),
     "allow_anonymous_login": ("anon",),
 }
-_AZURE = {
-    name: (name,)
-    for name in "connection_string sas_token account_name account_key tenant_id client_id client_secret".split()
-} | {"allow_anonymous_login": ("anon",)}
-_SSH = {
+_AZURE: _Translation = {
+    "connection_string": ("connection_string",),
+    "sas_token": ("sas_token",),
+    "account_name": ("account_name",),
+    "account_key": ("account_key",),
+    "tenant_id": ("tenant_id",),
+    "client_id": ("client_id",),
+    "client_secret": ("client_secret",),
+    "allow_anonymous_login": ("anon",),
+}
+_SSH: _Translation = {
     "user": ("username",),
     "password": ("password",),
     "port": ("port",),
@@ -62,10 +72,10 @@ _SSH = {
     "allow_agent": ("allow_agent",),
     "gss_auth": ("gss_auth",),
 }
-_OPTIONS: dict[str, dict[str, tuple[str, ...]]] = {
-    "s3": _S3, "gs": _GS, "azure": _AZURE, "ssh": _SSH, "sftp": _SSH,
-}  # fmt: skip
-_OF_DVC_ALONE = frozenset("checksum_jobs jobs no_traverse protected shared slow_link_warning type verify".split())
+_OPTIONS = {"s3": _S3, "gs": _GS, "azure": _AZURE, "ssh": _SSH, "sftp": _SSH}
+_OF_DVC_ALONE = frozenset(
+    ("checksum_jobs", "jobs", "no_traverse", "protected", "shared", "slow_link_warning", "type", "verify")
+)
 """Options that say how DVC works, and nothing of the place."""
 _PATHS = frozenset(("credentialpath", "keyfile"))
 

@@ -21,6 +21,7 @@ from ..run.messages import WorkerSetup
 from ..run.pool import Pool
 from ..workspace.place import OutState, edited
 from . import witness
+from .adopt import Adoption
 from .drive import Loop, Outcome, Watcher
 from .facts import ProjectFacts
 from .keeping import Keeper
@@ -55,7 +56,9 @@ class Attempt:
         """Bring the selection up to date; return how that ended and what became of each stage."""
         session = self.session
         facts = gather(session, survey, selection)
-        past = StorePast(session, self.log)
+        adoption = Adoption(session, survey.pipeline)
+        session.placer.keeper = adoption
+        past = StorePast(session, self.log, adoption)
         try:
             self._refuse_edited(survey, selection, past)
             schedule = Schedule(survey.pipeline, survey.graph, facts, past, selection)

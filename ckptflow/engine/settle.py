@@ -47,7 +47,8 @@ class Settler:
             if not run.fresh:
                 session.objects.put(tree.encode())
             if out.workspace:
-                relink = ran and bool(run.stage.cmd) and not run.chunked and not out.persist
+                made = ran or (run.adopted and out.cache)
+                relink = made and bool(run.stage.cmd) and not run.chunked and not out.persist
                 former = partial(self._former, run.name, out.label)
                 if session.placer.place(out, tree, former, force=self._force, relink=relink) and not ran:
                     self.restored.add(run.name)
