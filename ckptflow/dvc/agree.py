@@ -7,9 +7,11 @@ Stricter than DVC in one point: a dep that was removed since makes the stage ano
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from posixpath import normpath
+from shlex import split
 from typing import Any
 
 from ..fingerprint.encode import digest_of
@@ -17,6 +19,9 @@ from ..spec.model import Stage, Value
 from ..spec.paths import is_glob, is_url
 from ..spec.values import param_origin
 from .lock import Noted, NotedStage, relative
+
+_IDLE = re.compile(r"""'([^\s!"#$&'()*;<=>?\[\\\]^`{|}~]+)'""")
+"""Text in quotes that the shell reads as the same word without them."""
 
 
 def is_plain(stage: Stage) -> bool:
@@ -30,6 +35,8 @@ def is_plain(stage: Stage) -> bool:
 def difference(stage: Stage, noted: NotedStage) -> str | None:
     """Return in what a stage differs from what DVC noted, as a sentence; None where command, params and paths agree."""
     if _lines(stage.cmd) != _lines(noted.cmd):
+        if _unquoted(stage.cmd) == _unquoted(noted.cmd):
+            return "a value in its command is quoted here, and DVC left it to the shell as it was"
         return "its command changed since DVC ran it"
     changed = _params(stage, noted)
     if changed is not None:
@@ -71,7 +78,16 @@ def _run_dep(path: str, noted: Noted) -> dict[str, Any]:
 
 
 def _lines(cmd: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(text.strip() for text in cmd)
+    """Return commands without quotes that mean nothing: values are quoted here in doubt, and never in DVC."""
+    return tuple(text if '"' in text or "\\" in text else _IDLE.sub(r"\1", text) for text in map(str.strip, cmd))
+
+
+def _unquoted(cmd: tuple[str, ...]) -> list[str] | None:
+    """Return commands without any quotes; None where they are no sound words."""
+    try:
+        return [" ".join(split(text)) for text in cmd]
+    except ValueError:
+        return None
 
 
 def _params(stage: Stage, noted: NotedStage) -> str | None:

@@ -1,8 +1,9 @@
 """Pure. What DVC noted: `dvc.lock`, entries of its run cache, and `.dvc` files, as values.
 
 Schemas: `dvc.lock` 2.0 (and 1.0, which has the stages at its top); a `.dvc` file as `dvc add` and `dvc import-url`
-write it, and as DVC before 1.0 wrote single stages. What is noted of a file is its MD5 (without `hash: md5`, that of its
-text with the line ends of Unix: "legacy"), of a directory the MD5 of the listing of its files with `.dir` behind it.
+write it, and as DVC before 1.0 wrote single stages. What is noted of a file is its MD5, of a directory the MD5 of the
+listing of its files with `.dir` behind it. An entry without `hash: md5` is of DVC before 3.0 ("legacy"): text was
+hashed with the line ends of Unix.
 """
 
 from __future__ import annotations

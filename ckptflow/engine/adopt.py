@@ -62,7 +62,7 @@ class Adoption:
         return Refusal(why) if why is not None else None
 
     def keeps(self, path: str, names: Collection[str]) -> set[str]:
-        """See `workspace.place.Keeper`."""
+        """See `workspace.place.Neighbour`."""
         noted = self._noted_outs().get(path)
         legacy = noted is not None and noted.legacy
         if noted is not None and noted.md5 is not None and self.dvc.md5(path, legacy=legacy) == noted.md5:

@@ -33,6 +33,7 @@ from .survey import Survey, gather
 from .sweep import sweep_spills
 from .targets import ReproOptions, check_chunks
 from .tasks import TaskMaker
+from .tracked import restore_tracked
 
 __all__ = ["Attempt", "Outcome"]
 
@@ -57,7 +58,9 @@ class Attempt:
         session = self.session
         facts = gather(session, survey, selection)
         adoption = Adoption(session, survey.pipeline)
-        session.placer.keeper = adoption
+        session.placer.neighbour = adoption
+        for path in restore_tracked(session, survey, selection, adoption.dvc):
+            self.reporter.emit(Note("info", f"put `{path}` in place, out of DVC's cache"))
         past = StorePast(session, self.log, adoption)
         try:
             self._refuse_edited(survey, selection, past)

@@ -20,13 +20,15 @@ from .keeping import sources_of
 from .session import Session, StorePast
 from .survey import Survey, gather, out_reasons
 from .tasks import worker_source
+from .tracked import refuse_missing
 
 
 def status(session: Session, survey: Survey, selection: Selection) -> PlanView:
     """Return the plan for what was selected. Writes nothing but derived data."""
     facts = gather(session, survey, selection)
     adoption = Adoption(session, survey.pipeline)
-    session.placer.keeper = adoption
+    session.placer.neighbour = adoption
+    refuse_missing(session, survey, selection, adoption.dvc)
     past = StorePast(session, adopter=adoption)
     schedule = Schedule(survey.pipeline, survey.graph, facts, past, selection)
     look_ahead(session, schedule, facts)

@@ -2,7 +2,7 @@
 
 Rules:
 - One file is put in place at a time (`link`), in one step each; only what differs is touched.
-- A file whose bytes neither the store nor the `keeper` holds is somebody's work: `OutEdited`, unless forced.
+- A file whose bytes neither the store nor the `neighbour` keeps is somebody's work: `OutEdited`, unless forced.
 - Nothing is placed outside of the project, wherever symlinks lead.
 """
 
@@ -52,8 +52,8 @@ class Objects(Protocol):
         ...
 
 
-class Keeper(Protocol):
-    """Knows what another program keeps of the workspace, so that nothing is lost when it is replaced."""
+class Neighbour(Protocol):
+    """Another program that keeps files of the workspace, so that nothing is lost when they are replaced."""
 
     def keeps(self, path: str, names: Collection[str]) -> set[str]:
         """Return which of these files of the out at `path` are kept; names are relative to it, empty for itself."""
@@ -87,7 +87,7 @@ class Placer:
         self._observer = observer
         self._cache = cache
         self._linker = Linker(links, str(root / STATE_DIR / "tmp"))
-        self.keeper: Keeper | None = None
+        self.neighbour: Neighbour | None = None
 
     def expected(self, tree: Tree) -> dict[str, tuple[Digest, bool]]:
         """Return file name (relative to the out, empty for the out itself) -> (object, executable)."""
@@ -127,8 +127,8 @@ class Placer:
         if foreign and former is not None and (placed := former()) is not None:
             ours = self._contents(placed)
             foreign = [name for name in foreign if actual[name] not in ours]
-        if foreign and self.keeper is not None:
-            kept = self.keeper.keeps(out.path, foreign)
+        if foreign and self.neighbour is not None:
+            kept = self.neighbour.keeps(out.path, foreign)
             foreign = [name for name in foreign if name not in kept]
         if foreign:
             damaged = [
