@@ -21,7 +21,7 @@ from .survey import Survey
 def restore_tracked(session: Session, survey: Survey, selection: Selection, dvc: DvcProject) -> tuple[str, ...]:
     """Put missing deps in place; return the paths of what was. Raises `DepMissing` for what DVC's cache lacks."""
     restored: dict[str, None] = {}
-    for path, tracked, noted in _missing(session, survey, selection, dvc):
+    for path, tracked, noted in missing(session, survey, selection, dvc):
         place = noted.rooted(tracked.base)
         if place not in restored:
             _place(session, dvc, path, tracked, noted)
@@ -31,15 +31,15 @@ def restore_tracked(session: Session, survey: Survey, selection: Selection, dvc:
     return tuple(restored)
 
 
-def refuse_missing(session: Session, survey: Survey, selection: Selection, dvc: DvcProject) -> None:
+def refusemissing(session: Session, survey: Survey, selection: Selection, dvc: DvcProject) -> None:
     """Raise `DepMissing` for a dep that `restore_tracked` would put in place, or would say how to get."""
-    for path, tracked, noted in _missing(session, survey, selection, dvc):
+    for path, tracked, noted in missing(session, survey, selection, dvc):
         if dvc.kept(noted) is None:
             raise _lacking(path, tracked)
         raise DepMissing(f"dep `{path}` is missing", hint="`ckptflow repro` puts it there, out of DVC's cache")
 
 
-def _missing(
+def missing(
     session: Session, survey: Survey, selection: Selection, dvc: DvcProject
 ) -> Iterator[tuple[str, Tracked, Noted]]:
     """Yield the deps of what is to be planned that are no outs, are not there, and are tracked by a `.dvc` file."""
