@@ -66,6 +66,8 @@ def with_settings(text: str, settings: Mapping[str, Any]) -> str | None:
         return None
     if not settings:
         return text
+    if isinstance(have, dict) and all(have.get(name) == value for name, value in settings.items()):
+        return text
     if have is not None and (not isinstance(have, dict) or not have.keys().isdisjoint(settings)):
         return None
     start = "" if not text or text.endswith("\n") else "\n"

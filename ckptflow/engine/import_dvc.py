@@ -45,13 +45,17 @@ OUR_FILE = "pipeline.yaml"
 
 @dataclass(frozen=True, slots=True)
 class FileChange:
-    """A file that is made or added to. `before`: its text, None where there is none; `origin`: what it is made from."""
+    """A file that is made or added to. `before`: its text, None where there is none; `origin`: what it is made from.
+
+    `secret`: it is for the user's eyes alone. `generated`: nobody reads it.
+    """
 
     path: str
     before: str | None
     after: str
     origin: str | None = None
     secret: bool = False
+    generated: bool = False
 
     @property
     def action(self) -> str:
@@ -64,7 +68,7 @@ class FileChange:
 
     def diff(self, source: str | None) -> list[str]:
         """Return what changes as a unified diff, against the text that it is made from where it is new. No secrets."""
-        if self.secret:
+        if self.secret or self.generated:
             return []
         then = self.before if self.before is not None else source
         name = self.path if self.before is not None else self.origin or os.devnull
@@ -225,7 +229,7 @@ def _project_files(root: Path, dvc: DvcProject, notes: list[str]) -> Iterator[Fi
         if after or before is not None:
             yield FileChange(path, before, after or before or "", secret=path == LOCAL_CONFIG_FILE)
     schema = _text(root, SCHEMA_FILE)
-    yield FileChange(SCHEMA_FILE, schema, schema or json.dumps(json_schema(), indent=2) + "\n")
+    yield FileChange(SCHEMA_FILE, schema, schema or json.dumps(json_schema(), indent=2) + "\n", generated=True)
     ignored = _text(root, ".gitignore")
     yield FileChange(".gitignore", ignored, with_ignored(ignored or "", IGNORED))
 

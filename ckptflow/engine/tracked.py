@@ -31,7 +31,7 @@ def restore_tracked(session: Session, survey: Survey, selection: Selection, dvc:
     return tuple(restored)
 
 
-def refusemissing(session: Session, survey: Survey, selection: Selection, dvc: DvcProject) -> None:
+def refuse_missing(session: Session, survey: Survey, selection: Selection, dvc: DvcProject) -> None:
     """Raise `DepMissing` for a dep that `restore_tracked` would put in place, or would say how to get."""
     for path, tracked, noted in missing(session, survey, selection, dvc):
         if dvc.kept(noted) is None:

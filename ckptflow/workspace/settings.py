@@ -96,7 +96,7 @@ def load_settings(root: Path, env: Mapping[str, str], flags: Mapping[str, Any] |
 
 
 def _check_remotes(values: dict[str, Any], origin: Mapping[str, str]) -> Iterator[Problem]:
-    """Parse the remotes of all layers together, and yield what is wrong with them or with the name of the chosen one."""
+    """Parse the remotes of all layers together; yield what is wrong with them, or with the name of the chosen one."""
     try:
         values["remotes"] = parse_remotes(values.get("remotes", {}))
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""Pure. What every project has besides its pipeline, as texts: settings to fill in, the schema for editors, `.gitignore`."""
+"""Pure. What every project has besides its pipeline, as texts: settings to fill in, what git is to ignore."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def with_ignored(text: str, wanted: Sequence[str]) -> str:
 
 
 def with_modeline(text: str, file: str) -> str:
-    """Return the text of the pipeline file `file` (relative to the root) with the line that tells editors its schema."""
+    """Return the text of the pipeline file `file` (from the root) with the line that tells editors its schema."""
     if MODELINE in text.split("stages:", 1)[0]:
         return text
     mark = "\ufeff" if text.startswith("\ufeff") else ""
