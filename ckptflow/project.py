@@ -8,18 +8,20 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from .checkpoints.verify import Finding
 from .engine import inspect as looking
+from .engine.import_dvc import ImportPlan, plan_import, project_at, write_files
 from .engine.inspect import Check, GraphView, OutView, RunSummary
 from .engine.repro import repro
 from .engine.result import RunResult
 from .engine.session import Session, failed_before, open_session
 from .engine.status import status
 from .engine.survey import read_pipeline
+from .engine.take_over import Standing, take_over
 from .engine.targets import ReproOptions, as_named_from, check_chunks, resolve, select
 from .errors import StageError
 from .events import Event, Reporter
@@ -27,7 +29,10 @@ from .formats.dataset import Dataset
 from .ids import Digest
 from .plan.view import PlanView
 from .spec.model import Pipeline
+from .workspace.cache import Cache
+from .workspace.dvc import DvcProject
 from .workspace.locate import Location, find_project
+from .workspace.observe import Observer
 from .workspace.settings import Settings, load_settings
 
 __all__ = ["Project", "ReproOptions", "RunResult", "load", "open"]
@@ -182,6 +187,51 @@ class Project:
             stage, out = looking.find_out(survey, target)
             names.update(p.object for p in looking.tree_of(session, survey, stage, out).parts)
         return frozenset(names)
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What `import_dvc` did, or with `dry` would do: the files, and how each stage stands."""
+
+    dry: bool
+    plan: ImportPlan
+    stages: tuple[Standing, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return {
+            "ok": True,
+            "dry": self.dry,
+            "files": [{"path": f.path, "action": f.action, "from": f.origin} for f in self.plan.files],
+            "stages": [stage.to_json() for stage in self.stages],
+            "notes": list(self.plan.notes),
+        }
+
+
+def import_dvc(
+    path: str | os.PathLike[str] = ".",
+    *,
+    files: Sequence[str] = (),
+    dry: bool = False,
+    force: bool = False,
+    env: Mapping[str, str] | None = None,
+) -> Imported:
+    """Make the DVC project at `path` a ckptflow project, and take over what DVC did; run nothing.
+
+    `files` are the `dvc.yaml`s to import, relative to the project's root (default: all). With `dry` nothing is written.
+    An existing `pipeline.yaml` is kept unless `force`.
+    """
+    location = project_at(Path(path))
+    cache = Cache(None)
+    plan = plan_import(location, DvcProject(location.root, Observer(location.root, cache), cache), files, force=force)
+    if not dry:
+        write_files(plan)
+    settings = load_settings(location.root, os.environ if env is None else env)
+    session = open_session(location, settings, create=not dry)
+    try:
+        return Imported(dry, plan, take_over(session, plan.survey, plan.old, write=not dry))
+    finally:
+        session.close()
 
 
 def load(out: str, project: str | os.PathLike[str] = ".") -> object:

@@ -28,6 +28,7 @@ _SECTIONS: dict[str, dict[str, str]] = {
     },
     "Keep": {
         "init": "Start a project.",
+        "import-dvc": "Make a DVC project a ckptflow project.",
         "verify": "Check what the store holds.",
         "doctor": "Check this machine and this project.",
         "config": "Show the settings and where they come from.",
@@ -51,7 +52,7 @@ class Commands(click.Group):
         """Import the command `cmd_name`; None where there is no such command."""
         if cmd_name not in self.list_commands(ctx):
             return None
-        command: click.Command = import_module(f".commands.{cmd_name}", __package__).command
+        command: click.Command = import_module(f".commands.{cmd_name.replace('-', '_')}", __package__).command
         return command
 
     def resolve_command(

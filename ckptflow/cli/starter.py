@@ -50,25 +50,6 @@ BARE_PIPELINE = """\
 stages: {}
 """
 
-CONFIG = """\
-# Settings of this project, for everyone; those of this machine alone belong in config.local.yaml, which git ignores.
-# `ckptflow config` shows what holds and why.
-#
-# store: .ckptflow/store      where finished chunks are kept
-# jobs: 4                     worker processes; one a core where it is not set
-# durability: batch           batch, strict or off: what a loss of power may cost
-"""
-
-IGNORED = (
-    "/.ckptflow/store/",
-    "/.ckptflow/cache.db*",
-    "/.ckptflow/config.local.yaml",
-    "/.ckptflow/tmp/",
-    "/.ckptflow/logs/",
-    "/.ckptflow/cuts/",
-)
-"""What git is not to keep, in any project. A run sees to it too, for projects that were not begun with `init`."""
-
 IGNORED_OUTS = ("/data/*.parquet", "__pycache__/")
 """What git is not to keep, in the example."""
 

@@ -21,6 +21,7 @@ from ..run.messages import WorkerSetup
 from ..run.pool import Pool
 from ..workspace.place import OutState, edited
 from . import witness
+from .adopt import Adoption
 from .drive import Loop, Outcome, Watcher
 from .facts import ProjectFacts
 from .keeping import Keeper
@@ -32,6 +33,7 @@ from .survey import Survey, gather
 from .sweep import sweep_spills
 from .targets import ReproOptions, check_chunks
 from .tasks import TaskMaker
+from .tracked import restore_tracked
 
 __all__ = ["Attempt", "Outcome"]
 
@@ -55,7 +57,11 @@ class Attempt:
         """Bring the selection up to date; return how that ended and what became of each stage."""
         session = self.session
         facts = gather(session, survey, selection)
-        past = StorePast(session, self.log)
+        adoption = Adoption(session, survey.pipeline)
+        session.placer.neighbour = adoption
+        for path in restore_tracked(session, survey, selection, adoption.dvc):
+            self.reporter.emit(Note("info", f"put `{path}` in place, out of DVC's cache"))
+        past = StorePast(session, self.log, adoption)
         try:
             self._refuse_edited(survey, selection, past)
             schedule = Schedule(survey.pipeline, survey.graph, facts, past, selection)

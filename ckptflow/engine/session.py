@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from ..checkpoints.index import Past as RecordIndex
 from ..checkpoints.records import RecordLog
@@ -14,8 +15,10 @@ from ..checkpoints.trees import get_tree, is_present
 from ..checkpoints.verified import VerifiedFiles
 from ..chunk.tree import Tree
 from ..ids import ChunkKey, Digest, StageName
-from ..plan.model import Record
+from ..plan.model import Record, Refusal
 from ..plan.schedule import Schedule
+from ..spec.model import Stage
+from ..store.lent import LentObjects
 from ..store.local import LocalStore
 from ..store.marker import open_store
 from ..store.memory import MemoryStore
@@ -79,7 +82,8 @@ class Session:
 
 
 def open_session(location: Location, settings: Settings, *, create: bool) -> Session:
-    """Open a project. `create` makes the store if there is none; else a project without one has nothing done yet.
+    """Open a project. `create` makes the store if there is none. Without it nothing is written to the store, and a
+    project that has none has nothing done yet.
 
     Raises `StoreError`.
     """
@@ -94,7 +98,7 @@ def open_session(location: Location, settings: Settings, *, create: bool) -> Ses
         store = MemoryStore()
     cache_path = location.state / "cache.db" if location.state.is_dir() else None
     cache = Cache(cache_path)
-    objects = Objects(store, VerifiedFiles(cache_path))
+    objects = (Objects if create else LentObjects)(store, VerifiedFiles(cache_path))
     observer = Observer(location.root, cache)
     return Session(
         location=location,
@@ -136,11 +140,21 @@ def failed_before(cache: Cache) -> Callable[[StageName], frozenset[int]]:
     return lambda stage: frozenset(cache.document("failed", stage) or ())
 
 
+class Adopter(Protocol):
+    """Finds what another program has made: see `plan.model.Past`."""
+
+    def adopt(self, stage: Stage, key: ChunkKey, upstream: Mapping[str, Tree]) -> Record | Refusal | None:
+        """Return it as a record, its objects in the store."""
+        ...
+
+
 class StorePast:
     """Finished work as the planner sees it: a record counts only if the objects that it names are there in full."""
 
-    def __init__(self, session: Session, log: RecordLog | None = None) -> None:
+    def __init__(self, session: Session, log: RecordLog | None = None, adopter: Adopter | None = None) -> None:
         self._objects = session.objects
+        self._log = log
+        self._adopter = adopter
         self.index = RecordIndex(session.store, session.cache_path if session.location.state.is_dir() else None, log)
 
     def lookup(self, keys: Iterable[ChunkKey]) -> dict[ChunkKey, Record]:
@@ -156,6 +170,14 @@ class StorePast:
         """See `plan.model.Past`."""
         tree = self.document(name)
         return tree if tree is not None and all(is_present(self._objects, part) for part in tree.parts) else None
+
+    def adopt(self, stage: Stage, key: ChunkKey, upstream: Mapping[str, Tree]) -> Record | Refusal | None:
+        """See `plan.model.Past`. What was found is recorded, where this past has a log."""
+        found = self._adopter.adopt(stage, key, upstream) if self._adopter is not None else None
+        if isinstance(found, Record) and self._log is not None:
+            self._log.add(found)
+            self.index.add(found)
+        return found
 
     def document(self, name: Digest) -> Tree | None:
         """Return what the out of that name is made of, whether or not the objects of its files are still there."""

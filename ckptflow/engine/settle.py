@@ -47,8 +47,11 @@ class Settler:
             if not run.fresh:
                 session.objects.put(tree.encode())
             if out.workspace:
-                relink = ran and bool(run.stage.cmd) and not run.chunked and not out.persist
+                made = ran or (run.adopted and out.cache)
+                relink = made and bool(run.stage.cmd) and not run.chunked and not out.persist
                 former = partial(self._former, run.name, out.label)
+                if ran and out.persist:  # it was written to where it stands, and what was seen of it is old
+                    session.observer.forget(out.path)
                 if session.placer.place(out, tree, former, force=self._force, relink=relink) and not ran:
                     self.restored.add(run.name)
         if run.pinned:

@@ -14,22 +14,27 @@ from ..plan.selection import Selection
 from ..plan.stale import Cause, Reason
 from ..plan.view import PlanView, StageView, code_changes, view
 from ..run.messages import CutTask, Input
+from .adopt import Adoption
 from .facts import ProjectFacts
 from .keeping import sources_of
 from .session import Session, StorePast
 from .survey import Survey, gather, out_reasons
 from .tasks import worker_source
+from .tracked import refuse_missing
 
 
 def status(session: Session, survey: Survey, selection: Selection) -> PlanView:
     """Return the plan for what was selected. Writes nothing but derived data."""
     facts = gather(session, survey, selection)
-    past = StorePast(session)
+    adoption = Adoption(session, survey.pipeline)
+    session.placer.neighbour = adoption
+    refuse_missing(session, survey, selection, adoption.dvc)
+    past = StorePast(session, adopter=adoption)
     schedule = Schedule(survey.pipeline, survey.graph, facts, past, selection)
     look_ahead(session, schedule, facts)
     extra: dict[StageName, tuple[Reason, ...]] = {}
     for run in schedule.stages.values():
-        if not run.pinned:
+        if not run.pinned and not run.adopted:
             extra[run.name] = out_reasons(session, past, survey, run)
     holes = {name: tuple(str(h) for h in code.holes) for name, code in facts.code.items()}
     result = view(schedule, survey.graph, facts, extra, holes)

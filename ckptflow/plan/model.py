@@ -10,7 +10,7 @@ from ..chunk.model import Part, Sheet
 from ..chunk.tree import Tree
 from ..fingerprint.recipe import Recipe
 from ..ids import ChunkKey, Digest, StageName
-from ..spec.model import ChunkSpec, Dep, Out
+from ..spec.model import ChunkSpec, Dep, Out, Stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +103,13 @@ class Before:
     deps: Mapping[str, Digest]
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why what another program did of a stage does not count, in a sentence."""
+
+    text: str
+
+
 class Facts(Protocol):
     """What the planner asks about the world. Answers are looked up once and kept, so asking again is cheap."""
 
@@ -140,4 +147,11 @@ class Past(Protocol):
 
     def tree(self, name: Digest) -> Tree | None:
         """Return the out of that name, None if the store does not have it."""
+        ...
+
+    def adopt(self, stage: Stage, key: ChunkKey, upstream: Mapping[str, Tree]) -> Record | Refusal | None:
+        """Return what another program has made of an unchunked stage, as the record of `key`; None if nobody has.
+
+        `upstream` are the outs of other stages that it reads, by label of the dep; its other deps lie in the workspace.
+        """
         ...

@@ -123,6 +123,15 @@ class Reads:
         record = up[0].records[index]
         return record.outs[up[1]] if record is not None else None
 
+    def trees(self, run: StageRun) -> dict[str, Tree]:
+        """Return the outs of other stages that a stage whose sources are known reads, by label of the dep."""
+        found: dict[str, Tree] = {}
+        for dep in run.stage.deps:
+            up = self._upstream(run.name, dep)
+            if up is not None:
+                found[dep.label] = up[0].trees[up[1]]
+        return found
+
     def part_digest(self, run: StageRun, label: str, part: Part) -> Digest:
         """Return what names a part as a piece: its values, or its bytes where it is not read as the table it is."""
         dep = self._dep(run, label)

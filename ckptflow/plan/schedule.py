@@ -21,7 +21,7 @@ from ..fingerprint.recipe import chunk_key
 from ..ids import ChunkKey, Digest, StageName, digest
 from ..spec.model import OnError, OverParts, Pipeline
 from .graph import Graph
-from .model import CutRequest, Facts, Past, Record
+from .model import CutRequest, Facts, Past, Record, Refusal
 from .reads import Reads
 from .selection import GaveUp, Retry, Selection, Work
 from .stagerun import ChunkState, Phase, StageRun
@@ -282,6 +282,8 @@ class Schedule:
             records = self._past.lookup([key for index, key in group if again is None or not again(index)])
             for index, key in group:
                 record = records.get(key)
+                if record is None and again is None and not run.chunked:
+                    record = self._adopt(run, key)
                 if record is not None and all(o.label in record.outs for o in run.stage.outs):
                     self._settle_chunk(run, index, record, ChunkState.REUSED)
                 else:
@@ -309,6 +311,15 @@ class Schedule:
             if record is not None and all(record.outs[label].object == made for label, made in now.items()):
                 return pieces
         return _found({label: made for label, made in now.items() if made is not None})
+
+    def _adopt(self, run: StageRun, key: ChunkKey) -> Record | None:
+        """Ask for what another program made of a stage of which nothing is recorded."""
+        found = self._past.adopt(run.stage, key, self.reads.trees(run))
+        if isinstance(found, Refusal):
+            run.refusal = found.text
+            return None
+        run.adopted = found is not None
+        return found
 
     def _make_ready(self, run: StageRun, index: int) -> None:
         if not self._asked(run)(index):

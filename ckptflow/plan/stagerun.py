@@ -45,7 +45,8 @@ class StageRun:
     """The mutable state of one stage. Only `plan.schedule` changes it.
 
     `pinned`: taken as it is (frozen, or left out by `--single-item`). `forced`: records do not count. `stream` is the
-    dep whose parts are the chunks, one to one, while the stage that makes them may still be at work.
+    dep whose parts are the chunks, one to one, while the stage that makes them may still be at work. `adopted`: another
+    program had made it; `refusal` says why what it made does not count.
     """
 
     stage: Stage
@@ -75,6 +76,8 @@ class StageRun:
     sorted: bool = True
     teams: int = 0
     blocker: StageName | None = None
+    adopted: bool = False
+    refusal: str | None = None
 
     @property
     def name(self) -> StageName:

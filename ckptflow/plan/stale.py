@@ -39,6 +39,7 @@ class Cause(StrEnum):
     UNFINISHED = "unfinished"
     FOLLOWS = "follows"
     BLOCKED = "blocked"
+    ADOPTED = "adopted"
     OUT_MISSING = "out-missing"
     OUT_EDITED = "out-edited"
 
@@ -80,8 +81,10 @@ def reasons(run: StageRun, before: Before | None, upstream: tuple[StageName, ...
     if run.forced:
         always = run.stage.always
         found.append(Reason(Cause.ALWAYS, "it is declared to run always") if always else Reason(Cause.FORCED, "forced"))
-    if before is None:
-        found.append(Reason(Cause.NEVER_RUN, "it has not run here before"))
+    if run.adopted:
+        found.append(Reason(Cause.ADOPTED, "DVC has made it; its outs are taken over"))
+    elif before is None:
+        found.append(Reason(Cause.NEVER_RUN, run.refusal or "it has not run here before"))
     else:
         now = dict(run.recipe.items())
         found.extend(_recipe(now, before))

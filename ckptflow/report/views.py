@@ -42,6 +42,28 @@ class OutView(Protocol):
     def preview(self) -> Sequence[Sequence[object]]: ...
 
 
+class FileChange(Protocol):
+    """A file of an import: `action` is `create`, `keep`, `add` or `replace`; `origin` what it is made from."""
+
+    @property
+    def path(self) -> str: ...
+    @property
+    def action(self) -> str: ...
+    @property
+    def origin(self) -> str | None: ...
+
+
+class Standing(Protocol):
+    """A stage after an import: `taken`, `fresh`, `frozen`, `stale` or `unknown`, and why."""
+
+    @property
+    def stage(self) -> str: ...
+    @property
+    def state(self) -> str: ...
+    @property
+    def reasons(self) -> Sequence[str]: ...
+
+
 class RunSummary(Protocol):
     """One run of the past. `started` is ISO 8601 in UTC, `outcome` one word, the counts are of chunks."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import stat as modes
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -103,7 +103,7 @@ def store_path(staging: Staging, output: Output, path: Path, *, move: bool) -> P
     if modes.S_ISDIR(mode):
         if output.format == "file" and output.name is not None:
             raise ResultError(f"`{output.label}` is a directory", hint="declare it with `format: dir`")
-        return _store_directory(staging, output, path, move=move)
+        return store_files(staging, _files_of(output, path), move=move)
     if not modes.S_ISREG(mode):
         raise ResultError(f"`{output.label}` is neither a file nor a directory")
     if output.format == "dir":
@@ -132,14 +132,15 @@ def _values_of(staging: Staging, output: Output, object_: Digest) -> tuple[Diges
     return piece.digest, piece.rows
 
 
-def _store_directory(staging: Staging, output: Output, top: Path, *, move: bool) -> Part:
-    files = []
-    for name, path in _files_of(output, top):
+def store_files(staging: Staging, files: Iterable[tuple[str, Path]], *, move: bool) -> Part:
+    """Store files as a directory, each under its relative POSIX path; return the directory's part."""
+    listed = []
+    for name, path in files:
         mode = path.stat().st_mode
         object_, size = staging.objects.put_file(path, move=move)
-        files.append(ListedFile(name, object_, size, bool(mode & 0o100)))
-    listing = staging.objects.put(Listing(tuple(files)).encode())
-    return Part(object=listing, bytes=sum(f.bytes for f in files), values=listing, listing=True)
+        listed.append(ListedFile(name, object_, size, bool(mode & 0o100)))
+    listing = staging.objects.put(Listing(tuple(listed)).encode())
+    return Part(object=listing, bytes=sum(f.bytes for f in listed), values=listing, listing=True)
 
 
 def _files_of(output: Output, top: Path) -> Iterator[tuple[str, Path]]:

@@ -30,6 +30,14 @@ def param_argument(name: str) -> str:
     return key.rpartition(".")[2]
 
 
+def param_origin(name: str) -> tuple[str, str | None]:
+    """Return the file and the key that a declared param stands for; no key for a whole file."""
+    file, colon, key = name.partition(":")
+    if colon:
+        return file, key
+    return (name, None) if _like_a_file(name) else (DEFAULT_PARAMS, name)
+
+
 def _like_a_file(name: str) -> bool:
     return "/" in name or name.endswith((".yaml", ".yml", ".json", ".toml"))
 

@@ -2,7 +2,7 @@
 
 Rules:
 - One file is put in place at a time (`link`), in one step each; only what differs is touched.
-- A file whose bytes the store does not hold is somebody's work: `OutEdited`, unless forced.
+- A file whose bytes neither the store nor the `neighbour` keeps is somebody's work: `OutEdited`, unless forced.
 - Nothing is placed outside of the project, wherever symlinks lead.
 """
 
@@ -13,7 +13,7 @@ import errno
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol, TypeAlias
@@ -52,6 +52,14 @@ class Objects(Protocol):
         ...
 
 
+class Neighbour(Protocol):
+    """Another program that keeps files of the workspace, so that nothing is lost when they are replaced."""
+
+    def keeps(self, path: str, names: Collection[str]) -> set[str]:
+        """Return which of these files of the out at `path` are kept; names are relative to it, empty for itself."""
+        ...
+
+
 Former: TypeAlias = Callable[[], Tree | None]
 
 
@@ -80,6 +88,7 @@ class Placer:
         self._observer = observer
         self._cache = cache
         self._linker = Linker(links, str(root / STATE_DIR / "tmp"))
+        self.neighbour: Neighbour | None = None
 
     def expected(self, tree: Tree) -> dict[str, tuple[Digest, bool]]:
         """Return file name (relative to the out, empty for the out itself) -> (object, executable)."""
@@ -119,6 +128,9 @@ class Placer:
         if foreign and former is not None and (placed := former()) is not None:
             ours = self._contents(placed)
             foreign = [name for name in foreign if actual[name] not in ours]
+        if foreign and self.neighbour is not None:
+            kept = self.neighbour.keeps(out.path, foreign)
+            foreign = [name for name in foreign if name not in kept]
         if foreign:
             damaged = [
                 name for name in foreign if name in expected and self._is_linked(out.path, name, expected[name][0])

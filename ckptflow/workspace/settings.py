@@ -7,7 +7,7 @@ Command-line flag, environment variable (`CKPTFLOW_` and the name), `.ckptflow/c
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any
 
 from ..errors import Place, Problem, SpecError
 from .locate import STATE_DIR
+from .remotes import Remote, merge_remotes, parse_remotes
 
 DURABILITIES = ("batch", "strict", "off")
 LINKS = ("reflink", "hardlink", "symlink", "copy")
@@ -34,6 +35,8 @@ class Settings:
     lock_timeout: float | None = None
     grace: float = 30.0
     keep_logs: int = 10
+    remote: str | None = None
+    remotes: Mapping[str, Remote] = field(default_factory=dict)
     origin: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @property
@@ -43,7 +46,7 @@ class Settings:
 
 
 NAMES = tuple(f.name for f in fields(Settings) if f.name != "origin")
-_LATER = frozenset({"remote", "remotes", "sync"})
+_LATER = frozenset({"sync"})
 
 
 def available_cpus() -> int:
@@ -82,13 +85,27 @@ def load_settings(root: Path, env: Mapping[str, str], flags: Mapping[str, Any] |
                 problems.append(Problem("CF080", f"unknown setting `{name}`", Place(where, 1, 1), hint))
                 continue
             try:
-                values[name] = _parse(name, value)
+                values[name] = merge_remotes(values.get(name, {}), value) if name == "remotes" else _parse(name, value)
                 origin[name] = f"{where} (CKPTFLOW_{name.upper()})" if where == "environment" else where
             except ValueError as error:
                 problems.append(Problem("CF081", f"setting `{name}`: {error}", Place(where, 1, 1)))
+    problems.extend(_check_remotes(values, origin))
     if problems:
         raise SpecError(tuple(problems))
     return Settings(**values, origin=origin)
+
+
+def _check_remotes(values: dict[str, Any], origin: Mapping[str, str]) -> Iterator[Problem]:
+    """Parse the remotes of all layers together; yield what is wrong with them, or with the name of the chosen one."""
+    try:
+        values["remotes"] = parse_remotes(values.get("remotes", {}))
+    except ValueError as error:
+        yield Problem("CF081", f"setting `remotes`: {error}", Place(origin["remotes"], 1, 1))
+        return
+    name = values.get("remote")
+    if name is not None and name not in values["remotes"]:
+        hint = f"remotes are {', '.join(values['remotes'])}" if values["remotes"] else "there are no `remotes`"
+        yield Problem("CF081", f"setting `remote`: there is no remote `{name}`", Place(origin["remote"], 1, 1), hint)
 
 
 def _read(path: Path, problems: list[Problem]) -> Mapping[str, Any]:

@@ -18,7 +18,7 @@ from ckptflow.errors import DepMissing, Failure
 from ckptflow.fingerprint.recipe import DepForm, Recipe
 from ckptflow.ids import ChunkKey, Digest, StageName, digest
 from ckptflow.plan.graph import build_graph
-from ckptflow.plan.model import Before, CutRequest, Record, Source
+from ckptflow.plan.model import Before, CutRequest, Record, Refusal, Source
 from ckptflow.plan.schedule import Schedule
 from ckptflow.plan.selection import Retry, Selection
 from ckptflow.plan.stagerun import Phase, StageRun
@@ -44,6 +44,8 @@ class World:
     cut: bool = False
     pipeline: Pipeline = field(default_factory=lambda: Pipeline("pipeline.yaml", {}))
     looked_up: list[ChunkKey] = field(default_factory=list)
+    elsewhere: dict[str, str] = field(default_factory=dict)
+    asked: list[tuple[str, dict[str, Tree]]] = field(default_factory=list)
 
     def stages(self, *stages: Stage) -> None:
         self.pipeline = Pipeline("pipeline.yaml", {s.name: s for s in stages})
@@ -95,6 +97,15 @@ class World:
 
     def tree(self, name: Digest) -> Tree | None:
         return self.trees.get(name)
+
+    def adopt(self, stage: Stage, key: ChunkKey, upstream: Mapping[str, Tree]) -> Record | Refusal | None:
+        """Another program made the stages in `elsewhere`: their results; one that begins with `not` does not count."""
+        self.asked.append((stage.name, dict(upstream)))
+        result = self.elsewhere.get(stage.name)
+        if result is None or result.startswith("not "):
+            return None if result is None else Refusal(result)
+        parts = {o.label: Part(name_of("bytes", o.label, result), 1, name_of(o.label, result), 1) for o in stage.outs}
+        return Record(key, parts, stage.name, "elsewhere", 0.0, "2026-01-01T00:00:00Z")
 
     # ---- work
 

@@ -354,3 +354,26 @@ def _kit(new_world, stage, machine):
 
 def _parts():
     return _KIT
+
+
+def test_what_another_program_made_is_reused(world, stage, machine):
+    world.rows["raw"] = ["r0"]
+    world.stages(stage("a", "raw"), stage("b", "a.parquet"), stage("c", "b.parquet"))
+    world.elsewhere.update(a="as ever", b="as ever", c="not as it was")
+    ended = machine(world).go()
+    assert ended.ran == [("c", 0)]
+    assert [name for name, _ in world.asked] == ["a", "b", "c"]
+    assert world.asked[1][1] == {"x": ended.schedule.stages["a"].trees["out"]}
+    assert ended.schedule.stages["b"].adopted and not ended.schedule.stages["c"].adopted
+    world.asked.clear()
+    assert machine(world).go().ran == [] and world.asked == [], "the lock file knows"
+
+
+def test_nobody_is_asked_for_chunks_for_what_is_recorded_and_for_what_is_forced(chain, machine):
+    machine(chain).go()
+    chain.lock.clear()
+    machine(chain).go()
+    assert [name for name, _ in chain.asked] == ["c"], "before it ran, and no more"
+    chain.elsewhere["c"] = "else"
+    machine(chain, forced={"c"}).go()
+    assert [name for name, _ in chain.asked] == ["c"]

@@ -40,6 +40,14 @@ def test_never_run(world, stage, machine):
     assert why(world, machine) == [(Cause.NEVER_RUN, "it has not run here before")]
 
 
+def test_made_by_another_program(world, stage, machine):
+    world.stages(stage("a"))
+    world.elsewhere["a"] = "not as it was"
+    assert why(world, machine) == [(Cause.NEVER_RUN, "not as it was")]
+    world.elsewhere["a"] = "as ever"
+    assert why(world, machine) == [(Cause.ADOPTED, "DVC has made it; its outs are taken over")]
+
+
 def test_partly_done(done, machine):
     done.lock.clear()
     del done.records[next(iter(done.records))]

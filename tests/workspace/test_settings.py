@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from ckptflow.errors import SpecError
+from ckptflow.workspace.remotes import Remote
 from ckptflow.workspace.settings import available_cpus, config_paths, load_settings
 
 
@@ -53,7 +54,10 @@ def test_without_xdg_the_home_counts(tmp_path, env):
         ("lock_timeout: 2.5", "lock_timeout", 2.5),
         ("grace: 5", "grace", 5.0),
         ("store: /elsewhere", "store", "/elsewhere"),
-        ("remotes: {}", "jobs", 0),
+        ("remotes: {}", "remotes", {}),
+        ("remotes:", "remotes", {}),
+        ("remotes: {a: s3://b/c}", "remotes", {"a": Remote("s3://b/c")}),
+        ("remotes: {a: {url: /mnt/a, options: {x: 1}}}\nremote: a", "remote", "a"),
         ("", "jobs", 0),
     ],
 )
@@ -82,6 +86,13 @@ def test_values(tmp_path, env, write, text, name, value):
         ("link: [reflink, teleport]", "must be one of reflink"),
         ("store: ''", "must be text"),
         ("store: [a]", "must be text"),
+        ("remotes: [a]", "must be a mapping of names"),
+        ("remotes: {a: {}}", "remote `a` has no `url`"),
+        ("remotes: {a: {url: x, uri: y}}", "unknown key `uri`"),
+        ("remotes: {a: {url: x, options: [y]}}", "must be a mapping"),
+        ("remotes: {a: 3}", "remote `a` must be"),
+        ("remotes: {a b: x}", "`a b` is no name"),
+        ("remote: b", "there is no remote `b`"),
         ("[1, 2]", "must be a mapping"),
         ("a: [", "cannot be read"),
     ],
@@ -93,6 +104,15 @@ def test_mistakes(tmp_path, env, write, text, words):
     (problem,) = error.value.problems
     assert words in problem.message
     assert problem.place.file.endswith("config.yaml")
+
+
+def test_a_remote_may_be_spread_over_files(tmp_path, env, write):
+    write(".ckptflow/config.yaml", "remotes: {a: {url: s3://b, options: {x: {y: 1}}}, c: /d}\nremote: c")
+    write(".ckptflow/config.local.yaml", "remotes: {a: {options: {x: {z: secret}, k: 2}}}\nremote: a")
+    settings = load_settings(tmp_path, env)
+    assert settings.remotes == {"a": Remote("s3://b", {"x": {"y": 1, "z": "secret"}, "k": 2}), "c": Remote("/d")}
+    assert settings.remote == "a"
+    assert "secret" not in repr(settings) and "secret" not in str(settings.remotes["a"])
 
 
 def test_all_mistakes_at_once(tmp_path, env, write):

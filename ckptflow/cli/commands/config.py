@@ -28,7 +28,7 @@ def command(session: Session, name: str | None, as_json: bool) -> None:
         near = difflib.get_close_matches(name, NAMES, n=1)
         hint = f"did you mean `{near[0]}`?" if near else f"settings are {', '.join(NAMES)}"
         raise UsageError(f"there is no setting `{name}`", hint=hint)
-    values = {key: getattr(settings, key) for key in ([name] if name else sorted(NAMES))}
+    values = {key: _shown(getattr(settings, key)) for key in ([name] if name else sorted(NAMES))}
     if as_json:
         origins = {key: settings.origin.get(key, "default") for key in values}
         terminal.document({key: {"value": value, "from": origins[key]} for key, value in values.items()})
@@ -39,7 +39,14 @@ def command(session: Session, name: str | None, as_json: bool) -> None:
         terminal.lines(setting_lines(rows, terminal.style(sys.stdout)))
 
 
+def _shown(value: Any) -> Any:
+    """Return a setting as it may be seen: of remotes the places, and of their options the names alone."""
+    return {name: str(remote) for name, remote in value.items()} if isinstance(value, dict) else value
+
+
 def _text(value: Any) -> str:
-    if value is None:
+    if value is None or value == {}:
         return "none"
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {text}" for name, text in value.items())
     return ", ".join(value) if isinstance(value, tuple) else str(value)

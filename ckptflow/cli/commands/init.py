@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from ...errors import UsageError
+from ...workspace.skeleton import CONFIG, CONFIG_FILE, IGNORED, SCHEMA_FILE, with_ignored
 from .. import starter, terminal
 from ..session import Session, verbosity
 
@@ -38,7 +39,7 @@ def _init(root: Path, bare: bool) -> list[str]:
     there = next((name for name in _PIPELINES if (root / name).exists()), None)
     in_the_way = next((name for name in _EXAMPLE if (root / name).exists()), None)
     files = _state_files()
-    ignored = list(starter.IGNORED)
+    ignored = list(IGNORED)
     if there is None and not bare and in_the_way is None:
         files |= {
             "pipeline.yaml": starter.PIPELINE,
@@ -61,8 +62,8 @@ def _state_files() -> dict[str, str]:
     from ...spec.schema import json_schema
 
     return {
-        ".ckptflow/config.yaml": starter.CONFIG,
-        ".ckptflow/pipeline.schema.json": json.dumps(json_schema(), indent=2) + "\n",
+        CONFIG_FILE: CONFIG,
+        SCHEMA_FILE: json.dumps(json_schema(), indent=2) + "\n",
     }
 
 
@@ -80,13 +81,11 @@ def _create(path: Path, text: str) -> bool:
 def _ignore(path: Path, wanted: Sequence[str]) -> bool:
     """Add the lines of `wanted` that are missing; return whether any was."""
     text = path.read_text(encoding="utf-8") if path.exists() else ""
-    known = {line.strip() for line in text.splitlines()}
-    missing = [line for line in wanted if line not in known and line.lstrip("/") not in known]
-    if not missing:
+    more = with_ignored(text, wanted)
+    if more == text:
         return False
-    start = "" if not text or text.endswith("\n") else "\n"
     with open(path, "a", encoding="utf-8", newline="\n") as file:
-        file.write(start + "# ckptflow: what can be made again\n" + "".join(f"{line}\n" for line in missing))
+        file.write(more[len(text) :])
     return True
 
 

@@ -1,0 +1,147 @@
+"""Edge. Take over what DVC did, of all stages at once, and run nothing: the second half of `import-dvc`.
+
+A stage that cannot be taken over stands in nobody's way but of those that read from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..checkpoints.locks import hold
+from ..checkpoints.records import Durability, RecordLog
+from ..dvc.lock import NotedStage
+from ..errors import DepMissing, DepUnreadable, OutEdited
+from ..ids import StageName
+from ..plan.schedule import Schedule
+from ..plan.selection import Selection
+from ..plan.stagerun import Phase, StageRun
+from ..plan.view import StageView, view
+from ..spec.paths import is_glob, is_url
+from ..workspace.place import OutState, edited
+from .adopt import Adoption
+from .session import Session, StorePast, new_run_id
+from .settle import Settler
+from .survey import Survey, gather
+from .tracked import missing, restore_tracked
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a stage stands after an import: `taken` over, `fresh` already, `frozen`, `stale` - a run would run it, or
+    `unknown` before its deps are put in place. `reasons` are sentences.
+    """
+
+    stage: str
+    state: str
+    reasons: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return {"stage": self.stage, "state": self.state, "reasons": list(self.reasons)}
+
+
+def take_over(
+    session: Session, survey: Survey, old: Mapping[StageName, NotedStage], *, write: bool
+) -> tuple[Standing, ...]:
+    """Return how each stage stands once what DVC did is taken over; with `write`, take it over.
+
+    Raises `SpecError`, `StoreError`, `Locked`.
+    """
+    if not write:
+        return _take_over(session, survey, old, None)
+    run = new_run_id()
+    locks = [f"pipeline {file}" for file in survey.pipeline.files]
+    with hold(session.store_root, locks, run=run, timeout=session.settings.lock_timeout):
+        log = RecordLog(session.store, run, durability=Durability(session.settings.durability))
+        try:
+            return _take_over(session, survey, old, log)
+        finally:
+            log.sync()
+
+
+def _take_over(
+    session: Session, survey: Survey, old: Mapping[StageName, NotedStage], log: RecordLog | None
+) -> tuple[Standing, ...]:
+    adoption = Adoption(session, survey.pipeline, old)
+    session.placer.neighbour = adoption
+    lacking = _lacking(session, survey, adoption, write=log is not None)
+    away = survey.graph.downstream(lacking)
+    selection = Selection(frozenset(survey.pipeline.stages.keys() - away))
+    facts = gather(session, survey, selection)
+    past = StorePast(session, log, adoption)
+    schedule = Schedule(survey.pipeline, survey.graph, facts, past, selection)
+    settler = Settler(session, survey.locks, force=False, commit=log is not None)
+    try:
+        kept = _settle_all(session, schedule, settler if log is not None else None)
+        settler.write()
+    finally:
+        past.index.close()
+    views = {v.stage: v for v in view(schedule, survey.graph, facts, {}, {}).stages}
+    found: dict[StageName, Standing] = {}
+    for name in survey.graph.order:
+        if name in lacking:
+            found[name] = lacking[name]
+        elif name in away:
+            ups = [up for up in survey.graph.needs[name] if up in away]
+            state = "unknown" if all(found[up].state == "unknown" for up in ups) else "stale"
+            found[name] = Standing(name, state, tuple(f"follows {up}" for up in ups))
+        else:
+            found[name] = _standing(schedule.stages[name], views[name], kept.get(name))
+    return tuple(found.values())
+
+
+def _settle_all(session: Session, schedule: Schedule, settler: Settler | None) -> dict[StageName, str]:
+    """Bring the schedule as far as it goes without work. Returns why stages that are done could not be settled."""
+    kept: dict[StageName, str] = {}
+    schedule.start()
+    while names := schedule.complete():
+        for name in names:
+            run = schedule.stages[name]
+            try:
+                if settler is not None:
+                    settler.settle(run)
+                else:
+                    _refuse_edited(session, run)
+            except OutEdited as error:
+                kept[name] = error.message
+                schedule.fail_stage(name)
+            else:
+                schedule.settled(name)
+    return kept
+
+
+def _refuse_edited(session: Session, run: StageRun) -> None:
+    for out in run.stage.outs:
+        if out.workspace and session.placer.state(out, run.trees[out.label]) is OutState.EDITED:
+            raise edited(out.path)
+
+
+def _lacking(session: Session, survey: Survey, adoption: Adoption, *, write: bool) -> dict[StageName, Standing]:
+    """Return the stages that have a dep which is not there, after what DVC tracks was put in place."""
+    found: dict[StageName, Standing] = {}
+    for name in survey.graph.order:
+        only = Selection(frozenset((name,)))
+        try:
+            if write:
+                restore_tracked(session, survey, only, adoption.dvc)
+            elif any(adoption.dvc.kept(noted) for _, _, noted in missing(session, survey, only, adoption.dvc)):
+                found[name] = Standing(name, "unknown", ("its deps are put in place first, out of DVC's cache",))
+                continue
+            for dep in survey.pipeline.stages[name].deps:
+                if not survey.graph.origins[name, dep.label].after and not is_glob(dep.path) and not is_url(dep.path):
+                    session.observer.require(dep.path)
+        except (DepMissing, DepUnreadable) as error:
+            found[name] = Standing(name, "stale", tuple(text for text in (error.message, error.hint) if text))
+    return found
+
+
+def _standing(run: StageRun, seen: StageView, kept: str | None) -> Standing:
+    if seen.state == "frozen":
+        return Standing(run.name, "frozen")
+    if kept is not None:
+        return Standing(run.name, "stale", (kept,))
+    if run.phase is Phase.SETTLED:
+        return Standing(run.name, "taken" if run.adopted else "fresh")
+    return Standing(run.name, "stale", tuple(reason.text for reason in seen.reasons))
