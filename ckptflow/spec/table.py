@@ -27,7 +27,7 @@ from .shapes import (
     record,
 )
 
-# `@`, `#`, `:`, patterns and quotes have a meaning in targets. What DVC itself suggests are letters, digits, `-` and `_`.
+# What `@`, `#`, `:` and patterns mean in targets no name may hold; DVC takes any, and suggests letters, digits, `-`, `_`.
 STAGE_NAME = Text(
     "a stage name (letters, digits and `- _ . / + = , ~`, at most 100, not beginning with `-`, `.` or `/`)",
     r"^(?![-./])(?!.*\.\.)[^\x00-\x20!-*:;<>?@\[-^`{|}\x7f]{1,100}$",
