@@ -23,11 +23,11 @@ from ..ids import ChunkKey, StageName
 from ..plan.model import Record, Refusal
 from ..plan.stagerun import make_tree
 from ..run.messages import Output
-from ..run.storing import Staging, store_files, store_path
+from ..run.storing import store_files, store_path
 from ..spec.model import Dep, Out, Pipeline, Stage
 from ..store.protocol import NotThere
 from ..workspace.dvc import DvcProject
-from .session import Session
+from .session import Session, staging
 
 RUN = "dvc"
 """What stands for the run in records of what DVC did."""
@@ -140,15 +140,13 @@ class Adoption:
 
     def _take(self, out: Out, noted: Noted) -> Part | None:
         """Store an out as DVC noted it; None where it cannot be had."""
-        session = self._session
-        staging = Staging(session.objects, session.store_root / "tmp", session.store_root, session.root, session.spills)
         output = Output(out.label, out.path, out.format, out.name)
         for files in self._places(out, noted):
             try:
                 if "" in files:
-                    part = store_path(staging, output, files[""], move=False)
+                    part = store_path(staging(self._session), output, files[""], move=False)
                 else:
-                    part = store_files(staging, files.items(), move=False)
+                    part = store_files(staging(self._session), files.items(), move=False)
             except (ResultError, OSError):
                 continue
             tree = make_tree(out, (part,), chunked=False)

@@ -25,6 +25,7 @@ from .adopt import Adoption
 from .drive import Loop, Outcome, Watcher
 from .facts import ProjectFacts
 from .keeping import Keeper
+from .regain import Regaining
 from .result import StageResult, stage_result
 from .session import Session, StorePast, note_failures
 from .settle import Settler
@@ -58,10 +59,11 @@ class Attempt:
         session = self.session
         facts = gather(session, survey, selection)
         adoption = Adoption(session, survey.pipeline)
-        session.placer.neighbour = adoption
+        regaining = Regaining(session, survey.pipeline, survey.lock)
+        session.placer.neighbours = (regaining, adoption)
         for path in restore_tracked(session, survey, selection, adoption.dvc):
             self.reporter.emit(Note("info", f"put `{path}` in place, out of DVC's cache"))
-        past = StorePast(session, self.log, adoption)
+        past = StorePast(session, self.log, adoption, regaining)
         try:
             self._refuse_edited(survey, selection, past)
             schedule = Schedule(survey.pipeline, survey.graph, facts, past, selection)

@@ -17,6 +17,7 @@ from ..chunk.tree import Tree
 from ..ids import ChunkKey, Digest, StageName
 from ..plan.model import Record, Refusal
 from ..plan.schedule import Schedule
+from ..run.storing import Staging
 from ..spec.model import Stage
 from ..store.lent import LentObjects
 from ..store.local import LocalStore
@@ -140,6 +141,21 @@ def failed_before(cache: Cache) -> Callable[[StageName], frozenset[int]]:
     return lambda stage: frozenset(cache.document("failed", stage) or ())
 
 
+def staging(session: Session, objects: Objects | None = None) -> Staging:
+    """Return what is needed to put files of the workspace into the store from this process, or into `objects`."""
+    return Staging(
+        objects or session.objects, session.store_root / "tmp", session.store_root, session.root, session.spills
+    )
+
+
+class Regainer(Protocol):
+    """Finds what the store has lost: see `plan.model.Past`."""
+
+    def regain(self, stage: Stage, key: ChunkKey, noted: Mapping[str, Digest]) -> Record | None:
+        """Return it as a record, its objects in the store."""
+        ...
+
+
 class Adopter(Protocol):
     """Finds what another program has made: see `plan.model.Past`."""
 
@@ -151,10 +167,17 @@ class Adopter(Protocol):
 class StorePast:
     """Finished work as the planner sees it: a record counts only if the objects that it names are there in full."""
 
-    def __init__(self, session: Session, log: RecordLog | None = None, adopter: Adopter | None = None) -> None:
+    def __init__(
+        self,
+        session: Session,
+        log: RecordLog | None = None,
+        adopter: Adopter | None = None,
+        regainer: Regainer | None = None,
+    ) -> None:
         self._objects = session.objects
         self._log = log
         self._adopter = adopter
+        self._regainer = regainer
         self.index = RecordIndex(session.store, session.cache_path if session.location.state.is_dir() else None, log)
 
     def lookup(self, keys: Iterable[ChunkKey]) -> dict[ChunkKey, Record]:
@@ -171,13 +194,22 @@ class StorePast:
         tree = self.document(name)
         return tree if tree is not None and all(is_present(self._objects, part) for part in tree.parts) else None
 
+    def regain(self, stage: Stage, key: ChunkKey, noted: Mapping[str, Digest]) -> Record | None:
+        """See `plan.model.Past`. What was found is recorded, where this past has a log."""
+        found = self._regainer.regain(stage, key, noted) if self._regainer is not None else None
+        self._keep(found)
+        return found
+
     def adopt(self, stage: Stage, key: ChunkKey, upstream: Mapping[str, Tree]) -> Record | Refusal | None:
         """See `plan.model.Past`. What was found is recorded, where this past has a log."""
         found = self._adopter.adopt(stage, key, upstream) if self._adopter is not None else None
+        self._keep(found)
+        return found
+
+    def _keep(self, found: Record | Refusal | None) -> None:
         if isinstance(found, Record) and self._log is not None:
             self._log.add(found)
             self.index.add(found)
-        return found
 
     def document(self, name: Digest) -> Tree | None:
         """Return what the out of that name is made of, whether or not the objects of its files are still there."""

@@ -47,8 +47,8 @@ class Settler:
             if not run.fresh:
                 session.objects.put(tree.encode())
             if out.workspace:
-                made = ran or (run.adopted and out.cache)
-                relink = made and bool(run.stage.cmd) and not run.chunked and not out.persist
+                links = out.cache and not out.persist
+                relink = (ran or run.adopted) and bool(run.stage.cmd) and not run.chunked and links
                 former = partial(self._former, run.name, out.label)
                 if ran and out.persist:  # it was written to where it stands, and what was seen of it is old
                     session.observer.forget(out.path)

@@ -17,6 +17,7 @@ from ..run.messages import CutTask, Input
 from .adopt import Adoption
 from .facts import ProjectFacts
 from .keeping import sources_of
+from .regain import Regaining
 from .session import Session, StorePast
 from .survey import Survey, gather, out_reasons
 from .tasks import worker_source
@@ -27,9 +28,10 @@ def status(session: Session, survey: Survey, selection: Selection) -> PlanView:
     """Return the plan for what was selected. Writes nothing but derived data."""
     facts = gather(session, survey, selection)
     adoption = Adoption(session, survey.pipeline)
-    session.placer.neighbour = adoption
+    regaining = Regaining(session, survey.pipeline, survey.lock)
+    session.placer.neighbours = (regaining, adoption)
     refuse_missing(session, survey, selection, adoption.dvc)
-    past = StorePast(session, adopter=adoption)
+    past = StorePast(session, adopter=adoption, regainer=regaining)
     schedule = Schedule(survey.pipeline, survey.graph, facts, past, selection)
     look_ahead(session, schedule, facts)
     extra: dict[StageName, tuple[Reason, ...]] = {}

@@ -65,7 +65,7 @@ def _take_over(
     session: Session, survey: Survey, old: Mapping[StageName, NotedStage], log: RecordLog | None
 ) -> tuple[Standing, ...]:
     adoption = Adoption(session, survey.pipeline, old)
-    session.placer.neighbour = adoption
+    session.placer.neighbours = (adoption,)
     lacking = _lacking(session, survey, adoption, write=log is not None)
     away = survey.graph.downstream(lacking)
     selection = Selection(frozenset(survey.pipeline.stages.keys() - away))

@@ -79,7 +79,7 @@ def _place(session: Session, dvc: DvcProject, path: str, tracked: Tracked, noted
                     hint=f"remove {source} and fetch it again with `dvc pull {tracked.file}`",
                 )
             target.parent.mkdir(parents=True, exist_ok=True)
-            linker.place(str(source), str(target), executable=noted.executable)
+            linker.place(str(source), str(target), mode=0o755 if noted.executable else None)
             target.chmod(target.stat().st_mode | 0o200)
     except OSError as error:
         raise StoreError(f"`{top}` cannot be written: {error.strerror or error}") from error

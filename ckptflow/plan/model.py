@@ -149,6 +149,13 @@ class Past(Protocol):
         """Return the out of that name, None if the store does not have it."""
         ...
 
+    def regain(self, stage: Stage, key: ChunkKey, noted: Mapping[str, Digest]) -> Record | None:
+        """Return outs that the store has lost, as the record of `key`, if they can be had from elsewhere.
+
+        `noted` are the trees that the lock file notes for just this state of the stage, which is unchunked.
+        """
+        ...
+
     def adopt(self, stage: Stage, key: ChunkKey, upstream: Mapping[str, Tree]) -> Record | Refusal | None:
         """Return what another program has made of an unchunked stage, as the record of `key`; None if nobody has.
 

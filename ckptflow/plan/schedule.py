@@ -283,7 +283,7 @@ class Schedule:
             for index, key in group:
                 record = records.get(key)
                 if record is None and again is None and not run.chunked:
-                    record = self._adopt(run, key)
+                    record = self._regain(run, key) or self._adopt(run, key)
                 if record is not None and all(o.label in record.outs for o in run.stage.outs):
                     self._settle_chunk(run, index, record, ChunkState.REUSED)
                 else:
@@ -311,6 +311,11 @@ class Schedule:
             if record is not None and all(record.outs[label].object == made for label, made in now.items()):
                 return pieces
         return _found({label: made for label, made in now.items() if made is not None})
+
+    def _regain(self, run: StageRun, key: ChunkKey) -> Record | None:
+        """Ask for what the lock file notes of this state of a stage, and the store has lost."""
+        before = self._facts.before(run.name)
+        return self._past.regain(run.stage, key, before.trees) if before and before.key == run.key else None
 
     def _adopt(self, run: StageRun, key: ChunkKey) -> Record | None:
         """Ask for what another program made of a stage of which nothing is recorded."""

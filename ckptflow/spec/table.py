@@ -27,7 +27,7 @@ from .shapes import (
     record,
 )
 
-# What `@`, `#`, `:` and patterns mean in targets no name may hold; DVC takes any, and suggests letters, digits, `-`, `_`.
+# Targets give `@`, `#`, `:` and patterns a meaning; DVC takes any name, and suggests letters, digits, `-` and `_`.
 STAGE_NAME = Text(
     "a stage name (letters, digits and `- _ . / + = , ~`, at most 100, not beginning with `-`, `.` or `/`)",
     r"^(?![-./])(?!.*\.\.)[^\x00-\x20!-*:;<>?@\[-^`{|}\x7f]{1,100}$",

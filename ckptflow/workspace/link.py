@@ -36,12 +36,14 @@ class Linker:
         self._made = False
         self._elsewhere: set[str] = set()  # directories to which nothing can be renamed from `scratch`
 
-    def place(self, source: str, target: str, *, executable: bool, again: bool = False) -> None:
-        """Let `target` (in a directory that exists) be the file `source`. Raises OSError.
+    def place(self, source: str, target: str, *, mode: int | None = None, again: bool = False) -> None:
+        """Let `target` (in a directory that exists) be the file `source`: with `mode`, a copy with these permissions.
+
+        Raises OSError.
 
         `again`: a copy of `source` stands there, and nothing is lost if it goes a moment earlier.
         """
-        if not executable and self._at_once(source, target, again=again):
+        if mode is None and self._at_once(source, target, again=again):
             return
         folder = os.path.dirname(target)  # noqa: PTH120
         if folder not in self._elsewhere:
@@ -49,13 +51,13 @@ class Linker:
                 os.makedirs(self._scratch, exist_ok=True)  # noqa: PTH103
                 self._made = True
             try:
-                self._place(source, target, f"{self._scratch}/{UNFINISHED}", executable=executable)
+                self._place(source, target, f"{self._scratch}/{UNFINISHED}", mode=mode)
                 return
             except OSError as error:
                 if error.errno != errno.EXDEV:
                     raise
                 self._elsewhere.add(folder)
-        self._place(source, target, f"{folder}/{BESIDE}", executable=executable)
+        self._place(source, target, f"{folder}/{BESIDE}", mode=mode)
 
     def _at_once(self, source: str, target: str, *, again: bool) -> bool:
         """Make a link where nothing has the name yet: that needs no unfinished file. False: take the long way.
@@ -74,13 +76,13 @@ class Linker:
             return False
         return True
 
-    def _place(self, source: str, target: str, lead: str, *, executable: bool) -> None:
+    def _place(self, source: str, target: str, lead: str, *, mode: int | None) -> None:
         self._serial += 1
         temporary = f"{lead}{os.getpid()}-{self._serial}"
         try:
-            if executable:
+            if mode is not None:
                 _copy(source, temporary)
-                os.chmod(temporary, 0o755)  # noqa: PTH101, S103
+                os.chmod(temporary, mode)  # noqa: PTH101
             else:
                 self._make(source, temporary)
             if os.path.isdir(target) and not os.path.islink(target):  # noqa: PTH112, PTH114

@@ -2,7 +2,7 @@
 
 Rules:
 - One file is put in place at a time (`link`), in one step each; only what differs is touched.
-- A file whose bytes neither the store nor the `neighbour` keeps is somebody's work: `OutEdited`, unless forced.
+- A file whose bytes neither the store nor a neighbour keeps is somebody's work: `OutEdited`, unless forced.
 - Nothing is placed outside of the project, wherever symlinks lead.
 """
 
@@ -88,7 +88,7 @@ class Placer:
         self._observer = observer
         self._cache = cache
         self._linker = Linker(links, str(root / STATE_DIR / "tmp"))
-        self.neighbour: Neighbour | None = None
+        self.neighbours: tuple[Neighbour, ...] = ()
 
     def expected(self, tree: Tree) -> dict[str, tuple[Digest, bool]]:
         """Return file name (relative to the out, empty for the out itself) -> (object, executable)."""
@@ -128,8 +128,8 @@ class Placer:
         if foreign and former is not None and (placed := former()) is not None:
             ours = self._contents(placed)
             foreign = [name for name in foreign if actual[name] not in ours]
-        if foreign and self.neighbour is not None:
-            kept = self.neighbour.keeps(out.path, foreign)
+        for neighbour in self.neighbours if foreign else ():
+            kept = neighbour.keeps(out.path, foreign)
             foreign = [name for name in foreign if name not in kept]
         if foreign:
             damaged = [
@@ -192,9 +192,9 @@ class Placer:
                 full = f"{target}/{name}" if name else str(target)
                 if actual.get(name) != object_ or (relink and not self._objects.is_same_file(object_, Path(full))):
                     self._make_parent(full, made)
-                    self._linker.place(
-                        str(self._objects.path(object_)), full, executable=executable, again=relink and not executable
-                    )
+                    mode = 0o755 if executable else None if out.cache else 0o644
+                    source = str(self._objects.path(object_))
+                    self._linker.place(source, full, mode=mode, again=relink and mode is None)
                     stamp = Stamp.of(os.stat(full))  # noqa: PTH116 - hot
                     if not is_racy(stamp.mtime_ns, time.time_ns()):
                         key = f"{out.path}/{name}" if name else out.path

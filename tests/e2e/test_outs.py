@@ -255,3 +255,70 @@ def test_a_lost_object_of_a_directory_is_made_again(made):
     made.repro()
     assert made.content("data/folder") == before
     assert made.traces() == ["folder"]
+
+
+COUNTED = """
+    stages:
+      train:
+        cmd:
+          - echo train 1 >> "$SIDE"; mkdir -p plots
+          - wc -c < in.txt > model; wc -l < in.txt | tee plots/a > metrics.json
+        deps: [in.txt]
+        outs:
+          - model
+          - plots: {cache: false}
+        metrics:
+          - metrics.json: {cache: false}
+      after:
+        cmd: 'echo after 1 >> "$SIDE"; cat metrics.json > after.txt'
+        deps: [metrics.json]
+        outs: [after.txt: {cache: false}]
+"""
+
+
+@pytest.fixture
+def counted(place):
+    place.pipeline(COUNTED)
+    place.write("in.txt", "one\n")
+    place.repro()
+    place.forget()
+    return place
+
+
+def test_outs_that_are_not_cached_are_plain_files_and_come_back_all_the_same(counted):
+    metrics = counted.root / "metrics.json"
+    store = {p.stat().st_ino for p in (counted.root / ".ckptflow/store/objects").rglob("*") if p.is_file()}
+    assert metrics.stat().st_ino not in store
+    assert os.access(metrics, os.W_OK)
+    counted.write("in.txt", "one\ntwo\n")
+    counted.repro()
+    counted.write("in.txt", "one\n")
+    counted.forget()
+    assert counted.repro().stage("train")["state"] == "reused"
+    assert counted.traces() == []
+    assert counted.content("metrics.json")[""].strip() == b"1"
+    assert metrics.stat().st_mode & 0o222
+    assert metrics.stat().st_ino not in store
+
+
+def test_what_git_brought_is_as_good_as_made(counted):
+    """A fresh clone has the lock file and the outs that git tracks, and neither the store nor other outs."""
+    shutil.rmtree(counted.root / ".ckptflow")
+    assert counted.run("status", "-q").code == 0
+    counted.repro()
+    assert counted.traces() == []
+    (counted.root / "model").unlink()
+    shutil.rmtree(counted.root / ".ckptflow")
+    counted.repro()
+    assert counted.traces() == ["train"], "one of its outs is not there; the stage after it is as it was"
+
+
+def test_what_git_brought_may_be_replaced_and_what_was_edited_may_not(counted):
+    shutil.rmtree(counted.root / ".ckptflow")
+    counted.write("in.txt", "other\nlines\n")
+    counted.repro()
+    assert counted.traces() == ["train", "after"]
+    counted.write("metrics.json", "mine\n")
+    counted.write("in.txt", "other\n")
+    assert counted.run("repro").code == 1
+    assert counted.content("metrics.json")[""] == b"mine\n"
