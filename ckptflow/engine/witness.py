@@ -16,7 +16,7 @@ from typing import Any
 from ..plan.schedule import Schedule
 from ..plan.stagerun import Phase
 from ..store import layout
-from ..workspace.discover import walk
+from ..workspace.discover import IGNORE_FILE, walk
 from ..workspace.observe import GRANULARITY_NS, Observed, Stamp, is_racy
 from ..workspace.place import OutState
 from ..workspace.settings import config_paths
@@ -51,12 +51,13 @@ def write(
         time.sleep(GRANULARITY_NS / 1e9)
     try:
         observed = list(_observed(session, schedule, facts))
+        found = _found(session, survey)
         witness = {
             "about": fresh.about(),
-            "files": list(_files(session, survey, schedule, observed)),
+            "files": [*_files(session, survey, schedule, observed), *_ignores(session, found)],
             "absent": list(_absent(session, survey)),
             "dirs": list(_dirs(session, observed)),
-            "places": list(_places(session, survey)),
+            "places": list(_places(found)),
             "result": {"stages": [_quiet(r) for r in results]},
         }
     except NotYet:
@@ -125,19 +126,33 @@ def _absent(session: Session, survey: Survey) -> Iterator[str]:
     yield from (str(p) for p in config_paths(session.root, os.environ) if not p.exists())
 
 
-def _places(session: Session, survey: Survey) -> Iterator[list[Any]]:
+def _found(session: Session, survey: Survey) -> list[tuple[str, int, tuple[str, ...]]]:
+    """Look once more where pipeline files may lie (`discover.walk`); there must be those that the run knew."""
+    if session.location.alone:
+        return []
+    found = list(walk(str(session.root)))
+    if session.location.files((directory, names) for directory, _, names in found) != survey.found:
+        raise NotYet("another pipeline file")
+    return found
+
+
+def _places(found: Iterable[tuple[str, int, tuple[str, ...]]]) -> Iterator[list[Any]]:
     """Yield [directory, mtime_ns, names]: where pipeline files were looked for, and what was there (`discover.scan`).
 
     A directory that could still change and look the same is looked at again each time.
     """
-    if session.location.alone:
-        return
-    found = list(walk(str(session.root)))
-    if session.location.files((directory, names) for directory, _, names in found) != survey.found:
-        raise NotYet("another pipeline file")
     now = time.time_ns()
     for directory, mtime, names in found:
         yield [directory, -1 if is_racy(mtime, now) else mtime, list(names)]
+
+
+def _ignores(session: Session, found: Iterable[tuple[str, int, tuple[str, ...]]]) -> Iterator[list[Any]]:
+    """Yield the files that tell what is to be ignored."""
+    now = time.time_ns()
+    for directory, _, names in found:
+        if IGNORE_FILE in names:
+            path = session.root / directory / IGNORE_FILE
+            yield _row(str(path), Stamp.of(path.stat()), now)
 
 
 def _dirs(session: Session, observed: Iterable[Observed]) -> Iterator[list[str]]:

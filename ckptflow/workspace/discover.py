@@ -1,8 +1,8 @@
 """Edge. Which pipeline files a project has: in its root and in the directories below, as DVC finds them.
 
 A directory counts with the first of `PIPELINE_FILES` that it holds. Passed over are hidden directories, those where
-packages are installed, links, and directories that are projects or repositories of their own. Imports nothing but
-`os`: a run with nothing to do looks here whether another pipeline file came.
+packages are installed, links, directories that are projects or repositories of their own, and what a `.dvcignore`
+leaves out. Imports next to nothing: a run with nothing to do looks here whether another pipeline file came.
 """
 
 from __future__ import annotations
@@ -10,17 +10,22 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
+TYPE_CHECKING = False  # `typing` costs more than all the rest
+if TYPE_CHECKING:
+    from ..dvc.ignore import Ignore
+
 PIPELINE_FILES = ("pipeline.yaml", "dvc.yaml")
 STATE_DIR = ".ckptflow"
 MARKERS = (STATE_DIR, ".dvc")
 """Directories that make what holds them the root of a project."""
 
+IGNORE_FILE = ".dvcignore"
 _OWN = frozenset((*MARKERS, ".git", "pyvenv.cfg"))
 _PASSED_OVER = frozenset(("__pycache__", "node_modules", "site-packages"))
 
 
 def scan(directory: str, *, top: bool = False) -> tuple[str, ...]:
-    """Return the names in a directory that matter: subdirectories, with a slash, and pipeline files; sorted.
+    """Return the names in a directory that matter: subdirectories (with a slash), pipeline files, `.dvcignore`; sorted.
 
     Nothing for one that cannot be read or, unless it is the project's own root (`top`), is a project of its own.
     """
@@ -33,7 +38,7 @@ def scan(directory: str, *, top: bool = False) -> tuple[str, ...]:
                     return ()
                 if name[0] != "." and name not in _PASSED_OVER and entry.is_dir(follow_symlinks=False):
                     names.append(f"{name}/")
-                elif name in PIPELINE_FILES and entry.is_file():
+                elif (name in PIPELINE_FILES or name == IGNORE_FILE) and entry.is_file():
                     names.append(name)
     except OSError:
         return ()
@@ -41,8 +46,12 @@ def scan(directory: str, *, top: bool = False) -> tuple[str, ...]:
 
 
 def walk(root: str) -> Iterator[tuple[str, int, tuple[str, ...]]]:
-    """Yield (directory relative to `root`, its mtime_ns before it was looked at, its `scan`), parents first, sorted."""
+    """Yield (directory relative to `root`, its mtime_ns before it was looked at, its `scan`), parents first, sorted.
+
+    What is to be ignored is neither yielded nor looked into.
+    """
     todo = ["."]
+    ignore: Ignore | None = None
     while todo:
         directory = todo.pop()
         full = f"{root}/{directory}"
@@ -51,9 +60,27 @@ def walk(root: str) -> Iterator[tuple[str, int, tuple[str, ...]]]:
         except OSError:
             continue
         names = scan(full, top=directory == ".")
-        yield directory, mtime, names
         prefix = "" if directory == "." else f"{directory}/"
+        if IGNORE_FILE in names:
+            ignore = _more(ignore, directory, f"{full}/{IGNORE_FILE}")
+        if ignore is not None:
+            names = tuple(
+                n for n in names if not ignore.leaves_out(f"{prefix}{n.rstrip('/')}", directory=n.endswith("/"))
+            )
+        yield directory, mtime, names
         todo += [prefix + name[:-1] for name in reversed(names) if name.endswith("/")]
+
+
+def _more(ignore: Ignore | None, directory: str, path: str) -> Ignore:
+    """Return the rules with those of another file."""
+    from ..dvc.ignore import Ignore  # few projects have such a file
+
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            lines = file.read().splitlines()
+    except OSError:
+        lines = []
+    return (ignore or Ignore()).plus(directory, lines)
 
 
 def file_of(directory: str, names: tuple[str, ...]) -> str | None:

@@ -133,3 +133,13 @@ def test_two_files_run_at_once(project):
     assert project.traces() == ["slow", "quick"]
     slow.terminate()
     assert project.finish(slow).code == 143
+
+
+def test_what_is_ignored_does_not_count_until_it_is_no_more(project):
+    ran(project, "-P")
+    project.write(".dvcignore", "extra/\n")
+    project.write("extra/dvc.yaml", "stages: {more: {cmd: 'echo more 1 >> \"$SIDE\"', deps: [../prep/raw.txt]}}")
+    assert ran(project, "-P") == []
+    assert ran(project, "-P") == []
+    project.write(".dvcignore", "# nothing\n")
+    assert ran(project, "-P") == ["more"]

@@ -91,3 +91,11 @@ def test_pipeline_files_are_found_below_but_not_everywhere(tmp_path, write):
 
 def found_files(location):
     return location.files((directory, names) for directory, _, names in walk(str(location.root)))
+
+
+def test_what_dvcignore_leaves_out(tmp_path, write):
+    for name in ("dvc.yaml", "old/dvc.yaml", "a/old/dvc.yaml", "a/keep/dvc.yaml", "b/dvc.yaml"):
+        write(name)
+    (tmp_path / ".dvcignore").write_text("old/\n")
+    (tmp_path / "b/.dvcignore").write_text("dvc.yaml\n")
+    assert found_files(find_project(tmp_path)) == ("dvc.yaml", "a/keep/dvc.yaml")
