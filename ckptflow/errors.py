@@ -59,6 +59,12 @@ class SpecError(CkptflowError):
         self.problems = problems
 
 
+class EditRefused(SpecError):
+    """An edit that cannot be made, or would make the file invalid; places are those of the text that it would give."""
+
+    code = "CF190"
+
+
 class ProjectNotFound(CkptflowError):
     """No pipeline file here or in any parent directory."""
 
