@@ -1,7 +1,7 @@
 """Pure. Which comments and blank lines belong to what: what goes with a stage, and what stays with its neighbours.
 
-A pair owns the lines that it stands in; below them, comments that are indented further than its key; above them, the
-comment lines that touch it and begin in the column of its key. A ruler in such a line (`# -----`) marks a heading of all
+A pair owns the lines that it stands in; below them, comments indented further than its key; above them, comment lines
+that touch it and begin in the column of its key. A ruler in such a line (`# -----`) marks a heading of all
 that follows: it and what is above it belong to nobody.
 """
 

@@ -5,7 +5,7 @@ A text may have several manners; what stands nearest before a place counts there
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -44,13 +44,13 @@ def layout_at(doc: Located, index: int) -> Layout:
 
 def written_near(doc: Located, path_key: str, index: int, fits: Callable[[Spot], bool]) -> Spot | None:
     """Return the value under a key of that name which stands nearest to `index` and `fits`."""
-    found = [
+    found: list[tuple[int, Spot | None]] = [
         (value.start, value)
         for spot in (_walk(doc.root) if doc.root else ())
         for key, value in spot.pairs
         if key.value == path_key and fits(value)
     ]
-    return _nearest(found, index, None) if found else None
+    return _nearest(found, index, None)
 
 
 def key_column(doc: Located, mapping: Spot) -> int:
@@ -114,6 +114,6 @@ def _gaps(doc: Located, spots: list[Spot]) -> Iterator[tuple[int, int]]:
                     yield item.start, item.start - dash
 
 
-def _nearest(seen: list[tuple[int, _Seen]], index: int, otherwise: _Seen) -> _Seen:
+def _nearest(seen: Sequence[tuple[int, _Seen]], index: int, otherwise: _Seen) -> _Seen:
     before = [what for at, what in seen if at < index]
     return before[-1] if before else seen[0][1] if seen else otherwise

@@ -118,26 +118,26 @@ def _spot(event: Any, events: Iterator[Any], text: str) -> Spot:
     """Return the value that begins with `event`. Recursive: the composer has bounded the depth."""
     import yaml
 
-    start, end = event.start_mark.index, event.end_mark.index
-    match event:
-        case yaml.AliasEvent():
-            return Spot(Kind.ALIAS, start, end, value=event.anchor)
-        case yaml.ScalarEvent():
-            style = event.style or ""
-            if style in ("|", ">"):
-                end = _end_of_lines(text, start, end)
-            return Spot(Kind.SCALAR, start, end, style=style, value=event.value)
-        case yaml.SequenceStartEvent():
-            spot = Spot(Kind.SEQUENCE, start, end, flow=bool(event.flow_style))
-            while not isinstance(event := next(events), yaml.SequenceEndEvent):
-                spot.items.append(_spot(event, events, text))
-            spot.end = event.end_mark.index if spot.flow else spot.items[-1].end
-        case _:
-            spot = Spot(Kind.MAPPING, start, end, flow=bool(event.flow_style))
-            while not isinstance(event := next(events), yaml.MappingEndEvent):
-                key = _spot(event, events, text)
-                spot.pairs.append((key, _spot(next(events), events, text)))
-            spot.end = event.end_mark.index if spot.flow else max(spot.pairs[-1][0].end, spot.pairs[-1][1].end)
+    kind, start, end = type(event), event.start_mark.index, event.end_mark.index
+    if kind is yaml.AliasEvent:
+        return Spot(Kind.ALIAS, start, end, value=event.anchor)
+    if kind is yaml.ScalarEvent:
+        style = event.style or ""
+        end = _end_of_lines(text, start, end) if style in ("|", ">") else end
+        return Spot(Kind.SCALAR, start, end, style=style, value=event.value)
+    spot = Spot(Kind.SEQUENCE, start, end, flow=bool(event.flow_style))
+    if kind is yaml.SequenceStartEvent:
+        while type(event := next(events)) is not yaml.SequenceEndEvent:
+            spot.items.append(_spot(event, events, text))
+            spot.end = spot.items[-1].end
+    else:
+        spot.kind = Kind.MAPPING
+        while type(event := next(events)) is not yaml.MappingEndEvent:
+            key = _spot(event, events, text)
+            spot.pairs.append((key, _spot(next(events), events, text)))
+            spot.end = max(spot.pairs[-1][0].end, spot.pairs[-1][1].end)
+    if spot.flow:
+        spot.end = event.end_mark.index
     return spot
 
 

@@ -1,4 +1,4 @@
-"""Pure. Where a stage is named in another's deps: `{stage: load}`, `{stage: train@fr}`, `{stage: sub/dvc.yaml:load}`."""
+"""Pure. Where a stage is named in another's deps: `{stage: load}`, `{stage: train@fr}`, `{stage: a/dvc.yaml:load}`."""
 
 from __future__ import annotations
 
@@ -6,27 +6,25 @@ from collections.abc import Iterator
 
 from ..model import Value
 from ..paths import normalise, parent
+from ..refs import split_address
 from .changes import Path, Put
-from .draft import Draft
+from .edition import Edition
 
 
-def redirected(draft: Draft, file: str, old: str, new: str) -> Draft:
-    """Return the draft with every reference to the stage `old` of `file` made one to `new`."""
+def redirected(edition: Edition, file: str, old: str, new: str) -> Edition:
+    """Return the edition with every reference to the stage `old` of `file` made one to `new`."""
     changes = []
-    for path, reference in _references(draft.data):
-        where, colon, name = reference.rpartition(":")
+    for path, reference in _references(edition.data):
+        where, name = split_address(reference)
         stage, at, item = name.partition("@")
-        here = where if colon else None
-        if stage == old and _same_file(draft.file, here, file):
-            changes.append(Put(path, f"{where}{colon}{new}{at}{item}"))
-    return draft.made(*changes)
+        if stage == old and _same_file(edition.file, where, file):
+            changes.append(Put(path, f"{where}:{new}{at}{item}" if where else f"{new}{at}{item}"))
+    return edition.made(*changes)
 
 
 def _same_file(own: str, where: str | None, file: str) -> bool:
-    """Tell whether `where`, relative to the file it stands in or to the project, is `file`; None is that file itself."""
-    if where is None:
-        return own == file
-    return file in (normalise(parent(own), where), normalise(".", where))
+    """Tell whether `where`, relative to the file that it stands in, is `file`; None is that file itself."""
+    return file == (own if where is None else normalise(parent(own), where))
 
 
 def _references(data: Value) -> Iterator[tuple[Path, str]]:
@@ -37,8 +35,7 @@ def _references(data: Value) -> Iterator[tuple[Path, str]]:
         homes: list[tuple[Path, Value]] = [((), stage), (("do",), stage.get("do"))]
         for home, fields in homes:
             deps = fields.get("deps") if isinstance(fields, dict) else None
-            entries = enumerate(deps) if isinstance(deps, list) else deps.items() if isinstance(deps, dict) else ()
-            for step, entry in entries:
+            for step, entry in enumerate(deps if isinstance(deps, list) else ()):
                 reference = entry.get("stage") if isinstance(entry, dict) else None
                 if isinstance(reference, str):
                     yield ("stages", name, *home, "deps", step, "stage"), reference

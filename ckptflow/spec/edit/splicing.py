@@ -7,7 +7,6 @@ it, as a few splices.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NoReturn
 
 from ..model import Value
 from . import inline
@@ -104,8 +103,8 @@ def _nested(path: Path, value: Value) -> Value:
 def _outer(change: Put, value: Value) -> list[Value]:
     """Return the values from `value`, which holds that of `change`, down to it: those that stand in lines."""
     found = [value] if change.apart else []
-    while change.apart and value is not change.value:
-        (value,) = value.values() if isinstance(value, dict) else value  # type: ignore[union-attr, misc]  # of _nested
+    while change.apart and isinstance(value, dict) and value is not change.value:
+        value = next(iter(value.values()))  # of `_nested`
         found.append(value)
     return found
 
@@ -145,7 +144,7 @@ class _Splicer:
             return self._insert_pair(spot, step, value, change)
         if spot.kind is Kind.SEQUENCE and isinstance(step, int):
             return self._insert_item(spot, value)
-        self._refuse(spot)
+        raise _refusal(spot)
 
     def delete(self, path: Path) -> list[Splice]:
         way = self._whole_way(path)
@@ -299,12 +298,14 @@ class _Splicer:
         root = self.doc.root
         way = _way(root, path) if root is not None else []
         if len(way) < len(path):
-            self._refuse(way[-1].spot if way else root)
+            raise _refusal(way[-1].spot if way else root)
         return way
 
-    def _refuse(self, spot: Spot | None) -> NoReturn:
-        at = spot.start if spot is not None else 0
-        if spot is not None and spot.kind is Kind.ALIAS:
-            raise Unwritable(f"the value is written elsewhere: `*{spot.value}` stands for it here", at)
-        merged = spot is not None and spot.kind is Kind.MAPPING and spot.pair("<<") is not None
-        raise Unwritable("it comes from a merged mapping (`<<`)" if merged else "there is no place for it here", at)
+
+def _refusal(spot: Spot | None) -> Unwritable:
+    """Return why what was looked for below `spot` cannot be written there."""
+    at = spot.start if spot is not None else 0
+    if spot is not None and spot.kind is Kind.ALIAS:
+        return Unwritable(f"the value is written elsewhere: `*{spot.value}` stands for it here", at)
+    merged = spot is not None and spot.kind is Kind.MAPPING and spot.pair("<<") is not None
+    return Unwritable("it comes from a merged mapping (`<<`)" if merged else "there is no place for it here", at)

@@ -35,7 +35,9 @@ class Fragment:
     lines: tuple[str, ...] = ()
 
 
-def scalar(value: None | bool | int | float | str, quote: str = '"', *, flow: bool = False, always: bool = False) -> str:
+def scalar(
+    value: None | bool | int | float | str, quote: str = '"', *, flow: bool = False, always: bool = False
+) -> str:
     """Return a scalar on one line. `flow`: inside `{}` or `[]`; `always`: texts in quotes, whether needed or not."""
     match value:
         case None:
@@ -48,9 +50,11 @@ def scalar(value: None | bool | int | float | str, quote: str = '"', *, flow: bo
             return str(value)
         case str() if not always and _plain(value, flow=flow):
             return value
-        case str() if _BREAKS.search(value) or (quote == '"' and not ('"' in value or "\\" in value) or always):
+        case str() if always or _BREAKS.search(value):
             return _double(value)
-        case str() if quote == '"' and "'" in value:
+        case str() if quote == '"' and ("'" in value or not ('"' in value or "\\" in value)):
+            return _double(value)
+        case str() if "'" in value and not ('"' in value or "\\" in value):
             return _double(value)
         case str():
             return "'" + value.replace("'", "''") + "'"
@@ -106,7 +110,12 @@ def item_lines(item: Value, column: int, layout: Layout) -> tuple[str, ...]:
     if isinstance(item, dict) and item:
         first, *rest = (line for k, v in item.items() for line in pair_lines(k, v, inner, layout, in_lines))
         return (start + " " * (layout.gap - 1) + first.lstrip(" "), *rest)
-    made = fragment(item, column, layout, lambda key, value: isinstance(value, list))
+    if isinstance(item, list):
+        flow = on_one_line(item, layout.quote)
+        if item and inner + len(flow) > WIDEST:
+            return (start, *(line for each in item for line in item_lines(each, inner, layout)))
+        return (_headed(start, flow, layout.gap - 1),)
+    made = fragment(item, column, layout, in_lines)
     return (_headed(start, made.head, layout.gap - 1), *made.lines)
 
 

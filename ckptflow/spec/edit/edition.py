@@ -1,17 +1,16 @@
 """Pure. A file under edit: its text, and what that text must mean by now. Checked twice before anybody may write it.
 
-First: the text, read again, is exactly the old data with the changes that were meant, so a slip of the splicer, an alias
-that shares what was changed, or a text that YAML reads otherwise than it was meant, cannot reach the disk. Second: the
-pipeline has no mistake that it did not have before; one that was invalid may be edited as long as it gets no worse.
+First: the text, read again, is exactly the old data with the changes that were meant, so that a slip of the splicer,
+an alias that shares what was changed, or a text that YAML reads otherwise, cannot reach the disk. Second: the pipeline
+has no mistake that it did not have before; one that was invalid may be edited as long as it gets no worse.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NoReturn
 
 from ...errors import EditRefused, Problem, SpecError
 from ..compose import compose
@@ -30,7 +29,7 @@ _PLACES = re.compile(r" \([^()]*:\d+:\d+\)|; first in line \d+|\bline \d+")
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class Edition:
     """`file` is the path from the project's root, `before` the text as it was, `text` as it is by now, both without a
     byte order mark (`mark`); `data` what `text` must mean."""
 
@@ -41,8 +40,8 @@ class Draft:
     mark: str = ""
 
     @classmethod
-    def begin(cls, file: str, text: str) -> Draft:
-        """Return the draft of a file as it is. Raises EditRefused where it cannot be read as YAML."""
+    def begin(cls, file: str, text: str) -> Edition:
+        """Return the edition of a file as it is. Raises EditRefused where it cannot be read as YAML."""
         mark = _BOM if text.startswith(_BOM) else ""
         text = text.removeprefix(_BOM)
         return cls(file, text, text, _read(file, text, f"{file} is not valid YAML and cannot be edited"), mark)
@@ -57,27 +56,28 @@ class Draft:
         """Whether anything is to be written."""
         return self.text != self.before
 
-    def made(self, *changes: Change) -> Draft:
-        """Return the draft with `changes` made. Raises EditRefused where the text has no place for one."""
-        draft = self
+    def made(self, *changes: Change) -> Edition:
+        """Return the edition with `changes` made. Raises EditRefused where the text has no place for one."""
+        edition = self
         for change in changes:
             try:
-                text, data = spliced(draft.text, change), changed(draft.data, change)
+                text, data = spliced(edition.text, change), changed(edition.data, change)
             except Unwritable as error:
-                self.refuse("CF192", f"this cannot be edited by a command: {error.why}", error.at, "edit the file")
+                message = f"this cannot be edited by a command: {error.why}"
+                raise edition.refusal("CF192", message, error.at, "edit the file") from None
             if not text.strip():
-                self.refuse("CF192", "nothing would be left of the file", 0)
-            draft = replace(draft, text=text, data=data)
-        return draft
+                raise edition.refusal("CF192", "nothing would be left of the file", 0)
+            edition = replace(edition, text=text, data=data)
+        return edition
 
-    def refuse(self, code: str, message: str, index: int | None, hint: str | None = None) -> NoReturn:
-        """Raise EditRefused for what stands at `index` of the text."""
+    def refusal(self, code: str, message: str, index: int | None, hint: str | None = None) -> EditRefused:
+        """Return the error for what stands at `index` of the text."""
         place = None
         if index is not None:
             doc: Located = locate(self.text)
             line = doc.line_of(index)
             place = Source.of(self.file, self.text).at(line + 1, index - doc.line_start(line) + 1)
-        raise EditRefused((Problem(code, message, place, hint),))
+        return EditRefused((Problem(code, message, place, hint),))
 
     def check_data(self) -> None:
         """Raise EditRefused where the text does not say exactly what it must."""
@@ -95,18 +95,24 @@ class Draft:
             )
 
 
-def check(drafts: Iterable[Draft], file: str, files: Files, renamed: Mapping[str, str]) -> None:
-    """Raise EditRefused unless all drafts say what they must and `file`, the pipeline, has no mistake that is new.
+def check(
+    editions: Iterable[Edition],
+    file: str,
+    files: Files,
+    others: Sequence[str] = (),
+    renamed: Mapping[str, str] | None = None,
+) -> None:
+    """Raise EditRefused unless all editions say what they must, and the pipeline (`file`, `others`) has no new mistake.
 
     `renamed` maps the names of stages to new ones: a mistake that names one is the same under the other.
     """
-    drafts = tuple(drafts)
-    for draft in drafts:
-        draft.check_data()
-    found = _mistakes(file, _Overlay(files, {draft.file: draft.text for draft in drafts}))
+    editions = tuple(editions)
+    for edition in editions:
+        edition.check_data()
+    found = _mistakes(file, _Overlay(files, {edition.file: edition.text for edition in editions}), others)
     if not found:
         return
-    known = Counter(_essence(problem, renamed) for problem in _mistakes(file, files))
+    known = Counter(_essence(problem, renamed or {}) for problem in _mistakes(file, files, others))
     new: list[Problem] = []
     for problem in found:
         essence = _essence(problem, {})
@@ -114,7 +120,7 @@ def check(drafts: Iterable[Draft], file: str, files: Files, renamed: Mapping[str
         if known[essence] < 0:
             new.append(problem)
     if new:
-        names = " and ".join(draft.file for draft in drafts)
+        names = " and ".join(edition.file for edition in editions)
         raise EditRefused((Problem("CF190", f"this edit would make {names} invalid"), *new))
 
 
@@ -137,9 +143,9 @@ def _read(file: str, text: str, otherwise: str) -> Value:
     return to_value(document.root)
 
 
-def _mistakes(file: str, files: Files) -> tuple[Problem, ...]:
+def _mistakes(file: str, files: Files, others: Sequence[str]) -> tuple[Problem, ...]:
     try:
-        load_pipeline(file, files)
+        load_pipeline(file, files, others=others)
     except SpecError as error:
         return error.problems
     return ()
@@ -149,7 +155,7 @@ def _essence(problem: Problem, renamed: Mapping[str, str]) -> tuple[str, str]:
     """Return what makes a mistake the same one when lines have moved and stages were renamed."""
     message = _PLACES.sub("", problem.message)
     for old, new in renamed.items():
-        message = re.sub(rf"`{re.escape(old)}(?=[`@])", lambda _, new=new: f"`{new}", message)  # type: ignore[misc]
+        message = re.sub(rf"`{re.escape(old)}(?=[`@])", f"`{new}".replace("\\", r"\\"), message)
     return problem.code, message
 
 
