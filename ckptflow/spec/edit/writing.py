@@ -17,7 +17,7 @@ from .layout import Layout
 WIDEST = 100
 """A list or mapping that would end beyond this column is written in lines."""
 
-_FIRST = re.compile(r"""[^\s\-?:,\[\]{}#&*!|>'"%@`]|[-?:](?=[^\s,\[\]{}])""")
+_FIRST = re.compile(r"""[^\s\-?:,\[\]{}#&*!|>'"%@`]|-(?=[^\s,\[\]{}])""")
 _BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]")
 _OLD_WORDS = re.compile(r"(?:yes|no|on|off|y|n)", re.IGNORECASE)  # booleans of YAML 1.1
 _OLD_NUMBERS = re.compile(

@@ -86,7 +86,7 @@ stages:
 
         deps: [data/a.csv]    \t# tab before the comment
         env: {A: "1", B: two}
-        retries: 3   
+        retries: 3{spaces}
 """
 
 FLOW = """\
@@ -174,7 +174,7 @@ stages:
 
 TEXTS = {
     "two spaces": TWO_SPACES,
-    "four spaces": FOUR_SPACES,
+    "four spaces": FOUR_SPACES.replace("{spaces}", "   "),
     "flow": FLOW,
     "anchors": ANCHORS,
     "groups": GROUPS,

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from difflib import SequenceMatcher
 from typing import Any
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -21,10 +20,13 @@ from ckptflow.spec.nodes import to_value
 
 words = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), min_size=0, max_size=12)
 likely = st.sampled_from(
-    ["yes", "null", "~", "1", "0x1f", "1e5", "12:30", "2020-01-01", "a: b", "a #b", "#", "- x", "-", "? x", "${a}", "%x",
-     "'", '"', "\\", "a\nb\n", "a\n\n b", " lead", "trail ", "a,b", "[x", "{x}", "*a", "&a", "!t", "|", ">", "@", "`", "=",
-     "<<", "a:b", "é😀", "\t", "x\ty", "", "python a.py --b 'c d' \"e\"", "long " * 40, "---", "...", "key:"]
-)  # fmt: skip
+    [
+        *["yes", "null", "~", "1", "0x1f", "1e5", "12:30", "2020-01-01", "<<", "=", "---", "...", ""],
+        *["a: b", "a #b", "key:", "a:b", ":0", "- x", "-", "-x", "? x", "?x", "a,b", "[x", "{x}", "${a}"],
+        *["#", "%x", "*a", "&a", "!t", "|", ">", "@", "`", "'", '"', "\\", "python a.py --b 'c d' \"e\""],
+        *["a\nb\n", "a\n\n b", "a\n\tb", " lead", "trail ", "\t", "x\ty", "é😀", "long " * 40],
+    ]
+)
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_subnormal=False) | words | likely
 keys = st.sampled_from(["a", "b c", "x.y", "é", "1", "yes", "a: b", "cmd", "deps", "#", "", "-", "path/to/it.csv", '"'])
 values = st.recursive(
