@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from .checkpoints.verify import Finding
+from .engine import editing, renaming
 from .engine import inspect as looking
+from .engine.editing import Edited, StageText, chosen
 from .engine.import_dvc import ImportPlan, plan_import, project_at, write_files
 from .engine.inspect import Check, GraphView, OutView, RunSummary
 from .engine.repro import repro
@@ -28,10 +30,11 @@ from .events import Event, Reporter
 from .formats.dataset import Dataset
 from .ids import Digest
 from .plan.view import PlanView
-from .spec.model import Pipeline
+from .spec.edit.typed import Assignment
+from .spec.model import Pipeline, Stage, Value
 from .workspace.cache import Cache
 from .workspace.dvc import DvcProject
-from .workspace.locate import Location, find_project
+from .workspace.locate import Location, find_or_begin, find_project
 from .workspace.observe import Observer
 from .workspace.settings import Settings, load_settings
 
@@ -153,6 +156,58 @@ class Project:
         """Return the graph of stages."""
         with self._session() as session:
             return looking.graph_view(read_pipeline(session))
+
+    @classmethod
+    def begin(cls, start: Path | None = None, *, file: str | None = None, overrides: Mapping[str, Any] = {}) -> Project:
+        """Return the project that `start` is in or, where there is no pipeline file, the one that its first stage will
+        begin: `add_stage` writes the file.
+        """
+        project = cls.__new__(cls)
+        project.location = find_or_begin(start or Path.cwd(), file)
+        project.settings = load_settings(project.location.root, os.environ, overrides)
+        return project
+
+    def add_stage(self, name: str, fields: Mapping[str, Value], *, force: bool = False, dry: bool = False) -> Edited:
+        """Write a new stage into the pipeline file; with `force`, in the place of one of that name.
+
+        This and the other edits keep every line that they are not about. `EditRefused`, with nothing written, where the
+        file would be invalid afterwards; with `dry` nothing is written either.
+        """
+        return editing.add_stage(self.location, name, fields, force=force, dry=dry)
+
+    def set_stage(self, stage: str, assignments: Sequence[Assignment], *, dry: bool = False) -> Edited:
+        """Set, add to, take from or unset fields of a stage."""
+        return editing.set_fields(self.location, stage, assignments, dry=dry)
+
+    def freeze(self, stages: Sequence[str], *, dry: bool = False) -> Edited:
+        """Let stages not be run again until `unfreeze`."""
+        return editing.freeze(self.location, stages, dry=dry)
+
+    def unfreeze(self, stages: Sequence[str], *, dry: bool = False) -> Edited:
+        """Let frozen stages be run again."""
+        return editing.unfreeze(self.location, stages, dry=dry)
+
+    def rename_stage(self, stage: str, new: str, *, dry: bool = False) -> Edited:
+        """Give a stage another name, everywhere; what is finished stays finished."""
+        with self._session() as session:
+            return renaming.rename_stage(session, stage, new, dry=dry)
+
+    def remove_stages(self, stages: Sequence[str], *, outs: bool = False, dry: bool = False) -> Edited:
+        """Take stages out; with `outs`, delete what they made from the workspace too."""
+        with self._session() as session:
+            return renaming.remove_stages(session, stages, outs=outs, dry=dry)
+
+    def stage_text(self, stage: str) -> StageText:
+        """Return how a stage is written in its file."""
+        return editing.stage_text(self.location, stage)
+
+    def stages(self, targets: Sequence[str] = (), *, every: bool = False, recursive: bool = False) -> Sequence[Stage]:
+        """Return the stages of the pipeline file, of all files (`every`), or of targets: stages, groups, pipeline files
+        and directories (with `recursive` those below too). Raises `TargetNotFound`.
+        """
+        with self._session() as session:
+            pipeline = read_pipeline(session).pipeline
+            return chosen(pipeline, self._from_here(session, targets), self.location, every=every, recursive=recursive)
 
     @contextmanager
     def _session(self, *, create: bool = False) -> Iterator[Session]:

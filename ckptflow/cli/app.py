@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
 import os
-from importlib import import_module
 from typing import Any
 
 import click
@@ -12,6 +10,7 @@ import click
 from .. import __version__
 from ..errors import UsageError
 from . import terminal
+from .lazy import LazyGroup
 from .session import Session, set_color
 
 _SECTIONS: dict[str, dict[str, str]] = {
@@ -25,6 +24,11 @@ _SECTIONS: dict[str, dict[str, str]] = {
         "dag": "Draw the graph of stages.",
         "show": "Show an out: schema, rows, a preview.",
         "log": "List the runs of the past.",
+    },
+    "Edit": {
+        "stage": "Add, change, show, rename and remove stages.",
+        "freeze": "Let stages not be run again.",
+        "unfreeze": "Let frozen stages be run again.",
     },
     "Keep": {
         "init": "Start a project.",
@@ -41,38 +45,12 @@ _KNOWN_ELSEWHERE = {"run": "repro", "build": "repro", "make": "repro", "graph": 
 _KNOWN_ELSEWHERE |= {"explain": "why", "history": "log", "runs": "log", "check": "verify", "create": "init"}
 
 
-class Commands(click.Group):
-    """A group whose commands are modules of `ckptflow.cli.commands`, each with a `command`."""
+class Commands(LazyGroup):
+    """All commands of the program."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names of all commands, in the order of the help."""
-        return [name for section in _SECTIONS.values() for name in section]
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import the command `cmd_name`; None where there is no such command."""
-        if cmd_name not in self.list_commands(ctx):
-            return None
-        command: click.Command = import_module(f".commands.{cmd_name.replace('-', '_')}", __package__).command
-        return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command that `args` begin with. Raises UsageError that names the nearest one."""
-        name = args[0]
-        names = self.list_commands(ctx)
-        if name in names or name.startswith("-") or ctx.resilient_parsing:
-            return super().resolve_command(ctx, args)
-        near = difflib.get_close_matches(name, [*names, *_KNOWN_ELSEWHERE], n=1)
-        meant = _KNOWN_ELSEWHERE.get(near[0], near[0]) if near else None
-        hint = f"did you mean `ckptflow {meant}`?" if meant else "`ckptflow --help` lists the commands"
-        raise UsageError(f"there is no command `{name}`", hint=hint)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the commands in sections, without importing any."""
-        for section, commands in _SECTIONS.items():
-            with formatter.section(section):
-                formatter.write_dl(list(commands.items()), col_max=12)
+    package = f"{__package__}.commands"
+    sections = _SECTIONS
+    elsewhere = _KNOWN_ELSEWHERE
 
 
 def _change_directory(ctx: click.Context, param: click.Parameter, value: str | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ import click
 from . import terminal
 
 if TYPE_CHECKING:
+    from ..engine.editing import Edited
     from ..project import Project
 
 _Command = TypeVar("_Command", bound="Callable[..., Any]")
@@ -29,6 +31,12 @@ class Session:
         from ..project import Project
 
         return Project.find(file=file, overrides=overrides or {})
+
+    def begin(self, *, file: str | None = None) -> Project:
+        """Return the project of the current directory, or the one that its first stage will begin."""
+        from ..project import Project
+
+        return Project.begin(file=file)
 
     def project_for(
         self, targets: tuple[str, ...], *, file: str | None, overrides: Mapping[str, str] | None = None
@@ -72,6 +80,24 @@ def set_color(ctx: click.Context, param: click.Parameter, value: str | None) -> 
 def as_json(command: _Command) -> _Command:
     """Give a command `--json`, as the argument `as_json`."""
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")(command)
+
+
+def tell_edit(session: Session, edited: Edited, done: str, *, dry: bool) -> None:
+    """Tell of an edit that was made, as `done` says it; or, for `--dry`, print what it would change."""
+    from ..report.edits import diff_text, edited_lines
+
+    style = terminal.style(sys.stdout)
+    if dry:
+        terminal.result(diff_text(edited, style))
+        for note in edited.notes:
+            terminal.say(f"note: {note}\n")
+    elif not session.quiet:
+        terminal.lines(edited_lines(edited, done, style))
+
+
+def dry_edit(command: _Command) -> _Command:
+    """Give a command that edits files `--dry`."""
+    return click.option("--dry", is_flag=True, help="Print the change as a diff, and make none.")(command)
 
 
 def pipeline_file(command: _Command) -> _Command:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..errors import CkptflowError, Problem, SpecError, StageError
+from ..errors import CkptflowError, EditRefused, Problem, SpecError, StageError
 from .style import Style
 from .words import clean, clean_lines, columns_of, plural
 
@@ -13,6 +13,8 @@ def error_lines(error: CkptflowError, style: Style) -> list[str]:
     """Return the lines of an error; a `SpecError` gives each of its problems with its line of the file."""
     if isinstance(error, SpecError) and error.problems:
         lines = [line for problem in error.problems for line in problem_lines(problem, style)]
+        if isinstance(error, EditRefused):
+            return [*lines, "Nothing was changed."]
         return [*lines, f"{plural(len(error.problems), 'error')}, nothing was run."]
     lines = [_title(error.code, error.message, style)]
     if isinstance(error, StageError):

@@ -107,3 +107,36 @@ class Check(Protocol):
     def detail(self) -> str: ...
     @property
     def hint(self) -> str | None: ...
+
+
+class FileEdit(Protocol):
+    """What an edit does to one file: the text before (None: there was no such file) and after."""
+
+    @property
+    def file(self) -> str: ...
+    @property
+    def before(self) -> str | None: ...
+    @property
+    def after(self) -> str: ...
+
+
+class Edited(Protocol):
+    """What came of an edit of pipeline files, or would; what else there is to say about it."""
+
+    @property
+    def edits(self) -> Sequence[FileEdit]: ...
+    @property
+    def notes(self) -> Sequence[str]: ...
+
+
+class StageText(Protocol):
+    """How a stage is written: its file and name there, the number of its first line, its lines with its comments."""
+
+    @property
+    def file(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def line(self) -> int: ...
+    @property
+    def lines(self) -> Sequence[str]: ...

@@ -28,6 +28,9 @@ from .shapes import (
 )
 from .table import PIPELINE
 
+SCHEMA_FILE = "pipeline.schema.json"
+"""The file in the project's state directory that editors read the schema from."""
+
 _TEMPLATE = {"type": "string", "pattern": r"\$\{"}
 
 
@@ -39,6 +42,12 @@ def json_schema() -> dict[str, Any]:
         "title": "ckptflow pipeline",
         **_schema(PIPELINE, templates=False),
     }
+
+
+def modeline(directory: str) -> str:
+    """Return the line that tells editors where the schema is, for a pipeline file in `directory` of the project."""
+    up = "" if directory == "." else "../" * (directory.count("/") + 1)
+    return f"# yaml-language-server: $schema={up}.ckptflow/{SCHEMA_FILE}\n"
 
 
 def _schema(shape: Shape, *, templates: bool) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,6 +78,20 @@ def find_project(start: Path, file: str | None = None) -> Location:
     raise ProjectNotFound(
         f"no pipeline.yaml in {start} or above it", hint="make a project with `ckptflow init`, or go to its directory"
     )
+
+
+def find_or_begin(start: Path, file: str | None = None) -> Location:
+    """Return the project as `find_project` does or, where there is no such pipeline file, the one that a new file named
+    so (default: pipeline.yaml, in `start`) belongs to.
+    """
+    with suppress(ProjectNotFound):
+        location = find_project(start, file)
+        if location.file:
+            return location
+    start = start.absolute()
+    path = Path(os.path.normpath(start / (file or PIPELINE_FILES[0])))
+    root = Path(find_root(str(path.parent)))
+    return Location(root, path.relative_to(root).as_posix(), _from(root, start), path.name not in PIPELINE_FILES)
 
 
 def _from(root: Path, start: Path) -> str:

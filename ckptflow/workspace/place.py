@@ -207,6 +207,13 @@ class Placer:
         self._observer.forget(out.path)
         return True
 
+    def take_away(self, out: Out) -> None:
+        """Delete what lies at the out's path, whatever it is. Raises `StoreError`."""
+        target = self._root / out.path
+        with _friendly(target):
+            _remove(target)
+        self._observer.forget(out.path)
+
     def _make_parent(self, path: str, made: set[str]) -> None:
         """Make the directory of `path`. Raises `StoreError` where a symlink leads it out of the project."""
         parent = os.path.dirname(path)  # noqa: PTH120 - hot

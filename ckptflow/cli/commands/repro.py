@@ -62,14 +62,15 @@ def command(session: Session, /, **flags: Any) -> int:
         outcome = project.repro(targets, options=options, reporter=reporter)
     if as_json:
         terminal.document(outcome.to_json())
-    return _exit(outcome)
+    return exit_of(outcome)
 
 
 def _given(values: dict[str, object]) -> dict[str, str]:
     return {name: str(value) for name, value in values.items() if value is not None}
 
 
-def _exit(run: RunResult) -> int:
+def exit_of(run: RunResult) -> int:
+    """Return the exit code of a run."""
     match run.outcome:
         case "ok":
             return Exit.DONE

@@ -46,6 +46,11 @@ class Edition:
         text = text.removeprefix(_BOM)
         return cls(file, text, text, _read(file, text, f"{file} is not valid YAML and cannot be edited"), mark)
 
+    @classmethod
+    def blank(cls, file: str, text: str) -> Edition:
+        """Return the edition of a file that is not there yet and begins with `text`, which says nothing."""
+        return cls(file, "", text, None)
+
     @property
     def result(self) -> str:
         """The whole text to write."""

@@ -14,7 +14,7 @@ from .changes import Change, Delete, Path, Put, Rename
 from .comments import are_apart, first_line, head_of, last_line, with_blanks
 from .inline import Splice, Unwritable
 from .layout import dash_of, key_column, layout_at, written_near
-from .located import Kind, Located, Spot, locate
+from .located import LINE_END, Kind, Located, Spot, locate
 from .writing import Fragment, InFlow, fragment, item_lines, on_one_line, pair_lines, scalar
 
 _NULLS = ("", "~", "null", "Null", "NULL")
@@ -42,18 +42,30 @@ def is_written(text: str, path: Path) -> bool:
     return doc.root is not None and len(_way(doc.root, path)) == len(path)
 
 
-def span(text: str, path: Path) -> tuple[int, int] | None:
-    """Return the lines of the pair at `path`, first and one past the last, from 0, with the comments that are its own.
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """A piece of a text: its lines, with the comments that are their own, from the line `first` (from 0) on."""
 
-    None where it is not written in the text, or not in lines of its own.
+    first: int
+    lines: tuple[str, ...]
+
+
+def excerpt(text: str, path: Path) -> Excerpt:
+    """Return how the pair or item at `path` is written; inside brackets, without what else stands in its lines.
+
+    Raises LookupError where it is not written in the text.
     """
     doc = locate(text)
     way = _way(doc.root, path) if doc.root is not None else []
-    if len(way) < len(path) or way[-1].parent.flow:
-        return None
+    if len(way) < len(path):
+        raise LookupError(path)
     place = way[-1]
+    if place.parent.flow:
+        start = place.parent.pairs[place.number][0].start if place.parent.pairs else place.spot.start
+        return Excerpt(doc.line_of(start), tuple(LINE_END.split(text[start : place.spot.end])))
     head = head_of(doc, place.parent, place.number)
-    return first_line(doc, head), last_line(doc, place.spot, doc.column(head)) + 1
+    first, last = first_line(doc, head), last_line(doc, place.spot, doc.column(head))
+    return Excerpt(first, tuple(doc.line(line) for line in range(first, last + 1)))
 
 
 @dataclass(frozen=True, slots=True)

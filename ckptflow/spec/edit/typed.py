@@ -8,6 +8,7 @@ needs no quotes but the shell's.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -62,3 +63,42 @@ def parse_value(text: str) -> Value:
         return core_scalar(text) if text else None
     except ValueError:
         raise UsageError(f"a number of {len(text):,} digits", hint="put it in quotes, for YAML") from None
+
+
+def parse_pair(text: str) -> tuple[str, str]:
+    """Return name and text of `NAME=TEXT`. Raises UsageError."""
+    name, sign, value = text.partition("=")
+    if not (name and sign):
+        raise UsageError(f"`{text}` is no NAME=VALUE", hint="for example `limit=100`")
+    return name, value
+
+
+def parse_chunk(text: str) -> Value:
+    """Return the `chunk` that `over=orders,rows=1000` describes; with `by=DEP:COLUMN+COLUMN` once a dep, or as YAML."""
+    if text.startswith("{"):
+        return parse_value(text)
+    found: dict[str, Value] = {}
+    by: dict[str, Value] = {}
+    for key, value in map(parse_pair, text.split(",")):
+        if key == "by":
+            dep, colon, columns = value.rpartition(":")
+            if not (dep and colon and columns):
+                raise UsageError(f"`by={value}` is no DEP:COLUMN", hint="for example `by=accounts:id,by=moves:from+to`")
+            named: list[Value] = [*columns.split("+")]
+            by[dep] = named if len(named) > 1 else columns
+        else:
+            found[key] = parse_value(value)
+    return {"by": by, **found} if by else found
+
+
+def parse_params(options: Iterable[str]) -> Value:
+    """Return the `params` that several `[FILE:]KEY,KEY` describe; `FILE:` is a whole file. As in DVC, keys of
+    params.yaml come first."""
+    keys: dict[str, dict[str, None]] = {"": {}}
+    for option in options:
+        file, _, names = option.rpartition(":")
+        named = {name.strip(): None for name in names.split(",") if name.strip()}
+        keys.setdefault("" if file == "params.yaml" and named else file, {}).update(named)
+    own: list[Value] = [*keys.pop("")]
+    others: list[Value] = [{file: [*names] or None} for file, names in keys.items()]
+    return own + others

@@ -14,7 +14,7 @@ from ckptflow.spec.compose import compose
 from ckptflow.spec.edit.changes import Change, Delete, Path, Put, Rename, changed, look_up, same
 from ckptflow.spec.edit.edition import Edition
 from ckptflow.spec.edit.located import LINE_END, locate
-from ckptflow.spec.edit.splicing import is_written, span
+from ckptflow.spec.edit.splicing import excerpt, is_written
 from ckptflow.spec.model import Value
 from ckptflow.spec.nodes import to_value
 
@@ -145,14 +145,14 @@ def touched(edition: Edition, change: Change) -> set[int]:
         above = look_up(edition.data, path[:-1])
         assert isinstance(above, dict | list)
         path = path[:-1] if len(above) == 1 else path
-    lines: tuple[int, int] | None = None
-    while path and (lines := span(text, path)) is None:  # inside brackets: all lines of the outermost ones
+    while path and is_flow(text, path[:-1]):  # inside brackets: all lines of the outermost ones
         path = path[:-1]
-    if lines is None:
+    if not path:
         return set(range(len(lines_of(text))))
     if inserted and isinstance(there, dict | list) and there and not is_flow(text, path):
         return set()  # a line more, and none less
-    return set(range(*lines))
+    found = excerpt(text, path)
+    return set(range(found.first, found.first + len(found.lines)))
 
 
 def is_flow(text: str, path: Path) -> bool:
