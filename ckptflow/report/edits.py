@@ -19,11 +19,11 @@ def diff_text(edited: Edited, style: Style) -> str:
 
 
 def edited_lines(edited: Edited, done: str, style: Style) -> list[str]:
-    """Return what to tell of an edit that was made: `done`, in which files, and what else there is to say."""
+    """Return what to tell of an edit that was made: `done` and the files that it names, what else there is to say."""
     if not edited.edits:
         return ["Nothing to change.", *edited.notes]
     files = ", ".join(edit.file for edit in edited.edits)
-    return [f"{done} in {files}.", *(f"{style.paint('note:', 'warn')} {note}" for note in edited.notes)]
+    return [f"{done} {files}.", *(f"{style.paint('note:', 'warn')} {note}" for note in edited.notes)]
 
 
 def _diff(edit: FileEdit) -> Sequence[str]:

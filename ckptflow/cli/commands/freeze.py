@@ -17,4 +17,4 @@ from ..values import Target
 def command(session: Session, stages: tuple[str, ...], file: str | None, dry: bool) -> None:
     """Let STAGES not be run again until they are thawed; their outs are taken as they are."""
     edited = session.project(file=file).freeze(stages, dry=dry)
-    tell_edit(session, edited, f"Froze {', '.join(f'`{stage}`' for stage in stages)}", dry=dry)
+    tell_edit(session, edited, f"Froze {', '.join(f'`{stage}`' for stage in stages)} in", dry=dry)

@@ -17,4 +17,4 @@ from ..values import Target
 def command(session: Session, stages: tuple[str, ...], file: str | None, dry: bool) -> None:
     """Let STAGES, frozen before, be run again."""
     edited = session.project(file=file).unfreeze(stages, dry=dry)
-    tell_edit(session, edited, f"Thawed {', '.join(f'`{stage}`' for stage in stages)}", dry=dry)
+    tell_edit(session, edited, f"Thawed {', '.join(f'`{stage}`' for stage in stages)} in", dry=dry)

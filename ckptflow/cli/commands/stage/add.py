@@ -97,7 +97,7 @@ def command(
         raise UsageError("--run does not go with --dry", hint="leave one of them out")
     project = session.begin(file=file)
     edited = project.add_stage(name, _fields(words, given), force=force, dry=dry)
-    tell_edit(session, edited, f"Wrote stage `{name}`", dry=dry)
+    tell_edit(session, edited, f"Added stage `{name}` to", dry=dry)
     return _run(session, file, name) if run else 0
 
 

@@ -18,4 +18,4 @@ from ...values import Target
 def command(session: Session, stages: tuple[str, ...], outs: bool, file: str | None, dry: bool) -> None:
     """Take STAGES, with the comments that are their own, out of the pipeline file, and out of the lock file."""
     edited = session.project(file=file).remove_stages(stages, outs=outs, dry=dry)
-    tell_edit(session, edited, f"Removed {', '.join(f'`{stage}`' for stage in stages)}", dry=dry)
+    tell_edit(session, edited, f"Removed {', '.join(f'`{stage}`' for stage in stages)} from", dry=dry)

@@ -18,4 +18,4 @@ from ...values import Target
 def command(session: Session, old: str, new: str, file: str | None, dry: bool) -> None:
     """Rename the stage or group OLD to NEW, in all that refers to it. What is finished stays finished."""
     edited = session.project(file=file).rename_stage(old, new, dry=dry)
-    tell_edit(session, edited, f"Renamed `{old}` to `{new}`", dry=dry)
+    tell_edit(session, edited, f"Renamed `{old}` to `{new}` in", dry=dry)

@@ -40,4 +40,4 @@ def command(
     if not wanted:
         raise UsageError("nothing is to be set", hint="`ckptflow stage set --help` shows what can be")
     edited = session.project(file=file).set_stage(stage, wanted, dry=dry)
-    tell_edit(session, edited, f"Changed stage `{stage}`", dry=dry)
+    tell_edit(session, edited, f"Changed stage `{stage}` in", dry=dry)
