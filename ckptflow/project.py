@@ -207,7 +207,7 @@ class Project:
         """
         with self._session() as session:
             pipeline = read_pipeline(session).pipeline
-            return chosen(pipeline, self._from_here(session, targets), self.location, every=every, recursive=recursive)
+            return chosen(pipeline, targets, self.location, every=every, recursive=recursive)
 
     @contextmanager
     def _session(self, *, create: bool = False) -> Iterator[Session]:

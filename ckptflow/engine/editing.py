@@ -7,7 +7,6 @@ files when it began; it is not disturbed.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -19,13 +18,14 @@ from ..spec.edit.typed import Assignment
 from ..spec.model import Pipeline, Stage, Value
 from ..spec.paths import normalise, parent
 from ..spec.refs import split_address
-from ..spec.schema import SCHEMA_FILE, json_schema, modeline
+from ..spec.schema import schema_text
 from ..workspace import texts
-from ..workspace.locate import STATE_DIR, Location
+from ..workspace.locate import Location
+from ..workspace.skeleton import SCHEMA_FILE, with_modeline
 from ..workspace.texts import Overtaken, TextFile
 from .session import make_state
 from .survey import ProjectFiles, find_files
-from .targets import resolve
+from .targets import as_named_from, resolve
 
 ATTEMPTS_MOST = 20
 
@@ -71,7 +71,7 @@ class Desk:
         found = self._texts.setdefault(file, texts.read(self._location.root, file))
         if found.data is not None:
             return Edition.begin(file, found.text)
-        return Edition.begin(file, "") if file.endswith("dvc.yaml") else Edition.blank(file, modeline(parent(file)))
+        return Edition.begin(file, "") if file.endswith("dvc.yaml") else Edition.blank(file, with_modeline("", file))
 
     def has(self, file: str) -> bool:
         """Tell whether a file is there."""
@@ -176,10 +176,12 @@ def chosen(
     if every or (not targets and not location.file):
         return [*stages_]
     wanted: set[str] = set()
-    for target in targets or [location.file]:
+    if not targets:
+        return [stage for stage in stages_ if stage.file == location.file]
+    for target in targets:
         folder = normalise(location.here, target) if (location.root / location.here / target).is_dir() else None
         if folder is None:
-            wanted.update(resolve(pipeline, target))
+            wanted.update(resolve(pipeline, as_named_from(pipeline, target, location.here, location.file)))
             continue
         above = "" if folder == "." else f"{folder}/"
         there = [s.name for s in stages_ if s.file.startswith(above) and (recursive or parent(s.file) == folder)]
@@ -192,8 +194,8 @@ def chosen(
 def write_schema(location: Location) -> bool:
     """Write the JSON Schema of pipeline files, for editors; return whether it was new, or of another version."""
     make_state(location)
-    file = texts.read(location.root, f"{STATE_DIR}/{SCHEMA_FILE}")
-    text = json.dumps(json_schema(), indent=2) + "\n"
+    file = texts.read(location.root, SCHEMA_FILE)
+    text = schema_text()
     if file.data == text.encode():
         return False
     texts.replace(file, text)

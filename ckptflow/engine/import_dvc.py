@@ -210,7 +210,7 @@ class _Planned(ProjectFiles):
 
 def _project_files(root: Path, dvc: DvcProject, notes: list[str]) -> Iterator[FileChange]:
     """Yield what a project has besides pipelines: settings with DVC's remotes, the schema, `.gitignore`."""
-    from ..spec.schema import json_schema
+    from ..spec.schema import schema_text
 
     shared: dict[str, Any] = {}
     local: dict[str, Any] = {}
@@ -229,7 +229,7 @@ def _project_files(root: Path, dvc: DvcProject, notes: list[str]) -> Iterator[Fi
         if after or before is not None:
             yield FileChange(path, before, after or before or "", secret=path == LOCAL_CONFIG_FILE)
     schema = _text(root, SCHEMA_FILE)
-    yield FileChange(SCHEMA_FILE, schema, schema or json.dumps(json_schema(), indent=2) + "\n", generated=True)
+    yield FileChange(SCHEMA_FILE, schema, schema or schema_text(), generated=True)
     ignored = _text(root, ".gitignore")
     yield FileChange(".gitignore", ignored, with_ignored(ignored or "", IGNORED))
 

@@ -10,6 +10,7 @@ from ..spec.declared import as_written, fields_of
 from ..spec.edit.layout import Layout
 from ..spec.edit.writing import pair_lines
 from ..spec.model import OutKind, Stage, Value
+from .style import Style
 from .tables import table
 from .views import StageText
 from .words import clip
@@ -18,12 +19,14 @@ WIDEST = 80
 """A description is cut beyond so many columns, as DVC cuts it."""
 
 
-def stage_list_lines(stages: Sequence[Stage], file: str, here: str, *, names_only: bool = False) -> list[str]:
+def stage_list_lines(
+    stages: Sequence[Stage], file: str, here: str, style: Style, *, names_only: bool = False
+) -> list[str]:
     """Return a line a stage: what somebody in the directory `here`, by the pipeline `file`, calls it; what it does."""
     names = [name_from(stage, file, here) for stage in stages]
     if names_only:
         return names
-    rows = [(name, clip(description(stage), WIDEST)) for name, stage in zip(names, stages, strict=True)]
+    rows = [(name, clip(description(stage), WIDEST, style.fit("…"))) for name, stage in zip(names, stages, strict=True)]
     return table(("", ""), rows)
 
 

@@ -5,6 +5,7 @@ Where templates are resolved, a text with `${` stands for any value: its type is
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from .measures import DURATION, SIZE
@@ -28,9 +29,6 @@ from .shapes import (
 )
 from .table import PIPELINE
 
-SCHEMA_FILE = "pipeline.schema.json"
-"""The file in the project's state directory that editors read the schema from."""
-
 _TEMPLATE = {"type": "string", "pattern": r"\$\{"}
 
 
@@ -44,10 +42,9 @@ def json_schema() -> dict[str, Any]:
     }
 
 
-def modeline(directory: str) -> str:
-    """Return the line that tells editors where the schema is, for a pipeline file in `directory` of the project."""
-    up = "" if directory == "." else "../" * (directory.count("/") + 1)
-    return f"# yaml-language-server: $schema={up}.ckptflow/{SCHEMA_FILE}\n"
+def schema_text() -> str:
+    """Return the schema as the text of a file."""
+    return json.dumps(json_schema(), indent=2) + "\n"
 
 
 def _schema(shape: Shape, *, templates: bool) -> dict[str, Any]:

@@ -44,4 +44,5 @@ def with_modeline(text: str, file: str) -> str:
     if MODELINE in text.split("stages:", 1)[0]:
         return text
     mark = "\ufeff" if text.startswith("\ufeff") else ""
-    return f"{mark}{MODELINE}{'../' * file.count('/')}{SCHEMA_FILE}\n{text[len(mark) :]}"
+    end = "\r\n" if "\r\n" in text else "\n"
+    return f"{mark}{MODELINE}{'../' * file.count('/')}{SCHEMA_FILE}{end}{text[len(mark) :]}"

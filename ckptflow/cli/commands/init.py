@@ -1,8 +1,11 @@
-"""Edge. `ckptflow init`: the files a project begins with. Never overwrites; lines are added to `.gitignore` only."""
+"""Edge. `ckptflow init`: the files a project begins with.
+
+Never overwrites, but for the JSON Schema, which is that of this version. Lines are added to `.gitignore`, and to a
+`pipeline.yaml` that is there the one that tells editors where the schema is.
+"""
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +13,8 @@ from pathlib import Path
 import click
 
 from ...errors import UsageError
-from ...workspace.skeleton import CONFIG, CONFIG_FILE, IGNORED, SCHEMA_FILE, with_ignored
+from ...workspace import texts
+from ...workspace.skeleton import CONFIG, CONFIG_FILE, IGNORED, SCHEMA_FILE, with_ignored, with_modeline
 from .. import starter, terminal
 from ..session import Session, verbosity
 
@@ -38,7 +42,7 @@ def _init(root: Path, bare: bool) -> list[str]:
     root.mkdir(parents=True, exist_ok=True)
     there = next((name for name in _PIPELINES if (root / name).exists()), None)
     in_the_way = next((name for name in _EXAMPLE if (root / name).exists()), None)
-    files = _state_files()
+    files = {CONFIG_FILE: CONFIG}
     ignored = list(IGNORED)
     if there is None and not bare and in_the_way is None:
         files |= {
@@ -51,6 +55,9 @@ def _init(root: Path, bare: bool) -> list[str]:
     elif there is None:
         files["pipeline.yaml"] = starter.BARE_PIPELINE
     said = [f"{'created' if _create(root / name, text) else 'kept   '}  {name}" for name, text in sorted(files.items())]
+    said.append(_schema(root))
+    if there == "pipeline.yaml" and _add_modeline(root / there):
+        said.append(f"added    the line for editors to {there}")
     if _ignore(root / ".gitignore", ignored):
         said.append("added    lines to .gitignore")
     if in_the_way and there is None and not bare:
@@ -58,13 +65,30 @@ def _init(root: Path, bare: bool) -> list[str]:
     return [*said, "", f"Next:  {_next(root, run=there is not None or 'stages.py' in files)}"]
 
 
-def _state_files() -> dict[str, str]:
-    from ...spec.schema import json_schema
+def _schema(root: Path) -> str:
+    """Write the JSON Schema of this version; return what is to be told."""
+    from ...spec.schema import schema_text
 
-    return {
-        CONFIG_FILE: CONFIG,
-        SCHEMA_FILE: json.dumps(json_schema(), indent=2) + "\n",
-    }
+    path, text = root / SCHEMA_FILE, schema_text()
+    if _create(path, text):
+        return f"created  {SCHEMA_FILE}"
+    if path.read_text(encoding="utf-8") == text:
+        return f"kept     {SCHEMA_FILE}"
+    path.write_text(text, encoding="utf-8", newline="\n")
+    return f"updated  {SCHEMA_FILE}"
+
+
+def _add_modeline(path: Path) -> bool:
+    """Add the line that names the schema at the top of a pipeline file; return False where it has one."""
+    file = texts.read(path.parent, path.name)
+    text = with_modeline(file.text, path.name)
+    if text == file.text:
+        return False
+    try:
+        texts.replace(file, text)
+    except texts.Overtaken:  # somebody writes it at this moment, and is not to be disturbed
+        return False
+    return True
 
 
 def _create(path: Path, text: str) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from ... import terminal
@@ -35,5 +37,5 @@ def command(
     if as_json:
         terminal.document(stage_list_json(stages))
     else:
-        location = project.location
-        terminal.lines(stage_list_lines(stages, location.file, location.here, names_only=name_only))
+        location, style = project.location, terminal.style(sys.stdout)
+        terminal.lines(stage_list_lines(stages, location.file, location.here, style, names_only=name_only))
