@@ -248,9 +248,13 @@ def test_color_before_and_after_the_command(project: Any, run: Run, args: tuple[
     assert run("status").err.startswith("error")
 
 
+STAGE_COMMANDS = ("add", "set", "list", "show", "rename", "remove")
+
+
 def test_help(run: Run, golden: Callable[[str, str], None]) -> None:
-    names = ("repro", "plan", "status", "why", "dag", "show", "log", "init", "verify", "doctor", "config", "schema")
+    names = ["repro", "plan", "status", "why", "dag", "show", "log", "freeze", "unfreeze", "init", "verify", "doctor"]
+    names += ["config", "schema", "completion", "stage", *(f"stage {name}" for name in STAGE_COMMANDS)]
     text = run("--help").out
-    for name in (*names, "completion"):
-        text += f"\n--- {name}\n{run(name, '--help').out}"
+    for name in names:
+        text += f"\n--- {name}\n{run(*name.split(), '--help').out}"
     golden("help.txt", text)

@@ -20,7 +20,7 @@ def complete(run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, words: st
 
 
 def test_commands_are_completed(run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    assert complete(run, monkeypatch, "ckptflow st") == ["status"]
+    assert complete(run, monkeypatch, "ckptflow sta") == ["status", "stage"]
 
 
 def test_targets_are_completed(project: Any, run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from ...errors import TargetNotFound
 from ..findings import did_you_mean, listed
 from ..model import Value
+from ..nodes import Scalar, from_value, kind
+from ..shapes import kinds
 from ..table import STAGE
 from .changes import Change, Delete, Path, Put, look_up, same
 from .edition import Edition
@@ -22,6 +24,7 @@ _FIRST = ("desc", "foreach", "matrix", "do", "call", "cmd", "args", "wdir", "var
 ORDER = (*_FIRST, *(name for name in STAGE.fields if name not in _FIRST))
 """The order in which the fields of a stage are written."""
 
+_NOWHERE = Scalar(0, 0, 0, None, "")
 _PLACES = ("deps", "outs", "metrics", "plots")
 _BESIDE_DO = frozenset(("foreach", "do", "matrix"))
 
@@ -73,18 +76,33 @@ def _changes(edition: Edition, name: str, each: Assignment) -> Sequence[Change]:
     parts = each.key.split(".")
     home: Path = ("stages", name) if parts[0] in _BESIDE_DO else home_of(edition, name)
     path = _resolved(edition, look_up(edition.data, home), parts, home)
+    value = _meant(each)
     match each.op:
         case Op.SET:
-            return _set(edition, home, path, each.value)
+            return _set(edition, home, path, value)
         case Op.ADD:
-            return _added(edition, path, each.value)
+            return _added(edition, path, value)
         case Op.TAKE:
-            return _emptied(edition, home, _found(edition, path, each.value))
+            return _emptied(edition, home, _found(edition, path, value))
         case Op.UNSET:
             if not _is_there(edition, path):
                 hint = _near(parts[-1], value_at(edition, path[:-1]))
                 raise edition.refusal("CF192", f"stage `{name}` has no `{each.key}`", None, hint)
             return _emptied(edition, home, path)
+
+
+def _meant(each: Assignment) -> Value:
+    """Return the value, which is a text where the field, or an item of it, can be nothing else: `cmd=true`."""
+    field = STAGE.fields.get(each.key)
+    if field is None or each.typed is None or isinstance(each.value, str | list | dict):
+        return each.value
+    taken = kinds(field.shape)
+    only_text = (
+        "list" in taken
+        if each.op is not Op.SET
+        else "text" in taken and kind(from_value(each.value, _NOWHERE)) not in taken
+    )
+    return each.typed if only_text else each.value
 
 
 def _set(edition: Edition, home: Path, path: Path, value: Value) -> Sequence[Change]:

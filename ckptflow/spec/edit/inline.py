@@ -34,6 +34,13 @@ class Splice:
     new: str
 
 
+def is_json(doc: Located, parent: Spot) -> bool:
+    """Tell whether keys in a mapping, or in the whole of a text in brackets, are quoted as JSON wants it."""
+    root = doc.root
+    like = parent if parent.pairs or root is None or not root.flow else root
+    return bool(like.pairs) and all(key.style == '"' for key, _ in like.pairs)
+
+
 def after_colon(doc: Located, pair: tuple[Spot, Spot]) -> int:
     """Return the end of the colon between key and value. Raises Unwritable where there is none (`? key` alone)."""
     found = _COLON.match(doc.text, pair[0].end)
@@ -47,7 +54,7 @@ def inserted(doc: Located, parent: Spot, after: int, value: Value, key: str | No
     start = _bracket(doc, parent)
     entries = _entries(doc, parent)
     layout = layout_at(doc, start)
-    json_like = bool(parent.pairs) and all(name.style == '"' for name, _ in parent.pairs)
+    json_like = is_json(doc, parent)
     new = on_one_line(value, layout.quote, always=json_like)
     if key is not None:
         new = f"{scalar(key, layout.quote, flow=True, always=json_like)}: {new}"

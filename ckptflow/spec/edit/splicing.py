@@ -234,8 +234,8 @@ class _Splicer:
         layout = layout_at(doc, old.start)
         quote = old.style if old.style in ('"', "'") else layout.quote
         if place.parent.flow:
-            json_like = bool(place.parent.pairs) and all(key.style == '"' for key, _ in place.parent.pairs)
-            return inline.replaced(doc, place.parent, place.number, on_one_line(value, quote, always=json_like))
+            made = on_one_line(value, quote, always=inline.is_json(doc, place.parent))
+            return inline.replaced(doc, place.parent, place.number, made)
         one_line = not isinstance(value, dict | list) and not (isinstance(value, str) and "\n" in value)
         if one_line and not old.in_lines and not old.absent:
             assert not isinstance(value, dict | list)

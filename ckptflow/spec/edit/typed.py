@@ -32,11 +32,15 @@ class Op(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """One thing to do with the field `key`, written with dots: `chunk.rows`, `outs.0.cache`."""
+    """One thing to do with the field `key`, written with dots: `chunk.rows`, `outs.0.cache`.
+
+    `typed` is the value as it was typed: what it is where only a text can stand (`cmd=true`).
+    """
 
     key: str
     op: Op
     value: Value = None
+    typed: str | None = None
 
 
 def parse_assignment(text: str) -> Assignment:
@@ -47,7 +51,7 @@ def parse_assignment(text: str) -> Assignment:
     if not found["value"]:
         hint = f"`--unset {found['key']}` removes the key; `{found['key']}=''` in quotes is an empty text"
         raise UsageError(f"`{text}` gives no value", hint=hint)
-    return Assignment(found["key"].strip(), Op(found["op"]), parse_value(found["value"]))
+    return Assignment(found["key"].strip(), Op(found["op"]), parse_value(found["value"]), found["value"])
 
 
 def parse_value(text: str) -> Value:
