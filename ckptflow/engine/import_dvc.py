@@ -6,7 +6,6 @@ as a run would take it over, without running anything. Doing it again changes no
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
