@@ -298,7 +298,7 @@ def test_names_are_those_of_the_directory_where_one_stands(
 def test_renaming_and_removing(run: Run, here: Path) -> None:
     assert run("stage", "rename", "load", "fetch").out == "Renamed `load` to `fetch` in pipeline.yaml.\n"
     assert (here / "pipeline.yaml").read_text() == PIPELINE.replace("  load:", "  fetch:")
-    ran = run("stage", "rename", "fetch", "no/name")
+    ran = run("stage", "rename", "fetch", "no:name")
     assert ran.code == 4 and "CF118" in ran.err
     run("stage", "add", "next", "-d", "a.csv", "true")
     ran = run("stage", "remove", "fetch")
