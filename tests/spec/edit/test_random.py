@@ -78,7 +78,7 @@ def read(text: str) -> Value:
     return to_value(document.root)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_only_what_is_meant_changes(text: str, data: st.DataObject) -> None:
     edition = Edition.begin("pipeline.yaml", text)
@@ -94,7 +94,7 @@ def test_only_what_is_meant_changes(text: str, data: st.DataObject) -> None:
     assert_untouched(edition, after, change)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_several_edits_one_after_another(text: str, data: st.DataObject) -> None:
     edition = Edition.begin("pipeline.yaml", text)
