@@ -1,6 +1,8 @@
 """Edge. The Python API: a project, opened at a path, with the use cases as methods. The command line is built on it.
 
-The one place that reads the environment for the settings, and only when it is asked to open a project.
+The one place that reads the environment for the settings, and only when it is asked to open a project. What looks into
+outs and stores (`engine.inspect`), edits pipeline files, or reads what DVC keeps, is imported where it is needed: a run
+does without.
 """
 
 from __future__ import annotations
@@ -10,14 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .checkpoints.verify import Finding
-from .engine import editing, renaming
-from .engine import inspect as looking
-from .engine.editing import Edited, StageText, chosen
-from .engine.import_dvc import ImportPlan, plan_import, project_at, write_files
-from .engine.inspect import Check, GraphView, OutView, RunSummary
 from .engine.repro import repro
 from .engine.result import RunResult
 from .engine.session import Session, failed_before, open_session
@@ -27,16 +23,21 @@ from .engine.take_over import Standing, take_over
 from .engine.targets import ReproOptions, as_named_from, check_chunks, resolve, select
 from .errors import StageError
 from .events import Event, Reporter
-from .formats.dataset import Dataset
 from .ids import Digest
 from .plan.view import PlanView
-from .spec.edit.typed import Assignment
 from .spec.model import Pipeline, Stage, Value
 from .workspace.cache import Cache
-from .workspace.dvc import DvcProject
 from .workspace.locate import Location, find_or_begin, find_project
 from .workspace.observe import Observer
 from .workspace.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from .checkpoints.verify import Finding
+    from .engine.editing import Edited, StageText
+    from .engine.import_dvc import ImportPlan
+    from .engine.inspect import Check, GraphView, OutView, RunSummary
+    from .formats.dataset import Dataset
+    from .spec.edit.typed import Assignment
 
 __all__ = ["Project", "ReproOptions", "RunResult", "load", "open"]
 
@@ -123,37 +124,51 @@ class Project:
 
     def load(self, out: str) -> object:
         """Return what an out holds: a table as `pyarrow.Table`, a pickle as its object, files as a path."""
+        from .engine import inspect as looking
+
         with self._session() as session:
             return looking.load_out(session, read_pipeline(session), out)
 
     def open(self, out: str) -> Dataset:
         """Return a lazy handle on a table out."""
+        from .engine import inspect as looking
+
         with self._session() as session:
             return looking.open_out(session, read_pipeline(session), out)
 
     def show(self, out: str, rows: int = 10) -> OutView:
         """Return the schema, size and first rows of an out."""
+        from .engine import inspect as looking
+
         with self._session() as session:
             (out,) = self._from_here(session, [out])
             return looking.show(session, read_pipeline(session), out, rows)
 
     def verify(self, *, deep: bool = False, targets: Sequence[str] = ()) -> list[Finding]:
         """Check the store and return what is wrong; bad objects are set aside and made again by the next `repro`."""
+        from .engine import inspect as looking
+
         with self._session() as session:
             return looking.verify(session, deep, self._objects_of(session, targets))
 
     def log(self, limit: int = 20) -> list[RunSummary]:
         """Return the latest runs, the latest first."""
+        from .engine import inspect as looking
+
         with self._session() as session:
             return looking.log(session, limit)
 
     def doctor(self) -> Sequence[Check]:
         """Return what there is to say about this machine and project."""
+        from .engine import inspect as looking
+
         with self._session(create=True) as session:
             return looking.doctor(session, read_pipeline(session))
 
     def graph(self) -> GraphView:
         """Return the graph of stages."""
+        from .engine import inspect as looking
+
         with self._session() as session:
             return looking.graph_view(read_pipeline(session))
 
@@ -173,38 +188,54 @@ class Project:
         This and the other edits keep every line that they are not about. `EditRefused`, with nothing written, where the
         file would be invalid afterwards; with `dry` nothing is written either.
         """
+        from .engine import editing
+
         return editing.add_stage(self.location, name, fields, force=force, dry=dry)
 
     def set_stage(self, stage: str, assignments: Sequence[Assignment], *, dry: bool = False) -> Edited:
         """Set, add to, take from or unset fields of a stage."""
+        from .engine import editing
+
         return editing.set_fields(self.location, stage, assignments, dry=dry)
 
     def freeze(self, stages: Sequence[str], *, dry: bool = False) -> Edited:
         """Let stages not be run again until `unfreeze`."""
+        from .engine import editing
+
         return editing.freeze(self.location, stages, dry=dry)
 
     def unfreeze(self, stages: Sequence[str], *, dry: bool = False) -> Edited:
         """Let frozen stages be run again."""
+        from .engine import editing
+
         return editing.unfreeze(self.location, stages, dry=dry)
 
     def rename_stage(self, stage: str, new: str, *, dry: bool = False) -> Edited:
         """Give a stage another name, everywhere; what is finished stays finished."""
+        from .engine import renaming
+
         with self._session() as session:
             return renaming.rename_stage(session, stage, new, dry=dry)
 
     def remove_stages(self, stages: Sequence[str], *, outs: bool = False, dry: bool = False) -> Edited:
         """Take stages out; with `outs`, delete what they made from the workspace too."""
+        from .engine import renaming
+
         with self._session() as session:
             return renaming.remove_stages(session, stages, outs=outs, dry=dry)
 
     def stage_text(self, stage: str) -> StageText:
         """Return how a stage is written in its file."""
+        from .engine import editing
+
         return editing.stage_text(self.location, stage)
 
     def stages(self, targets: Sequence[str] = (), *, every: bool = False, recursive: bool = False) -> Sequence[Stage]:
         """Return the stages of the pipeline file, of all files (`every`), or of targets: stages, groups, pipeline files
         and directories (with `recursive` those below too). Raises `TargetNotFound`.
         """
+        from .engine.editing import chosen
+
         with self._session() as session:
             pipeline = read_pipeline(session).pipeline
             return chosen(pipeline, targets, self.location, every=every, recursive=recursive)
@@ -234,6 +265,8 @@ class Project:
         return replace(options, from_stage=name)
 
     def _objects_of(self, session: Session, targets: Sequence[str]) -> frozenset[Digest] | None:
+        from .engine import inspect as looking
+
         if not targets:
             return None
         targets, survey = self._from_here(session, targets), read_pipeline(session)
@@ -276,6 +309,9 @@ def import_dvc(
     `files` are the `dvc.yaml`s to import, relative to the project's root (default: all). With `dry` nothing is written.
     An existing `pipeline.yaml` is kept unless `force`.
     """
+    from .engine.import_dvc import plan_import, project_at, write_files
+    from .workspace.dvc import DvcProject
+
     location = project_at(Path(path))
     cache = Cache(None)
     plan = plan_import(location, DvcProject(location.root, Observer(location.root, cache), cache), files, force=force)

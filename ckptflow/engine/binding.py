@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
-from typing import Any
 
 from ..errors import Problem
 from ..fingerprint.code import ParameterKind, Signature
 from ..formats.forms import Form
 from ..run.storing import PATH_FORMATS
-from ..spec.model import Dep, Stage, Value
+from ..spec.model import Dep, Stage
 from ..spec.values import param_argument
 
 _ANNOTATIONS = {
@@ -35,25 +34,6 @@ def form_of(dep: Dep, signature: Signature) -> Form:
         if parameter.name == dep.name and parameter.annotation is not None:
             return _ANNOTATIONS.get(parameter.annotation, Form.NATURAL)
     return Form.NATURAL
-
-
-def keyword_values(stage: Stage) -> dict[str, Any]:
-    """Return args and params by argument name; a param's argument is the last part of its name.
-
-    Mappings come sorted by key: their order is no part of the recipe, so a function must not see it.
-    """
-    values = {**{param_argument(name): value for name, value in stage.params.items()}, **stage.args}
-    return {name: _sorted(value) for name, value in values.items()}
-
-
-def _sorted(value: Value) -> Value:
-    match value:
-        case dict():
-            return {key: _sorted(value[key]) for key in sorted(value)}
-        case list():
-            return [_sorted(item) for item in value]
-        case _:
-            return value
 
 
 def passed(stage: Stage) -> Mapping[str, str]:

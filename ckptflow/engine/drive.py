@@ -101,6 +101,7 @@ class Loop:
         """Work until nothing is left to do, or something ends it."""
         self.schedule.start()
         while not self.stop.wanted and not self.replan:
+            self._keep_busy()
             self._settle_complete()
             self._release_due()
             if not self.replan:
@@ -116,6 +117,12 @@ class Loop:
         return Outcome.STOPPED if self.stop.wanted else Outcome.REPLAN
 
     # ---- out
+
+    def _keep_busy(self) -> None:
+        """Give workers what is ready already: stages are settled beside their work."""
+        self._tell_opened()
+        self._submit()
+        self.pool.proceed()
 
     def _settle_complete(self) -> None:
         self._tell_opened()

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import metadata
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..checkpoints.lockfile import LockEntry
 from ..chunk.model import AtSlot, Sheet, sheet_from_json, sheet_to_json
-from ..errors import CodeError, DepMissing, Problem, SpecError
-from ..fingerprint.code import Codebase, CodeIdentity
+from ..errors import DepMissing
 from ..fingerprint.encode import digest_of
 from ..fingerprint.recipe import DepForm, Recipe, describe_cut, lines_of
 from ..formats.forms import FILE_FORMS, TABLE_FORMS, Form
@@ -20,8 +18,10 @@ from ..plan.model import Before, CutRequest, Source
 from ..spec.model import Dep, Out, Pipeline, Stage, chunked_deps
 from ..workspace.cache import Cache
 from ..workspace.observe import Observed, Observer
-from ..workspace.sources import IndexMemory, ProjectSources
-from .binding import check_signature, form_of
+from ..workspace.sources import ProjectSources
+
+if TYPE_CHECKING:
+    from ..fingerprint.code import CodeIdentity
 
 CUT_VERSION = 1
 """Raised when the same data would be cut in another way; part of the names of cached sheets, never of keys."""
@@ -51,19 +51,16 @@ class ProjectFacts:
         self._before: dict[StageName, Before | None] = {}
         self._sources_seen: dict[tuple[StageName, str], Source] = {}
         self.observed: dict[tuple[StageName, str], Observed] = {}
-        self.code: dict[StageName, CodeIdentity] = {}
-        self.forms: dict[StageName, dict[str, Form]] = {}
+        self.code: Mapping[StageName, CodeIdentity] = {}
+        self.forms: Mapping[StageName, Mapping[str, Form]] = {}
         self.spills: dict[StageName, set[str]] = {}
 
     def load(self, stages: Mapping[StageName, Stage]) -> None:
         """Work out the recipes of `stages`. Raises `SpecError` with all that is wrong with their functions."""
-        problems: list[Problem] = []
-        codebase = Codebase(self._sources, IndexMemory(self._cache))
-        for stage in stages.values():
-            if stage.call is not None:
-                self._identify(stage, stage.call, codebase, problems)
-        if problems:
-            raise SpecError(tuple(problems))
+        if any(stage.call is not None for stage in stages.values()):
+            from .identify import identify  # what follows code is not imported for a pipeline of commands
+
+            self.code, self.forms = identify(stages.values(), self._sources, self._cache)
         for stage in stages.values():
             self._recipes[stage.name] = self._recipe(stage)
 
@@ -138,17 +135,6 @@ class ProjectFacts:
             for label, s in request.sources.items()
         ]
         return digest_of([CUT_VERSION, describe_cut(request.spec), sources])
-
-    def _identify(self, stage: Stage, call: str, codebase: Codebase, problems: list[Problem]) -> None:
-        try:
-            code = codebase.identify(call)
-        except CodeError as error:
-            place = error.place or stage.place
-            problems.append(Problem(error.code, f"stage `{stage.name}`: {error.message}", place, error.hint))
-            return
-        problems.extend(check_signature(stage, code.signature))
-        self.code[stage.name] = code
-        self.forms[stage.name] = {d.label: form_of(d, code.signature) for d in stage.deps}
 
     def _recipe(self, stage: Stage) -> Recipe:
         code = self.code.get(stage.name)
@@ -229,6 +215,8 @@ def _format_of_files(seen: Observed) -> str:
 
 
 def _version(distribution: str) -> str:
+    from importlib import metadata  # brings in the whole of `email`: only for who asks for versions
+
     try:
         return metadata.version(distribution)
     except metadata.PackageNotFoundError:
@@ -236,5 +224,7 @@ def _version(distribution: str) -> str:
 
 
 def _distributions(modules: tuple[str, ...]) -> tuple[str, ...]:
+    from importlib import metadata
+
     known = metadata.packages_distributions()
     return tuple(sorted({name for module in modules for name in known.get(module, ())}))

@@ -12,16 +12,18 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..checkpoints.kept import newest_valid, write_checkpoint
 from ..checkpoints.manifest import Checkpoint, ProcessorState, Statistics, Status
 from ..errors import Failure, StoreError
-from ..fingerprint.code import CodeIdentity
 from ..ids import Digest, StageName, digest
 from ..plan.stagerun import ChunkState, StageRun
 from ..store.objects import Objects
 from ..store.protocol import Store
+
+if TYPE_CHECKING:
+    from ..fingerprint.code import CodeIdentity
 
 EVERY_SECONDS = 300.0
 EVERY_CHUNKS = 1000

@@ -19,7 +19,7 @@ from .attempt import Attempt, Outcome
 from .result import RunResult, StageResult
 from .session import Session, failed_before, new_run_id
 from .stop import Stop
-from .survey import Survey, read_pipeline
+from .survey import Survey, find_files, read_pipeline
 from .sweep import sweep_logs, sweep_scratch
 from .targets import ReproOptions, select
 
@@ -93,7 +93,9 @@ def _select(
 
 
 def _files_of(session: Session, targets: Sequence[str], options: ReproOptions) -> frozenset[str]:
-    return _select(session, targets, options)[2]
+    """Return the pipeline files whose stages may run; where there is but one, nothing need be read to tell."""
+    found = find_files(session.location)
+    return frozenset(found) if len(found) == 1 else _select(session, targets, options)[2]
 
 
 def _until_the_ground_is_still(

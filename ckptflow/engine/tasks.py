@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from ..chunk.model import AtPart, Piece
 from ..formats.forms import Form
@@ -12,8 +13,8 @@ from ..plan.schedule import Schedule
 from ..plan.stagerun import StageRun
 from ..run.messages import STREAMED, CutTask, Input, Output, Task
 from ..run.messages import Source as WorkerSource
-from ..spec.model import chunked_deps
-from .binding import keyword_values
+from ..spec.model import Stage, Value, chunked_deps
+from ..spec.values import param_argument
 
 
 class TaskMaker:
@@ -124,3 +125,22 @@ def worker_source(source: Source) -> WorkerSource:
 
 def _outputs(run: StageRun) -> tuple[Output, ...]:
     return tuple(Output(o.label, o.path, o.format, o.name, o.persist) for o in run.stage.outs)
+
+
+def keyword_values(stage: Stage) -> dict[str, Any]:
+    """Return args and params by argument name; a param's argument is the last part of its name.
+
+    Mappings come sorted by key: their order is no part of the recipe, so a function must not see it.
+    """
+    values = {**{param_argument(name): value for name, value in stage.params.items()}, **stage.args}
+    return {name: _sorted(value) for name, value in values.items()}
+
+
+def _sorted(value: Value) -> Value:
+    match value:
+        case dict():
+            return {key: _sorted(value[key]) for key in sorted(value)}
+        case list():
+            return [_sorted(item) for item in value]
+        case _:
+            return value

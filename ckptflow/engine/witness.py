@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +109,8 @@ def _files(session: Session, survey: Survey, schedule: Schedule, observed: Itera
 
 def _installed(distribution: str) -> Path:
     """Return the file that goes when another version of a distribution is installed."""
+    from importlib import metadata  # brings in the whole of `email`: only for stages that name packages
+
     try:
         found = metadata.distribution(distribution)
     except metadata.PackageNotFoundError:

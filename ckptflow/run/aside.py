@@ -12,7 +12,6 @@ import errno
 import fcntl
 import json
 import os
-import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -165,12 +164,16 @@ def _clear(root: str, move: _Move, *, keep: bool) -> None:
     os.rename(path, place)  # noqa: PTH104
     # The copy is made from what was set aside: a kill in between leaves the former out whole, whatever was copied.
     if keep and os.path.isdir(place):  # noqa: PTH112
+        import shutil
+
         shutil.copytree(place, path, copy_function=_copy_writable)
     elif keep:
         _copy_writable(place, path)
 
 
 def _copy_writable(source: str, target: str) -> None:
+    import shutil
+
     shutil.copy2(source, target)
     os.chmod(target, os.stat(target).st_mode | 0o200)  # noqa: PTH101, PTH116
 
@@ -206,6 +209,8 @@ def _drop(root: str, moves: list[_Move]) -> None:
 
 def _remove(path: str) -> None:
     if os.path.isdir(path) and not os.path.islink(path):  # noqa: PTH112, PTH114
+        import shutil  # loads three compression libraries: not for a worker whose outs are files
+
         shutil.rmtree(path)
     else:
         with suppress(FileNotFoundError):

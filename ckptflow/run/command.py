@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import shutil
 import signal
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -118,7 +117,7 @@ def _suffix(path: str, format_: str) -> str:
 def _run_all(commands: tuple[str, ...], directory: Path) -> None:
     os.chdir(directory)  # the worker's next task goes where it belongs by itself
     environment = {**os.environ, "PWD": _logical_directory()}
-    for text in each_command(commands, _shell()):
+    for text in each_command(commands, _shell):
         status = os.waitstatus_to_exitcode(os.waitpid(_start(text, environment), 0)[1])
         if status < 0:
             raise CommandFailed(f"killed by {signal_name(-status)}: {_first_line(text)}")
@@ -168,6 +167,8 @@ def _logical_directory() -> str:
 @cache
 def _shell() -> tuple[str, ...]:
     """Commands are written for bash more often than for anything else; a plain POSIX shell where there is none."""
+    import shutil  # not for a worker whose commands need no shell
+
     bash = shutil.which("bash")
     return (bash, "--noprofile", "--norc", "-c") if bash else ("/bin/sh", "-c")
 
@@ -188,6 +189,8 @@ def _first_line(text: str) -> str:
 def discard(path: Path) -> None:
     """Remove a temporary file or directory, if it is there."""
     if path.is_dir() and not path.is_symlink():
+        import shutil
+
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..chunk.model import AtBytes, AtFiles, AtPart, AtRows, AtSlot, Part, Piece, Sheet, Whole
 from ..errors import Failure
 from ..formats.forms import Form
 from ..ids import ChunkKey, Digest, StageName
-from ..spec.model import ChunkSpec
+
+if TYPE_CHECKING:
+    from ..spec.model import ChunkSpec
 
 STREAMED = "stream"
 """The identity of an out that is still being made: its parts are known, the whole is not."""

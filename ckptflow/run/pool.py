@@ -138,6 +138,10 @@ class Pool:
         reports, self._early = self._early, []
         return reports
 
+    def proceed(self) -> None:
+        """Say before the next `wait` that all that was reported is kept, so that workers go on meanwhile."""
+        self._go_on()
+
     def drain(self) -> None:
         """Hand out no more: each worker ends the task that it is at, and the rest of its batch comes back."""
         self._draining = True

@@ -8,15 +8,15 @@ script then, which ends at the first command that fails.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from .simple import simple_command
 
 _OPEN = re.compile(r"\\$|<<(?!<)")  # goes on in the next line, or reads the lines that follow
 
 
-def each_command(texts: Iterable[str], shell: tuple[str, ...]) -> Iterator[str]:
-    """Yield the commands that are to be run in order; `shell` is the shell with all its options up to `-c`."""
+def each_command(texts: Iterable[str], shell: Callable[[], tuple[str, ...]]) -> Iterator[str]:
+    """Yield the commands that are to be run in order; `shell` gives the shell with all its options up to `-c`."""
     for text in texts:
         lines = [line for line in text.splitlines() if line.strip()]
         if len(lines) < 2:
@@ -27,7 +27,7 @@ def each_command(texts: Iterable[str], shell: tuple[str, ...]) -> Iterator[str]:
             yield f"set -e\n{text}"
 
 
-def _stands_alone(line: str, shell: tuple[str, ...]) -> bool:
+def _stands_alone(line: str, shell: Callable[[], tuple[str, ...]]) -> bool:
     """Tell whether the shell takes a line as a whole command; the line is not run."""
     if simple_command(line) is not None:
         return True
@@ -35,5 +35,6 @@ def _stands_alone(line: str, shell: tuple[str, ...]) -> bool:
         return False
     import subprocess  # most commands are one line, and most workers do without it
 
-    check = subprocess.run([*shell[:-1], "-n", shell[-1], line], stdin=subprocess.DEVNULL, capture_output=True)
+    *start, command = shell()
+    check = subprocess.run([*start, "-n", command, line], stdin=subprocess.DEVNULL, capture_output=True)
     return check.returncode == 0

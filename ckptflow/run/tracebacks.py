@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import importlib
-import traceback
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import traceback
 
 _PACKAGE = f"{Path(__file__).resolve().parents[1]}/"
 _IMPORTS = ("<frozen importlib", str(Path(importlib.__file__).parent))
@@ -31,6 +34,8 @@ def notes(error: BaseException) -> tuple[str, ...]:
 
 def user_traceback(error: BaseException, root: str) -> str:
     """Return the traceback as Python prints it, chained causes included, paths relative to `root` where inside it."""
+    import traceback  # most workers never need it
+
     shown = traceback.TracebackException.from_exception(error, compact=True)
     _trim(shown, f"{root}/")
     return "".join(shown.format()).rstrip("\n")
@@ -38,8 +43,13 @@ def user_traceback(error: BaseException, root: str) -> str:
 
 def has_user_frames(error: BaseException, root: str) -> bool:
     """Tell whether the error was raised in, or under, a module of the project in `root`."""
-    frames = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)]
-    return any(name.startswith(f"{root}/") and not _ours(name) and "/site-packages/" not in name for name in frames)
+    at = error.__traceback__
+    while at is not None:
+        name = at.tb_frame.f_code.co_filename
+        if name.startswith(f"{root}/") and not _ours(name) and "/site-packages/" not in name:
+            return True
+        at = at.tb_next
+    return False
 
 
 def _ours(filename: str) -> bool:
@@ -52,7 +62,7 @@ def _trim(shown: traceback.TracebackException, root: str) -> None:
         kept = kept[: _DEEPEST // 2] + kept[-_DEEPEST // 2 :]
     for frame in kept:
         frame.filename = frame.filename.removeprefix(root)
-    shown.stack = traceback.StackSummary.from_list(kept)
+    shown.stack = shown.stack.from_list(kept)
     if shown.__cause__:
         _trim(shown.__cause__, root)
     if shown.__context__:

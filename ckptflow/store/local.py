@@ -12,6 +12,7 @@ import fcntl
 import itertools
 import os
 import stat as modes
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -33,13 +34,14 @@ class LocalStore:
     May be used by any number of processes at once; one instance belongs to one thread.
     """
 
-    __slots__ = ("_known", "_log", "_numbers", "_pending", "_root", "_token", "_whole")
+    __slots__ = ("_known", "_log", "_numbers", "_pending", "_root", "_syncing", "_token", "_whole")
 
     def __init__(self, path: Path | str, *, create: bool = False) -> None:
         self._root = os.path.abspath(path)  # noqa: PTH100 - paths are strings here: pathlib costs more than the call
         self._known: set[str] = set()  # directories found to be real ones
         self._log: tuple[str, int] | None = None  # the file appended to last, kept open
         self._pending: dict[str, None] = {}  # written since the last sync, in order
+        self._syncing = threading.Lock()
         self._whole = True  # the system can sync a whole file system
         self._numbers = itertools.count()
         self._token = os.urandom(4).hex()
@@ -158,9 +160,15 @@ class LocalStore:
         """Make all that any process wrote so far survive a loss of power, with one call where the system has one.
 
         Where it has none, the files written by this instance and those in `names` are synced one by one, the objects
-        before what names them.
+        before what names them. Nothing is done where this instance wrote nothing since the last time and `names` is
+        empty. May be called from several threads; a call returns when what was written before it is safe.
         """
-        pending, self._pending = self._pending, {}  # writes may go on in another thread
+        with self._syncing:
+            pending, self._pending = self._pending, {}  # writes may go on in another thread
+            if pending or (names := tuple(names)):
+                self._sync(pending, names)
+
+    def _sync(self, pending: dict[str, None], names: Iterable[str]) -> None:
         try:
             self._whole = self._whole and sync_file_system(self._root)
             if not self._whole:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..fingerprint import code
-from ..fingerprint.code import ModuleText
 from ..ids import Digest, digest
 from .cache import Cache
 from .observe import Stamp
+
+if TYPE_CHECKING:
+    from ..fingerprint.code import ModuleText
 
 
 class ProjectSources:
@@ -34,6 +35,8 @@ class ProjectSources:
         return self._modules[name]
 
     def _find(self, name: str) -> ModuleText | None:
+        from ..fingerprint.code import ModuleText  # not for a pipeline of commands, which has no modules
+
         parts = name.split(".")
         if not all(part.isidentifier() for part in parts):
             return None
@@ -73,6 +76,8 @@ class IndexMemory:
 @cache
 def _maker() -> str:
     """Return what names the installed state of the indexing code: its files' names, sizes and times."""
+    from ..fingerprint import code
+
     files = sorted(Path(code.__file__).parent.glob("*.py"))
     return digest("\n".join(f"{f.name} {Stamp.of(f.stat())}" for f in files).encode())[:16]
 

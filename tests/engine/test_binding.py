@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from ckptflow.engine.binding import check_signature, form_of, keyword_values, passed
+from ckptflow.engine.binding import check_signature, form_of, passed
+from ckptflow.engine.tasks import keyword_values
 from ckptflow.fingerprint.code import Codebase, ModuleText
 from ckptflow.formats.forms import Form
 from ckptflow.ids import StageName, digest

@@ -106,7 +106,7 @@ def test_a_symbolic_link_is_moved_and_not_what_it_points_to(tmp_path):
 
 
 KILLED = """
-import os, sys
+import os, shutil, sys
 from pathlib import Path
 from ckptflow.run import aside
 from ckptflow.run.messages import Output
@@ -122,8 +122,8 @@ def counted(function):
     return call
 
 for name in ("rename", "unlink", "open", "mkdir", "write", "ftruncate"): setattr(os, name, counted(getattr(os, name)))
-aside.shutil.rmtree = counted(aside.shutil.rmtree)
-aside.shutil.copy2 = counted(aside.shutil.copy2)
+shutil.rmtree = counted(shutil.rmtree)
+shutil.copy2 = counted(shutil.copy2)
 root = Path(sys.argv[1])
 outs = [Output(name, "out/" + name, "file", persist=name == "p.txt") for name in ("a.txt", "d", "p.txt", "n.txt")]
 journal = aside.Aside(root, "token")

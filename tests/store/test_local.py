@@ -360,3 +360,15 @@ def test_dying_at_any_system_call_of_a_create_leaves_nothing_or_all(store):
     for _ in crash_points(store, lambda s: s.create("a/b", b"new!")):
         assert store.stat("a/b") is None or store.get("a/b") == b"new!"
     assert store.get("a/b") == b"new!"
+
+
+def test_a_sync_with_nothing_to_do_costs_nothing(store, monkeypatch):
+    synced = []
+    monkeypatch.setattr(local, "sync_file_system", lambda path: synced.append(path) or True)
+    store.sync()
+    store.put("a", b"1")
+    store.sync()
+    store.sync()
+    assert len(synced) == 1
+    store.sync(["objects/ee/ff"])
+    assert len(synced) == 2, "what others wrote"
