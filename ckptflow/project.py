@@ -46,7 +46,7 @@ class Project:
     """A directory with a pipeline file. Cheap to make: nothing is opened before a method needs it.
 
     `path` is the project's directory or one inside it, or a pipeline file. Methods raise the errors of
-    `ckptflow.errors`.
+    `ckptflow.errors`. With `begin` there need be no pipeline file yet: `add_stage` writes it.
     """
 
     def __init__(
@@ -56,11 +56,12 @@ class Project:
         file: str | None = None,
         overrides: Mapping[str, Any] | None = None,
         env: Mapping[str, str] | None = None,
+        begin: bool = False,
     ) -> None:
         start = Path(path)
         if start.is_file():
             start, file = start.parent, start.name
-        self.location: Location = find_project(start, file)
+        self.location: Location = (find_or_begin if begin else find_project)(start, file)
         self.settings: Settings = load_settings(self.location.root, os.environ if env is None else env, overrides)
 
     @classmethod
@@ -171,16 +172,6 @@ class Project:
 
         with self._session() as session:
             return looking.graph_view(read_pipeline(session))
-
-    @classmethod
-    def begin(cls, start: Path | None = None, *, file: str | None = None, overrides: Mapping[str, Any] = {}) -> Project:
-        """Return the project that `start` is in or, where there is no pipeline file, the one that its first stage will
-        begin: `add_stage` writes the file.
-        """
-        project = cls.__new__(cls)
-        project.location = find_or_begin(start or Path.cwd(), file)
-        project.settings = load_settings(project.location.root, os.environ, overrides)
-        return project
 
     def add_stage(self, name: str, fields: Mapping[str, Value], *, force: bool = False, dry: bool = False) -> Edited:
         """Write a new stage into the pipeline file; with `force`, in the place of one of that name.

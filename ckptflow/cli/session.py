@@ -36,7 +36,7 @@ class Session:
         """Return the project of the current directory, or the one that its first stage will begin."""
         from ..project import Project
 
-        return Project.begin(file=file)
+        return Project(Path.cwd(), file=file, begin=True)
 
     def project_for(
         self, targets: tuple[str, ...], *, file: str | None, overrides: Mapping[str, str] | None = None

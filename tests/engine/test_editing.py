@@ -246,7 +246,7 @@ def test_edits_beside_each_other_lose_nothing(project: Project) -> None:
 
 
 def test_the_first_stage_begins_the_file(tmp_path: Path) -> None:
-    project = Project.begin(tmp_path)
+    project = Project(tmp_path, begin=True)
     project.add_stage("a", {"cmd": "true"}, dry=True)
     assert [*tmp_path.iterdir()] == []
     with pytest.raises(EditRefused):
@@ -265,7 +265,7 @@ def test_the_first_stage_begins_the_file(tmp_path: Path) -> None:
 def test_a_new_file_in_a_directory_of_a_project(project: Project) -> None:
     new = project.root / "new"
     new.mkdir()
-    Project.begin(new, file="pipeline.yaml").add_stage("a", {"cmd": "true"})
+    Project(new, file="pipeline.yaml", begin=True).add_stage("a", {"cmd": "true"})
     assert (new / "pipeline.yaml").read_text().startswith("# yaml-language-server: $schema=../.ckptflow/pipeline.")
     assert "new/pipeline.yaml:a" in [s.name for s in project.stages(every=True)]
 
