@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -20,15 +21,14 @@ from .keeping import sources_of
 from .session import Session, StorePast
 from .survey import Survey, gather, out_reasons
 from .tasks import worker_source
-from .tracked import refuse_missing
+from .tracked import where_tracked
 
 
 def status(session: Session, survey: Survey, selection: Selection) -> PlanView:
     """Return the plan for what was selected. Writes nothing but derived data."""
-    facts = gather(session, survey, selection)
     adoption = Adoption(session, survey.pipeline)
     session.placer.neighbour = adoption
-    refuse_missing(session, survey, selection, adoption.dvc)
+    facts = gather(session, survey, selection, partial(where_tracked, adoption.dvc))
     past = StorePast(session, adopter=adoption)
     schedule = Schedule(survey.pipeline, survey.graph, facts, past, selection)
     look_ahead(session, schedule, facts)
