@@ -34,7 +34,7 @@ def status(session: Session, survey: Survey, selection: Selection) -> PlanView:
     look_ahead(session, schedule, facts)
     extra: dict[StageName, tuple[Reason, ...]] = {}
     for run in schedule.stages.values():
-        if not run.pinned and not run.adopted:
+        if not run.pinned:
             extra[run.name] = out_reasons(session, past, survey, run)
     holes = {name: tuple(str(h) for h in code.holes) for name, code in facts.code.items()}
     result = view(schedule, survey.graph, facts, extra, holes)
