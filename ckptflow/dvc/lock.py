@@ -23,6 +23,7 @@ LOCK = "dvc.lock"
 SUFFIX = ".dvc"
 DIRECTORY = ".dir"
 _SCHEMA = "2.0"
+_RESTORE = "restore it with git; or remove it, then nothing that DVC did is known"
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,12 +152,17 @@ class _Reader:
         problems: list[Problem] = []
         document = compose(file, text, problems)
         if document is None or problems:
+            source = Source.of(file, text)
+            for number, line in enumerate(source.lines, 1):
+                if line.startswith("<<<<<<<"):
+                    message = f"git left a conflict in {file}"
+                    problems = [Problem("CF086", message, source.at(number, 1, len(line)), _RESTORE)]
+                    break
             raise SpecError(tuple(problems))
         return cls(document.source, document.root)
 
     def fail(self, node: Node | None, message: str) -> None:
-        hint = "restore it with git; or remove it, then nothing that DVC did is known"
-        raise SpecError((Problem("CF086", message, self.source.place(node or self.root), hint),))
+        raise SpecError((Problem("CF086", message, self.source.place(node or self.root), _RESTORE),))
 
     def mapping(self, node: Node | None) -> dict[str, Node]:
         if isinstance(node, nodes.Mapping):

@@ -64,6 +64,8 @@ class Adoption:
     def keeps(self, path: str, names: Collection[str]) -> set[str]:
         """See `workspace.place.Neighbour`."""
         noted = self._noted_outs().get(path)
+        if noted is None and self.dvc.cache is None:
+            return set()
         legacy = noted is not None and noted.legacy
         if noted is not None and noted.md5 is not None and self.dvc.md5(path, legacy=legacy) == noted.md5:
             return set(names)

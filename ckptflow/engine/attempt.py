@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from ..checkpoints.manifest import Status
 from ..checkpoints.records import RecordLog
@@ -34,7 +35,7 @@ from .survey import Survey, gather
 from .sweep import sweep_spills
 from .targets import ReproOptions, check_chunks
 from .tasks import TaskMaker
-from .tracked import restore_tracked
+from .tracked import restore_tracked, where_tracked
 
 __all__ = ["Attempt", "Outcome"]
 
@@ -57,10 +58,10 @@ class Attempt:
     def run(self, survey: Survey, selection: Selection) -> tuple[Outcome, tuple[StageResult, ...]]:
         """Bring the selection up to date; return how that ended and what became of each stage."""
         session = self.session
-        facts = gather(session, survey, selection)
         adoption = Adoption(session, survey.pipeline)
         regaining = Regaining(session, survey.pipeline, survey.lock)
         session.placer.neighbours = (regaining, adoption)
+        facts = gather(session, survey, selection, partial(where_tracked, adoption.dvc))
         for path in restore_tracked(session, survey, selection, adoption.dvc):
             self.reporter.emit(Note("info", f"put `{path}` in place, out of DVC's cache"))
         past = StorePast(session, self.log, adoption, regaining)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..checkpoints.lockfile import LockEntry
@@ -39,6 +39,7 @@ class ProjectFacts:
         sources: ProjectSources,
         cache: Cache,
         has_spill: Any,
+        elsewhere: Callable[[str], str | None],
     ) -> None:
         self._pipeline = pipeline
         self._graph = graph
@@ -47,6 +48,7 @@ class ProjectFacts:
         self._sources = sources
         self._cache = cache
         self._has_spill = has_spill
+        self._elsewhere = elsewhere
         self._recipes: dict[StageName, Recipe] = {}
         self._before: dict[StageName, Before | None] = {}
         self._sources_seen: dict[tuple[StageName, str], Source] = {}
@@ -95,7 +97,10 @@ class ProjectFacts:
         except DepMissing as error:
             makers = self._graph.origins[stage, dep.label].after
             if not makers:
-                raise
+                hint = self._elsewhere(dep.path)
+                if hint is None:
+                    raise
+                raise DepMissing(error.message, hint=hint) from None
             names = " ".join(makers[:3])
             raise DepMissing(error.message, hint=f"make it first: `ckptflow repro {names}`") from None
 

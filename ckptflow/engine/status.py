@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -21,22 +22,21 @@ from .regain import Regaining
 from .session import Session, StorePast
 from .survey import Survey, gather, out_reasons
 from .tasks import worker_source
-from .tracked import refuse_missing
+from .tracked import where_tracked
 
 
 def status(session: Session, survey: Survey, selection: Selection) -> PlanView:
     """Return the plan for what was selected. Writes nothing but derived data."""
-    facts = gather(session, survey, selection)
     adoption = Adoption(session, survey.pipeline)
     regaining = Regaining(session, survey.pipeline, survey.lock)
     session.placer.neighbours = (regaining, adoption)
-    refuse_missing(session, survey, selection, adoption.dvc)
+    facts = gather(session, survey, selection, partial(where_tracked, adoption.dvc))
     past = StorePast(session, adopter=adoption, regainer=regaining)
     schedule = Schedule(survey.pipeline, survey.graph, facts, past, selection)
     look_ahead(session, schedule, facts)
     extra: dict[StageName, tuple[Reason, ...]] = {}
     for run in schedule.stages.values():
-        if not run.pinned and not run.adopted:
+        if not run.pinned:
             extra[run.name] = out_reasons(session, past, survey, run)
     holes = {name: tuple(str(h) for h in code.holes) for name, code in facts.code.items()}
     result = view(schedule, survey.graph, facts, extra, holes)

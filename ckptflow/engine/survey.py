@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,8 +85,13 @@ def find_files(location: Location) -> tuple[str, ...]:
     return found
 
 
-def gather(session: Session, survey: Survey, selection: Selection) -> ProjectFacts:
-    """Work out the recipes of what was selected. Raises `SpecError` for functions that do not fit."""
+def gather(
+    session: Session, survey: Survey, selection: Selection, elsewhere: Callable[[str], str | None]
+) -> ProjectFacts:
+    """Work out the recipes of what was selected. Raises `SpecError` for functions that do not fit.
+
+    `elsewhere` is asked how a dep that is missing can be had from another program; None: it does not know.
+    """
     facts = ProjectFacts(
         survey.pipeline,
         survey.graph,
@@ -95,6 +100,7 @@ def gather(session: Session, survey: Survey, selection: Selection) -> ProjectFac
         session.sources,
         session.cache,
         has_spill=lambda name: (session.spills / name).exists(),
+        elsewhere=elsewhere,
     )
     names = selection.stages | selection.pinned
     facts.load({name: stage for name, stage in survey.pipeline.stages.items() if name in names})

@@ -7,24 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from ..checkpoints.locks import hold
 from ..checkpoints.records import Durability, RecordLog
 from ..dvc.lock import NotedStage
-from ..errors import DepMissing, DepUnreadable, OutEdited
+from ..errors import OutEdited
 from ..ids import StageName
 from ..plan.schedule import Schedule
 from ..plan.selection import Selection
 from ..plan.stagerun import Phase, StageRun
 from ..plan.view import StageView, view
-from ..spec.paths import is_glob, is_url
 from ..workspace.place import OutState, edited
 from .adopt import Adoption
 from .session import Session, StorePast, new_run_id
 from .settle import Settler
 from .survey import Survey, gather
-from .tracked import missing, restore_tracked
+from .tracked import missing, restore_tracked, where_tracked
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,30 +66,36 @@ def _take_over(
 ) -> tuple[Standing, ...]:
     adoption = Adoption(session, survey.pipeline, old)
     session.placer.neighbours = (adoption,)
-    lacking = _lacking(session, survey, adoption, write=log is not None)
-    away = survey.graph.downstream(lacking)
-    selection = Selection(frozenset(survey.pipeline.stages.keys() - away))
-    facts = gather(session, survey, selection)
+    selection = Selection(frozenset(survey.pipeline.stages), keep_going=True)
+    if log is not None:
+        restore_tracked(session, survey, selection, adoption.dvc)
+    facts = gather(session, survey, selection, partial(where_tracked, adoption.dvc))
     past = StorePast(session, log, adoption)
     schedule = Schedule(survey.pipeline, survey.graph, facts, past, selection)
-    settler = Settler(session, survey.locks, force=False, commit=log is not None)
+    settler = Settler(session, survey.locks, force=False, commit=True) if log is not None else None
     try:
-        kept = _settle_all(session, schedule, settler if log is not None else None)
-        settler.write()
+        kept = _settle_all(session, schedule, settler)
     finally:
         past.index.close()
+        if settler is not None:
+            settler.write()
     views = {v.stage: v for v in view(schedule, survey.graph, facts, {}, {}).stages}
     found: dict[StageName, Standing] = {}
     for name in survey.graph.order:
-        if name in lacking:
-            found[name] = lacking[name]
-        elif name in away:
-            ups = [up for up in survey.graph.needs[name] if up in away]
-            state = "unknown" if all(found[up].state == "unknown" for up in ups) else "stale"
-            found[name] = Standing(name, state, tuple(f"follows {up}" for up in ups))
-        else:
-            found[name] = _standing(schedule.stages[name], views[name], kept.get(name))
+        found[name] = _standing(schedule.stages[name], views[name], kept.get(name))
+    if log is None:
+        _mark_unknown(session, survey, adoption, found)
     return tuple(found.values())
+
+
+def _mark_unknown(session: Session, survey: Survey, adoption: Adoption, found: dict[StageName, Standing]) -> None:
+    """Of stages that wait for a dep to be put in place, and of those after them, only a real import can tell."""
+    for name in survey.graph.order:
+        tracked = missing(session, survey, Selection(frozenset((name,))), adoption.dvc)
+        if any(adoption.dvc.kept(noted) for _, noted in tracked):
+            found[name] = Standing(name, "unknown", ("its deps are put in place first, out of DVC's cache",))
+        elif any(found[up].state == "unknown" for up in survey.graph.needs[name]):
+            found[name] = Standing(name, "unknown", found[name].reasons)
 
 
 def _settle_all(session: Session, schedule: Schedule, settler: Settler | None) -> dict[StageName, str]:
@@ -118,30 +124,13 @@ def _refuse_edited(session: Session, run: StageRun) -> None:
             raise edited(out.path)
 
 
-def _lacking(session: Session, survey: Survey, adoption: Adoption, *, write: bool) -> dict[StageName, Standing]:
-    """Return the stages that have a dep which is not there, after what DVC tracks was put in place."""
-    found: dict[StageName, Standing] = {}
-    for name in survey.graph.order:
-        only = Selection(frozenset((name,)))
-        try:
-            if write:
-                restore_tracked(session, survey, only, adoption.dvc)
-            elif any(adoption.dvc.kept(noted) for _, _, noted in missing(session, survey, only, adoption.dvc)):
-                found[name] = Standing(name, "unknown", ("its deps are put in place first, out of DVC's cache",))
-                continue
-            for dep in survey.pipeline.stages[name].deps:
-                if not survey.graph.origins[name, dep.label].after and not is_glob(dep.path) and not is_url(dep.path):
-                    session.observer.require(dep.path)
-        except (DepMissing, DepUnreadable) as error:
-            found[name] = Standing(name, "stale", tuple(text for text in (error.message, error.hint) if text))
-    return found
-
-
 def _standing(run: StageRun, seen: StageView, kept: str | None) -> Standing:
     if seen.state == "frozen":
         return Standing(run.name, "frozen")
     if kept is not None:
         return Standing(run.name, "stale", (kept,))
+    if run.cut_failure is not None:
+        return Standing(run.name, "stale", tuple(t for t in (run.cut_failure.message, run.cut_failure.hint) if t))
     if run.phase is Phase.SETTLED:
         return Standing(run.name, "taken" if run.adopted else "fresh")
     return Standing(run.name, "stale", tuple(reason.text for reason in seen.reasons))

@@ -93,6 +93,12 @@ def test_the_run_cache_is_asked_where_the_lock_is_lost(root: Path, env: dict[str
     assert [s.state for s in Project(root, env=env).repro().stages] == ["reused", "reused"]
 
 
+def test_an_edited_out_is_told_of(root: Path, env: dict[str, str]) -> None:
+    (root / "clean.txt").write_text("mine")
+    first = Project(root, env=env).status().stages[0]
+    assert first.reasons[-1].text == "`clean.txt` was changed by hand"
+
+
 @pytest.mark.parametrize(
     ("file", "text", "why"),
     [

@@ -205,7 +205,7 @@ def test_tracked_data_is_put_in_place(empty: Switch) -> None:
     empty.dvc("repro")
     empty.remove("data", "file.txt")
     said = empty.ckptflow("status", code=1).ended.err
-    assert "`ckptflow repro` puts it there" in said
+    assert "`ckptflow repro` puts it in place" in said
     assert empty.states() == {"s": "reused", "": ""}
     assert (empty.twin.root / "data/a").read_text() == "1"
     (empty.twin.root / "file.txt").write_text("may be written to")

@@ -53,7 +53,8 @@ def test_a_lock() -> None:
         ("schema: '2.0'\nstages:\n  a: {cmd: x, deps: {}}", 3, "a mapping where DVC writes a list"),
         ("schema: '2.0'\nstages:\n  a:\n    cmd: x\n    outs: [{md5: 1}]", 5, "without `path`"),
         ("schema: '2.0'\nstages:\n  a:\n    cmd: {}", 4, "no text where DVC writes one"),
-        ("<<<<<<< HEAD\nschema: '2.0'", 2, ""),
+        ("schema: '2.0'\n<<<<<<< HEAD\nstages: {}\n=======\n", 2, "git left a conflict"),
+        ("schema: '2.0'\nstages: [", 3, "not valid YAML"),
     ],
 )
 def test_what_dvc_does_not_write(text: str, line: int, words: str) -> None:
