@@ -57,7 +57,7 @@ def _stage(stage: Stage) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def theirs(dvc_program: Program, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str, Any]] | str]:
-    """What DVC makes of all texts: the stages, or why it refuses one. One process for all, since each costs its start."""
+    """What DVC makes of all texts: the stages, or why it refuses one. One process for all: each costs its start."""
     home = tmp_path_factory.mktemp("language")
     twins = [Twin.made("dvc", dvc_program, home / str(number)) for number in range(len(TEXTS))]
     for twin, text in zip(twins, TEXTS.values(), strict=True):
