@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
+import jsonschema
 import pytest
+import yaml
 
 from ckptflow.errors import Problem, SpecError
 from ckptflow.spec.load import load_pipeline
 from ckptflow.spec.model import Pipeline
+from ckptflow.spec.schema import json_schema
 
 
 class FakeFiles:
@@ -45,3 +49,25 @@ def mistakes(load: Callable[..., Pipeline]) -> Callable[..., tuple[Problem, ...]
         return ()
 
     return mistakes_
+
+
+class _CoreSchema(yaml.CSafeLoader):
+    """Reads `on`, `yes` and dates as the texts that they are in YAML 1.2."""
+
+
+_CoreSchema.yaml_implicit_resolvers = {
+    first: [(tag, rx) for tag, rx in found if "timestamp" not in tag and not ("bool" in tag and first not in "tfTF")]
+    for first, found in yaml.CSafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+@pytest.fixture(scope="session")
+def accepted() -> Callable[[str], bool]:
+    """Return `accepted(text)`: whether an editor that has the JSON Schema finds nothing in a pipeline file."""
+    validator = jsonschema.Draft7Validator(json_schema())
+
+    def accepted_(text: str) -> bool:
+        document: Any = yaml.load(text, Loader=_CoreSchema)
+        return bool(validator.is_valid(document))
+
+    return accepted_
