@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 import yaml
 
 from ckptflow.errors import Problem, SpecError
+from ckptflow.spec.compose import core_scalar
 from ckptflow.spec.load import load_pipeline
 from ckptflow.spec.model import Pipeline
 from ckptflow.spec.schema import json_schema
@@ -52,13 +54,12 @@ def mistakes(load: Callable[..., Pipeline]) -> Callable[..., tuple[Problem, ...]
 
 
 class _CoreSchema(yaml.CSafeLoader):
-    """Reads `on`, `yes` and dates as the texts that they are in YAML 1.2."""
+    """Resolves plain scalars as YAML 1.2 does, which is what editors do: `on`, `12:30` and dates are texts."""
 
 
-_CoreSchema.yaml_implicit_resolvers = {
-    first: [(tag, rx) for tag, rx in found if "timestamp" not in tag and not ("bool" in tag and first not in "tfTF")]
-    for first, found in yaml.CSafeLoader.yaml_implicit_resolvers.items()
-}
+_CoreSchema.yaml_implicit_resolvers = {"<": [("tag:yaml.org,2002:merge", re.compile("<<$"))]}
+_CoreSchema.add_implicit_resolver("core", re.compile("", re.DOTALL), None)
+_CoreSchema.add_constructor("core", lambda loader, node: core_scalar(loader.construct_scalar(node)))
 
 
 @pytest.fixture(scope="session")

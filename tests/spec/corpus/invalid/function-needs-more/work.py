@@ -1,5 +1,3 @@
-
-
 async def soon(x):
     return x
 
