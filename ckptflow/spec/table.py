@@ -146,7 +146,7 @@ STAGE = record(
     one_of=("call", "cmd"),
 )
 
-_axis = either(Text("a template"), ListOf(Anything()), Pairs(Anything()))
+_axis = either(Text("a template", r"\$\{"), ListOf(Anything()), Pairs(Anything()))
 FOREACH = record(
     "stage",
     Field(

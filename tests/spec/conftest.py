@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from typing import Any
 
+import jsonschema
 import pytest
+import yaml
 
 from ckptflow.errors import Problem, SpecError
+from ckptflow.spec.compose import core_scalar
 from ckptflow.spec.load import load_pipeline
 from ckptflow.spec.model import Pipeline
+from ckptflow.spec.schema import json_schema
 
 
 class FakeFiles:
@@ -45,3 +51,24 @@ def mistakes(load: Callable[..., Pipeline]) -> Callable[..., tuple[Problem, ...]
         return ()
 
     return mistakes_
+
+
+class _CoreSchema(yaml.CSafeLoader):
+    """Resolves plain scalars as YAML 1.2 does, which is what editors do: `on`, `12:30` and dates are texts."""
+
+
+_CoreSchema.yaml_implicit_resolvers = {"<": [("tag:yaml.org,2002:merge", re.compile("<<$"))]}
+_CoreSchema.add_implicit_resolver("core", re.compile("", re.DOTALL), None)
+_CoreSchema.add_constructor("core", lambda loader, node: core_scalar(loader.construct_scalar(node)))
+
+
+@pytest.fixture(scope="session")
+def accepted() -> Callable[[str], bool]:
+    """Return `accepted(text)`: whether an editor that has the JSON Schema finds nothing in a pipeline file."""
+    validator = jsonschema.Draft7Validator(json_schema())
+
+    def accepted_(text: str) -> bool:
+        document: Any = yaml.load(text, Loader=_CoreSchema)
+        return bool(validator.is_valid(document))
+
+    return accepted_

@@ -1,0 +1,2 @@
+def f(t, *, n, m=2):
+    return n
