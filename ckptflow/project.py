@@ -16,6 +16,8 @@ from .checkpoints.verify import Finding
 from .engine import inspect as looking
 from .engine.import_dvc import ImportPlan, plan_import, project_at, write_files
 from .engine.inspect import Check, GraphView, OutView, RunSummary
+from .engine.paths import path_changes
+from .engine.plots import PlotOptions, Plots, named_plots, plots_of, versions_to_plot
 from .engine.repro import repro
 from .engine.result import RunResult
 from .engine.session import Session, failed_before, open_session
@@ -23,19 +25,24 @@ from .engine.status import status
 from .engine.survey import read_pipeline
 from .engine.take_over import Standing, take_over
 from .engine.targets import ReproOptions, as_named_from, check_chunks, resolve, select
-from .errors import StageError
+from .engine.values import ValuesDiff, VersionValues, diff_values, metrics_of, params_of, show_metrics
+from .engine.version import WORKSPACE, Version
+from .engine.versions import HEAD, Versions
+from .errors import StageError, TargetNotFound
 from .events import Event, Reporter
 from .formats.dataset import Dataset
 from .ids import Digest
 from .plan.view import PlanView
 from .spec.model import Pipeline
+from .spec.paths import normalise
+from .values.paths import PathChanges
 from .workspace.cache import Cache
 from .workspace.dvc import DvcProject
 from .workspace.locate import Location, find_project
 from .workspace.observe import Observer
 from .workspace.settings import Settings, load_settings
 
-__all__ = ["Project", "ReproOptions", "RunResult", "load", "open"]
+__all__ = ["PlotOptions", "Plots", "Project", "ReproOptions", "RunResult", "VersionValues", "load", "open"]
 
 
 class Project:
@@ -153,6 +160,94 @@ class Project:
         """Return the graph of stages."""
         with self._session() as session:
             return looking.graph_view(read_pipeline(session))
+
+    def metrics(
+        self, targets: Sequence[str] = (), *, branches: bool = False, tags: bool = False, commits: bool = False
+    ) -> list[VersionValues]:
+        """Return the metrics of the workspace, or with it those of all branches, tags or commits."""
+        with self._versions() as versions:
+            return show_metrics(versions, self._paths(targets), branches=branches, tags=tags, commits=commits)
+
+    def metrics_diff(
+        self, old: str = HEAD, new: str = WORKSPACE, *, targets: Sequence[str] = (), unchanged: bool = False
+    ) -> ValuesDiff:
+        """Return how metrics differ between two versions: `workspace`, revisions of git, runs."""
+        paths = self._paths(targets)
+        with self._versions() as versions:
+            before, after = (metrics_of(versions.find(name), paths) for name in (old, new))
+            return diff_values(before, after, paths, unchanged=unchanged)
+
+    def params_diff(
+        self,
+        old: str = HEAD,
+        new: str = WORKSPACE,
+        *,
+        targets: Sequence[str] = (),
+        unchanged: bool = False,
+        deps: bool = False,
+    ) -> ValuesDiff:
+        """Return how params differ between two versions; with `deps`, only those that stages declare."""
+        paths = self._paths(targets)
+        with self._versions() as versions:
+            before, after = (params_of(versions.find(name), paths, deps=deps) for name in (old, new))
+            return diff_values(before, after, paths, unchanged=unchanged)
+
+    def plots(
+        self, targets: Sequence[str] = (), versions: Sequence[str] = (WORKSPACE,), *, options: PlotOptions | None = None
+    ) -> Plots:
+        """Return what plots show, in one chart for all `versions`."""
+        with self._versions() as known:
+            found = [known.find(name) for name in versions]
+            return plots_of(found, self._plot_ids(found, targets), options or PlotOptions())
+
+    def plots_diff(
+        self, versions: Sequence[str] = (), targets: Sequence[str] = (), *, options: PlotOptions | None = None
+    ) -> Plots:
+        """Return what plots show in `versions` beside each other; one alone is compared with the workspace, and none
+        means HEAD and the workspace.
+        """
+        with self._versions() as known:
+            found = versions_to_plot(known, versions)
+            return plots_of(found, self._plot_ids(found, targets), options or PlotOptions())
+
+    def diff(self, old: str = HEAD, new: str = WORKSPACE, *, targets: Sequence[str] = ()) -> PathChanges:
+        """Return which deps and outs were added, deleted, modified or renamed between two versions."""
+        with self._versions() as versions:
+            return path_changes(versions.find(old), versions.find(new), self._paths(targets))
+
+    def version_names(self) -> list[str]:
+        """Return the names that versions go by: the workspace, branches, tags, the latest runs."""
+        with self._versions() as versions:
+            return versions.names()
+
+    def path_from_here(self, path: str) -> str:
+        """Return a path of the project as it is written in the working directory."""
+        end = "/" if path.endswith("/") else ""
+        return path if self.location.here == "." else Path(os.path.relpath(path, self.location.here)).as_posix() + end
+
+    @contextmanager
+    def _versions(self) -> Iterator[Versions]:
+        with self._session() as session:
+            versions = Versions(session)
+            try:
+                yield versions
+            finally:
+                versions.close()
+
+    def _paths(self, targets: Sequence[str]) -> tuple[str, ...]:
+        """Return paths as the project names them. Raises `TargetNotFound` for one outside of it."""
+        found = []
+        for target in targets:
+            path = normalise(".", Path(os.path.relpath(self.root / self.location.here / target, self.root)).as_posix())
+            if path is None or path == ".":
+                raise TargetNotFound(target, hint="name a file of the project")
+            found.append(path)
+        return tuple(found)
+
+    def _plot_ids(self, versions: Sequence[Version], targets: Sequence[str]) -> tuple[str, ...]:
+        """Return targets as ids of plots: names as they stand, all else as paths."""
+        names = named_plots(versions) if targets else frozenset()
+        return tuple(target if target in names else self._paths([target])[0] for target in targets)
 
     @contextmanager
     def _session(self, *, create: bool = False) -> Iterator[Session]:

@@ -1,10 +1,8 @@
-"""Edge. The group of commands. A command's module is imported when it is used, so that none pays for another."""
+"""Edge. The command line's own options, and which commands there are."""
 
 from __future__ import annotations
 
-import difflib
 import os
-from importlib import import_module
 from typing import Any
 
 import click
@@ -12,6 +10,7 @@ import click
 from .. import __version__
 from ..errors import UsageError
 from . import terminal
+from .groups import LazyGroup
 from .session import Session, set_color
 
 _SECTIONS: dict[str, dict[str, str]] = {
@@ -25,6 +24,12 @@ _SECTIONS: dict[str, dict[str, str]] = {
         "dag": "Draw the graph of stages.",
         "show": "Show an out: schema, rows, a preview.",
         "log": "List the runs of the past.",
+    },
+    "Compare": {
+        "diff": "Say which deps and outs differ between versions.",
+        "metrics": "Show and compare metrics.",
+        "params": "Compare params.",
+        "plots": "Draw plots, of several versions in one.",
     },
     "Keep": {
         "init": "Start a project.",
@@ -41,40 +46,6 @@ _KNOWN_ELSEWHERE = {"run": "repro", "build": "repro", "make": "repro", "graph": 
 _KNOWN_ELSEWHERE |= {"explain": "why", "history": "log", "runs": "log", "check": "verify", "create": "init"}
 
 
-class Commands(click.Group):
-    """A group whose commands are modules of `ckptflow.cli.commands`, each with a `command`."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names of all commands, in the order of the help."""
-        return [name for section in _SECTIONS.values() for name in section]
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import the command `cmd_name`; None where there is no such command."""
-        if cmd_name not in self.list_commands(ctx):
-            return None
-        command: click.Command = import_module(f".commands.{cmd_name.replace('-', '_')}", __package__).command
-        return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command that `args` begin with. Raises UsageError that names the nearest one."""
-        name = args[0]
-        names = self.list_commands(ctx)
-        if name in names or name.startswith("-") or ctx.resilient_parsing:
-            return super().resolve_command(ctx, args)
-        near = difflib.get_close_matches(name, [*names, *_KNOWN_ELSEWHERE], n=1)
-        meant = _KNOWN_ELSEWHERE.get(near[0], near[0]) if near else None
-        hint = f"did you mean `ckptflow {meant}`?" if meant else "`ckptflow --help` lists the commands"
-        raise UsageError(f"there is no command `{name}`", hint=hint)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the commands in sections, without importing any."""
-        for section, commands in _SECTIONS.items():
-            with formatter.section(section):
-                formatter.write_dl(list(commands.items()), col_max=12)
-
-
 def _change_directory(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
     if value and not ctx.resilient_parsing:
         try:
@@ -83,7 +54,12 @@ def _change_directory(ctx: click.Context, param: click.Parameter, value: str | N
             raise UsageError(f"cannot work in `{value}`: {error.strerror}", hint="name an existing directory") from None
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=LazyGroup,
+    sections=_SECTIONS,
+    elsewhere=_KNOWN_ELSEWHERE,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.option(
     "-C", "--cd", metavar="DIR", callback=_change_directory, expose_value=False, is_eager=True, help="Work in DIR."
 )
