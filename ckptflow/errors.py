@@ -182,6 +182,40 @@ class CodeChanged(CkptflowError):
     code = "CF033"
 
 
+class GitError(CkptflowError):
+    """Git cannot tell: it is not installed, there is no repository, or it failed."""
+
+    code = "CF300"
+
+
+class VersionNotFound(CkptflowError):
+    """A name is no revision of git and no run."""
+
+    code = "CF301"
+
+    def __init__(self, name: str, *, hint: str | None = None) -> None:
+        super().__init__(f"there is no revision or run `{name}`", hint=hint)
+        self.name = name
+
+
+class ValuesMissing(CkptflowError):
+    """A file of metrics, params or plots is not to be had in a version."""
+
+    code = "CF302"
+
+
+class ValuesMalformed(CkptflowError):
+    """A file of metrics, params or plots holds nothing that can be read as such."""
+
+    code = "CF303"
+
+
+class FieldMissing(CkptflowError):
+    """A plot asks for a field that its data do not have."""
+
+    code = "CF304"
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """Why one attempt at a chunk ended badly, as plain data that travels from a worker.

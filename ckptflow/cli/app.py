@@ -1,4 +1,4 @@
-"""Edge. The group of commands. A command's module is imported when it is used, so that none pays for another."""
+"""Edge. The command line's own options, and which commands there are."""
 
 from __future__ import annotations
 
@@ -29,6 +29,12 @@ _SECTIONS: dict[str, dict[str, str]] = {
         "stage": "Add, change, show, rename and remove stages.",
         "freeze": "Let stages not be run again.",
         "unfreeze": "Let frozen stages be run again.",
+    },
+    "Compare": {
+        "diff": "Say which deps and outs differ between versions.",
+        "metrics": "Show and compare metrics.",
+        "params": "Compare params.",
+        "plots": "Draw plots, of several versions in one.",
     },
     "Keep": {
         "init": "Start a project.",
@@ -61,7 +67,10 @@ def _change_directory(ctx: click.Context, param: click.Parameter, value: str | N
             raise UsageError(f"cannot work in `{value}`: {error.strerror}", hint="name an existing directory") from None
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.option(
     "-C", "--cd", metavar="DIR", callback=_change_directory, expose_value=False, is_eager=True, help="Work in DIR."
 )

@@ -30,6 +30,7 @@ _BY_ERROR: tuple[tuple[type[errors.CkptflowError], Exit], ...] = (
     (errors.ProjectNotFound, Exit.INVALID),
     (errors.UsageError, Exit.USAGE),
     (errors.TargetNotFound, Exit.NO_TARGET),
+    (errors.VersionNotFound, Exit.NO_TARGET),
     (errors.StoreError, Exit.STORE),
     (errors.Locked, Exit.LOCKED),
 )

@@ -53,6 +53,9 @@ def _guarded(args: list[str]) -> int:
     except (KeyboardInterrupt, click.Abort):
         terminal.say("Interrupted.\n")
         code = Exit.INTERRUPTED
+    except click.exceptions.NoArgsIsHelpError as asked:
+        terminal.say(f"{asked.format_message()}\n")
+        code = Exit.USAGE
     except click.ClickException as wrong:
         code = _tell(_usage_error(wrong), args)
     except CkptflowError as error:

@@ -17,6 +17,7 @@ from ..run.aside import recover
 from ..store import layout
 from .attempt import Attempt, Outcome
 from .result import RunResult, StageResult
+from .runtexts import keep_texts
 from .session import Session, failed_before, new_run_id
 from .stop import Stop
 from .survey import Survey, find_files, read_pipeline
@@ -67,9 +68,9 @@ def _repro(
         log = RecordLog(session.store, run_id, durability=Durability(session.settings.durability))
         with Stop(options.time_limit) as stop, _synced(log):
             attempt = Attempt(session, targets, options, reporter, run_id, stop, log)
-            outcome, stages = _until_the_ground_is_still(session, attempt, files)
+            survey, outcome, stages = _until_the_ground_is_still(session, attempt, files)
         result = _result(run_id, outcome, stages, stop, time.monotonic() - began)
-        _keep(session, result)
+        _keep(session, result, survey, locked=options.commit)
     reporter.emit(RunEnded(run_id, result.ok, result.seconds, result.to_json()))
     return result
 
@@ -100,7 +101,7 @@ def _files_of(session: Session, targets: Sequence[str], options: ReproOptions) -
 
 def _until_the_ground_is_still(
     session: Session, attempt: Attempt, files: frozenset[str]
-) -> tuple[Outcome, tuple[StageResult, ...]]:
+) -> tuple[Survey, Outcome, tuple[StageResult, ...]]:
     """Plan and run; again from the start where a dep, an object or a partition proved not to be what was planned on."""
     for _ in range(ATTEMPTS_MOST):
         session.look_again()
@@ -109,7 +110,7 @@ def _until_the_ground_is_still(
             raise _MoreFiles(needed)
         outcome, stages = attempt.run(survey, selection)
         if outcome is not Outcome.REPLAN:
-            return outcome, stages
+            return survey, outcome, stages
     raise CkptflowError(
         "the deps or the store change faster than they can be read", hint="stop what is writing to them"
     )
@@ -123,10 +124,11 @@ def _result(run_id: str, outcome: Outcome, stages: tuple[StageResult, ...], stop
     return RunResult(run_id, "failed" if bad else "ok", seconds, stages)
 
 
-def _keep(session: Session, result: RunResult) -> None:
-    """Keep the result for `log`; let go of what is old."""
+def _keep(session: Session, result: RunResult, survey: Survey, *, locked: bool) -> None:
+    """Keep the result for `log`, and what its values can be found by later; let go of what is old."""
     if any(s.state not in ("fresh", "frozen") for s in result.stages):
-        session.store.put(layout.run_name(result.run), (json.dumps(result.to_json(), indent=1) + "\n").encode())
+        doc = {**result.to_json(), **keep_texts(session, survey, locked=locked)}
+        session.store.put(layout.run_name(result.run), (json.dumps(doc, indent=1) + "\n").encode())
     sweep_logs(session)
     sweep_scratch(session)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..checkpoints.lockfile import LockEntry
@@ -28,7 +28,7 @@ from .session import Session, StorePast
 @dataclass(frozen=True, slots=True)
 class Survey:
     """A project as it was found. `seen`: the files that declare it, see `ProjectFiles`; `found`: the pipeline files,
-    also those that proved to lie inside outs.
+    also those that proved to lie inside outs; `texts`: what stands in the files that were there.
     """
 
     pipeline: Pipeline
@@ -36,6 +36,7 @@ class Survey:
     locks: Locks
     seen: Mapping[str, tuple[Stamp, int] | None]
     found: tuple[str, ...]
+    texts: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def lock(self) -> Mapping[StageName, LockEntry]:
@@ -46,11 +47,13 @@ class Survey:
 class ProjectFiles:
     """Gives the specification the texts it asks for, from below the root.
 
-    `seen` is what stat said of them before they were read, and the time; None for one that was not there.
+    `seen` is what stat said of them before they were read, and the time; None for one that was not there. `texts` is
+    what stood in those that were.
     """
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self.texts: dict[str, str] = {}
         self.seen: dict[str, tuple[Stamp, int] | None] = {}
 
     def read(self, path: str) -> str | None:
@@ -58,7 +61,8 @@ class ProjectFiles:
         full = self._root / path
         try:
             self.seen[path] = (Stamp.of(full.stat()), time.time_ns())
-            return full.read_text(encoding="utf-8-sig")
+            self.texts[path] = full.read_text(encoding="utf-8-sig")
+            return self.texts[path]
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             self.seen[path] = None
             return None
@@ -73,7 +77,7 @@ def read_pipeline(session: Session) -> Survey:
     found = find_files(session.location)
     pipeline = load_pipeline(found[0], files, others=found[1:])
     locks = load_locks(session.location, pipeline.files)
-    return Survey(pipeline, build_graph(pipeline), locks, files.seen, found)
+    return Survey(pipeline, build_graph(pipeline), locks, files.seen, found, files.texts)
 
 
 def find_files(location: Location) -> tuple[str, ...]:

@@ -33,6 +33,14 @@ def table(
     ]
 
 
+def markdown(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return `rows` as the lines of a table in Markdown (GitHub's), columns aligned for those who read the text."""
+    cells = [[clean(cell).replace("\\", "\\\\").replace("|", "\\|") for cell in row] for row in (headings, *rows)]
+    widths = [max(columns_of(row[i]) for row in cells) for i in range(len(headings))]
+    lines = [f"| {' | '.join(_pad(cell, widths[i], False) for i, cell in enumerate(row))} |" for row in cells]
+    return [lines[0], f"|{'|'.join('-' * (width + 2) for width in widths)}|", *lines[1:]]
+
+
 def _pad(text: str, width: int, right: bool) -> str:
     space = " " * (width - columns_of(text))
     return space + text if right else text + space

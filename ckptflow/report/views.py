@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from ..errors import CkptflowError
+from ..spec.model import Value
+
 
 class GraphView(Protocol):
     """Stages in topological order, edges from a stage to one that reads its outs, chunks a stage where known."""
@@ -81,6 +84,19 @@ class RunSummary(Protocol):
     def reused(self) -> int: ...
     @property
     def failed(self) -> int: ...
+
+
+class VersionValues(Protocol):
+    """The values of one version by file, and the errors of files that could not be read; `error` is the version's."""
+
+    @property
+    def version(self) -> str: ...
+    @property
+    def files(self) -> Mapping[str, Value]: ...
+    @property
+    def errors(self) -> Mapping[str, CkptflowError]: ...
+    @property
+    def error(self) -> CkptflowError | None: ...
 
 
 class Finding(Protocol):

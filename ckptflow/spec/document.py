@@ -11,6 +11,7 @@ from typing import Any
 
 from ..errors import Place
 from ..ids import StageName
+from .drawing import drawing_from_json, drawing_to_json
 from .model import (
     ByBuckets,
     ByRanges,
@@ -61,6 +62,9 @@ def pipeline_to_json(pipeline: Pipeline) -> dict[str, Any]:
         "reads": list(pipeline.reads),
         "absent": list(pipeline.absent),
         "files": list(pipeline.files),
+        "metrics": list(pipeline.metrics),
+        "params": list(pipeline.params),
+        "plots": {name: drawing_to_json(drawing) for name, drawing in pipeline.plots.items()},
         "stages": [_stage_to_json(stage) for stage in pipeline.stages.values()],
     }
 
@@ -76,6 +80,9 @@ def pipeline_from_json(doc: Mapping[str, Any]) -> Pipeline:
         tuple(doc["reads"]),
         tuple(doc["absent"]),
         tuple(doc["files"]),
+        tuple(doc["metrics"]),
+        tuple(doc["params"]),
+        {name: drawing_from_json(drawing) for name, drawing in doc["plots"].items()},
     )
 
 
@@ -94,6 +101,9 @@ def _stage_to_json(stage: Stage) -> dict[str, Any]:
     for name in ("deps", "outs"):
         if name in doc:
             doc[name] = [_changed(each) for each in doc[name]]
+    for out in doc.get("outs", ()):
+        if "drawing" in out:
+            out["drawing"] = drawing_to_json(out["drawing"])
     for name in ("args", "params", "env"):
         if name in doc:
             doc[name] = dict(doc[name])
@@ -134,9 +144,12 @@ def _dep_from_json(doc: Mapping[str, Any]) -> Dep:
 
 
 def _out_from_json(doc: Mapping[str, Any]) -> Out:
+    kwargs = dict(doc)
     if "kind" in doc:
-        return Out(**{**doc, "kind": OutKind(doc["kind"])})
-    return Out(**doc)
+        kwargs["kind"] = OutKind(doc["kind"])
+    if "drawing" in doc:
+        kwargs["drawing"] = drawing_from_json(doc["drawing"])
+    return Out(**kwargs)
 
 
 def _chunk_from_json(doc: Mapping[str, Any]) -> ChunkSpec:

@@ -20,6 +20,8 @@ from .paths import ancestors, parent
 from .refs import Draft, follow
 from .stages import Setting, read_stages
 from .table import FORMATS, PIPELINE
+from .template import Templates
+from .toplevel import TopLevel, read_top_level
 from .valuefiles import Files, ValueFiles
 from .values import Values
 
@@ -40,7 +42,17 @@ def load_pipeline(
         found = _Loading(file, files, others, formats, made)
     if found.problems:
         raise SpecError(in_order(found.problems, file))
-    return Pipeline(file, found.stages, (*found.read, *found.values.reads), found.values.absent, tuple(found.read))
+    top, reads = found.top, (*found.read, *found.values.reads)
+    return Pipeline(
+        file,
+        found.stages,
+        reads,
+        found.values.absent,
+        tuple(found.read),
+        top.metrics,
+        top.params,
+        top.plots,
+    )
 
 
 class _Loading:
@@ -58,6 +70,7 @@ class _Loading:
         self.values = ValueFiles(files, self.problems)
         self.read: list[str] = []
         self.outs: set[str] = set()
+        self.top = TopLevel()
         drafts: list[Draft] = []
         for name in dict.fromkeys((file, *others)):
             if self.outs.isdisjoint(ancestors(name)):
@@ -77,7 +90,8 @@ class _Loading:
         if document is None:
             return []
         values = Values(self.values, Findings(document.source, self.problems), made)
-        found = _read(name, text, document.root, values, formats)
+        found, beside = _read(name, text, document.root, values, formats)
+        self.top = self.top.plus(beside)
         self.outs.update(out.path for draft in found for out in draft.stage.outs)
         return found
 
@@ -87,13 +101,13 @@ def _by_name(drafts: list[Draft]) -> dict[StageName, Draft]:
     return {draft.stage.name: draft for draft in drafts}
 
 
-def _read(file: str, text: str, root: Node, values: Values, formats: frozenset[str]) -> list[Draft]:
+def _read(file: str, text: str, root: Node, values: Values, formats: frozenset[str]) -> tuple[list[Draft], TopLevel]:
     findings = values.findings
     if not isinstance(root, Mapping):
         empty = isinstance(root, Scalar) and root.value is None
         message = f"{file} is empty" if empty else f"{file} is no mapping"
         findings.add("CF117", message, root, "stages:\n  name:\n    cmd: ...")
-        return []
+        return [], TopLevel()
     top = fields(PIPELINE, root, findings, file)
     base = parent(file)
     noted = len(findings.problems)
@@ -102,7 +116,9 @@ def _read(file: str, text: str, root: Node, values: Values, formats: frozenset[s
         values.merge_vars(top["vars"], base, scope)
     complete = len(findings.problems) == noted and ("vars" in top or root.key("vars") is None)
     setting = Setting(file, base, scope, values, findings, formats, complete)
-    return [draft for key, node in _stage_nodes(root, top) for draft in read_stages(key, node, setting)]
+    drafts = [draft for key, node in _stage_nodes(root, top) for draft in read_stages(key, node, setting)]
+    templates = Templates(scope.values, findings, complete=complete, own=frozenset(scope.own))
+    return drafts, read_top_level(top, base, templates, findings)
 
 
 def _stage_nodes(root: Mapping, top: dict[str, Node]) -> list[tuple[Scalar, Node]]:

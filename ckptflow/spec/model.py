@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from ..errors import Place
 from ..ids import StageName
+from .drawing import Drawing
 
 Value: TypeAlias = "None | bool | int | float | str | list[Value] | dict[str, Value]"
 """A value as YAML and JSON know it. Treated as immutable."""
@@ -58,7 +59,10 @@ class Dep:
 
 @dataclass(frozen=True, slots=True)
 class Out:
-    """What a stage writes. `format` is resolved (from `format:` or the suffix): a name that `formats` knows."""
+    """What a stage writes. `format` is resolved (from `format:` or the suffix): a name that `formats` knows.
+
+    `drawing` is how a plot is drawn, where that is said.
+    """
 
     path: str
     format: str
@@ -69,6 +73,7 @@ class Out:
     push: bool = True
     workspace: bool = True
     desc: str | None = None
+    drawing: Drawing | None = None
     place: Place | None = field(default=None, compare=False)
 
     @property
@@ -220,7 +225,8 @@ class Pipeline:
 
     `file` is the first of the `files`, the one that the project is worked on through; `reads` all files whose text made
     this value (pipeline files, params, vars), so that a cache of it knows when it is out of date; `absent` those that
-    were looked for and not there.
+    were looked for and not there. `metrics`, `params` and `plots` are what the files name beside their stages: see
+    `toplevel`.
     """
 
     file: str
@@ -228,3 +234,6 @@ class Pipeline:
     reads: tuple[str, ...] = ()
     absent: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ()
+    params: tuple[str, ...] = ()
+    plots: Mapping[str, Drawing] = field(default_factory=dict)

@@ -9,6 +9,7 @@ from .findings import Findings
 from .model import Dep, Out, OutKind
 from .nodes import Mapping, Node, Scalar, Sequence, to_value
 from .paths import is_absolute, is_glob, is_url, normalise, suffix
+from .toplevel import read_drawing
 
 _BY_SUFFIX = {
     ".parquet": "parquet",
@@ -135,6 +136,7 @@ class Places:
                     push=entry.switch("push", True),
                     workspace=entry.switch("workspace", True),
                     desc=entry.text("desc"),
+                    drawing=read_drawing(entry.flags) if kind is OutKind.PLOT and entry.flags else None,
                     place=self.findings.source.place(entry.path),
                 )
                 if out.name is not None and out.label in labels:

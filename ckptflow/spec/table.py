@@ -62,13 +62,20 @@ _OUT_FLAGS = (
     Field("labels", Anything(), "Accepted for DVC's sake, without effect."),
     Field("meta", Anything(), "Anything; not read by ckptflow."),
 )
+_field = Text("a field's name", r"^[^\x00]+$")
+_LABELS = (
+    Field("x_label", Text(), "What stands along the x axis."),
+    Field("y_label", Text(), "What stands along the y axis."),
+    Field("title", Text(), "What stands above the plot."),
+    Field("template", Text(), "How it is drawn: `linear` (default), `scatter`, `confusion`, `bar_horizontal`, ..."),
+    Field("header", Flag(), "Whether the first line of CSV and TSV names the fields (default true)."),
+)
 _METRIC_FLAGS = (*_OUT_FLAGS, Field("xpath", Anything(), "Accepted for DVC's sake, without effect."))
 _PLOT_FLAGS = (
     *_OUT_FLAGS,
-    *(
-        Field(name, Anything(), "Accepted for DVC's sake, without effect yet.")
-        for name in ("x", "y", "x_label", "y_label", "title", "template", "header")
-    ),
+    Field("x", _field, "The field along the x axis (default: the number of the record)."),
+    Field("y", either(_field, ListOf(_field, least=1)), "The fields that are drawn (default: the last one)."),
+    *_LABELS,
 )
 _path_field = Field("path", PATH, "Where it is, relative to the pipeline file (and `wdir`).", required=True)
 
@@ -169,14 +176,29 @@ MATRIX = record(
     one_of=STAGE.one_of,
 )
 _stage = Deferred(STAGE, (("foreach", FOREACH), ("do", FOREACH), ("matrix", MATRIX)))
+_axis_files = Pairs(either(_field, ListOf(_field, least=1)), key=PATH, least=1)
+_plot = record(
+    "plot",
+    Field("x", either(_field, _axis_files), "The field along the x axis, or `{file: field}`."),
+    Field("y", either(_field, ListOf(_field, least=1), _axis_files), "The fields that are drawn, or `{file: fields}`."),
+    *_LABELS,
+)
+_plot_or_nothing = either(_plot, Nothing())
+_top_plots = either(
+    ListOf(either(PATH, Pairs(_plot_or_nothing, key=PATH, size=1))),
+    Pairs(_plot_or_nothing, key=PATH),
+)
 
 PIPELINE = record(
     "pipeline",
     Field("stages", Pairs(_stage, key=STAGE_NAME), "The stages by name."),
     Field("vars", Plain(_vars), "Values for `${}`: files (`config.yaml`, `config.yaml:key`) and mappings."),
+    Field("params", Deferred(ListOf(PATH)), "More files that `params diff` reads."),
+    Field("metrics", Deferred(ListOf(PATH)), "More files that `metrics show` reads."),
+    Field("plots", Deferred(_top_plots), "More plots: paths, or names with the files that their axes come from."),
     *(
         Field(name, Plain(Anything()), "Accepted for DVC's sake, without effect yet.")
-        for name in ("params", "metrics", "plots", "artifacts", "datasets")
+        for name in ("artifacts", "datasets")
     ),
     Field("desc", Plain(Text()), "What the pipeline does, for people."),
     Field("meta", Plain(Anything()), "Anything; not read by ckptflow."),

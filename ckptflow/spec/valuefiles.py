@@ -1,4 +1,4 @@
-"""Pure. Files of values - YAML, JSON, TOML - as plain data, each read once, with a note of what was looked for.
+"""Pure. Files of values - YAML, JSON, TOML, Python - as plain data, each read once, with a note of what was looked for.
 
 The notes become `Pipeline.reads` and `absent`: a cache of the pipeline is out of date when any of them changed or came
 to be.
@@ -92,8 +92,7 @@ class ValueFiles:
             case ".toml":
                 value = self._toml(path, text)
             case ".py":
-                self._note("CF142", path, text, "params in Python files are not supported yet by this version", 1, 1)
-                value = None
+                value = self._python(path, text)
             case _:
                 document = compose(path, text, self._problems)
                 value = None if document is None else to_value(document.root)
@@ -144,6 +143,25 @@ class ValueFiles:
             self._too_deep(path, text)
             return None
         return _plain(value) if self._shallow(path, text, value) else None
+
+    def _python(self, path: str, text: str) -> Value:
+        from .pyparams import python_values  # `ast` is for those who have such a file
+
+        if not self._fits(path, text):
+            return None
+        try:
+            value: Value = python_values(text.removeprefix("\ufeff"))
+        except SyntaxError as error:
+            message = f"not valid Python: {error.msg}"
+            self._note("CF101", path, text, message, error.lineno or 1, max(error.offset or 1, 1))
+            return None
+        except ValueError:  # a NUL character, before Python 3.12
+            self._note("CF101", path, text, "not valid Python: it holds a NUL character", 1, 1)
+            return None
+        except (RecursionError, MemoryError):
+            self._too_deep(path, text)
+            return None
+        return value if self._shallow(path, text, value) else None
 
     def _fits(self, path: str, text: str) -> bool:
         if len(text) <= MOST_CHARACTERS:

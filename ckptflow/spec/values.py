@@ -39,7 +39,7 @@ def param_origin(name: str) -> tuple[str, str | None]:
 
 
 def _like_a_file(name: str) -> bool:
-    return "/" in name or name.endswith((".yaml", ".yml", ".json", ".toml"))
+    return "/" in name or name.endswith((".yaml", ".yml", ".json", ".toml", ".py"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ leaves out. Imports next to nothing: a run with nothing to do looks here whether
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 TYPE_CHECKING = False  # `typing` costs more than all the rest
 if TYPE_CHECKING:
@@ -81,6 +81,36 @@ def _more(ignore: Ignore | None, directory: str, path: str) -> Ignore:
     except OSError:
         lines = []
     return (ignore or Ignore()).plus(directory, lines)
+
+
+def among(paths: Iterable[str], text: Callable[[str], str | None]) -> list[tuple[str, tuple[str, ...]]]:
+    """Return (directory, names of its pipeline files) for all `paths` of a version: what `walk` would find there.
+
+    `text` gives the texts of its files.
+    """
+    found: dict[str, list[str]] = {}
+    others: set[str] = set()
+    ignoring: list[str] = []
+    for path in paths:
+        directory, _, name = path.rpartition("/")
+        parts = path.split("/")
+        others.update("/".join(parts[:i]) for i, part in enumerate(parts) if i and part in _OWN)
+        if name == IGNORE_FILE:
+            ignoring.append(directory or ".")
+        elif name in PIPELINE_FILES and not any(p[0] == "." or p in _PASSED_OVER for p in parts):
+            found.setdefault(directory or ".", []).append(name)
+    if ignoring:
+        from ..dvc.ignore import Ignore
+
+        ignore = Ignore()
+        for directory in sorted(ignoring):
+            lines = text(IGNORE_FILE if directory == "." else f"{directory}/{IGNORE_FILE}") or ""
+            ignore = ignore.plus(directory, lines.splitlines())
+        for directory, names in found.items():
+            prefix = "" if directory == "." else f"{directory}/"
+            names[:] = [name for name in names if not ignore.leaves_out(prefix + name)]
+    inside = {directory for directory in found if any(f"{directory}/".startswith(f"{other}/") for other in others)}
+    return [(each, tuple(sorted(found[each]))) for each in sorted(found.keys() - inside) if found[each]]
 
 
 def file_of(directory: str, names: tuple[str, ...]) -> str | None:

@@ -194,13 +194,17 @@ class DvcProject:
         if not noted.md5.endswith(DIRECTORY):
             path = self._object(noted.md5, legacy=noted.legacy)
             return None if path is None else {"": path}
-        listing = self._object(noted.md5, legacy=noted.legacy)
-        rows = read_listing(listing.read_bytes()) if listing is not None else None
+        rows = self.listing(noted)
         if rows is None:
             return None
         files = {name: self._object(md5, legacy=noted.legacy) for name, md5 in rows}
         found = {name: path for name, path in files.items() if path is not None}
         return found if len(found) == len(rows) else None
+
+    def listing(self, noted: Noted) -> list[tuple[str, str]] | None:
+        """Return `(relative path, MD5)` of the files of a noted directory; None if it is not kept."""
+        listing = None if noted.md5 is None else self._object(noted.md5, legacy=noted.legacy)
+        return read_listing(listing.read_bytes()) if listing is not None else None
 
     def keeps(self, md5: str, *, legacy: bool = False) -> bool:
         """Tell whether DVC's cache has an object of that name."""

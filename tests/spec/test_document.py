@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from ckptflow.errors import Place
 from ckptflow.ids import StageName
 from ckptflow.spec.document import pipeline_from_json, pipeline_to_json
+from ckptflow.spec.drawing import Axis, Drawing
 from ckptflow.spec.model import (
     ByBuckets,
     ByRanges,
@@ -49,10 +50,12 @@ chunk = st.one_of(
 )
 place = st.none() | st.builds(Place, text, count, count)
 dep = st.builds(Dep, text, st.none() | text, st.none() | text, st.none() | columns, place)
+axes = st.lists(st.builds(Axis, text, st.none() | text), max_size=2).map(tuple)
+drawing = st.builds(Drawing, axes, axes, *(st.none() | text,) * 4, st.booleans())
 out = st.builds(
     Out,
     *(text, text, st.none() | text, st.sampled_from(OutKind)),
-    *(st.booleans(), st.booleans(), st.booleans(), st.booleans(), st.none() | text, place),
+    *(st.booleans(), st.booleans(), st.booleans(), st.booleans(), st.none() | text, st.none() | drawing, place),
 )
 stage = st.builds(
     Stage,
@@ -84,8 +87,8 @@ pipeline = st.builds(
     Pipeline,
     text,
     st.lists(stage, max_size=3, unique_by=lambda s: s.name).map(lambda found: {s.name: s for s in found}),
-    columns,
-    columns,
+    *(columns,) * 5,
+    st.dictionaries(text, drawing, max_size=2),
 )
 
 

@@ -29,6 +29,7 @@ OTHERS = {
     "conf/p.yaml": "x: 1",
     "more.yaml": "m: 1\nk: 2\n",
     "params.py": "X = 1",
+    "bad.py": "X = 1\nY = = 2\n",
 }
 CMD = "stages:\n  s:\n    cmd: make\n"
 CALL = "stages:\n  s:\n    call: m:f\n"
@@ -251,7 +252,15 @@ MISTAKES: dict[str, tuple[str, list[tuple[str, int, int]], bool]] = {
     "param below a scalar": (CMD + "    params: [n.x]\n", [("CF141", 4, 14)], False),
     "param file not there": (CMD + "    params: [none.yaml: [x]]\n", [("CF140", 4, 26)], False),
     "whole param file not there": (CMD + "    params: [none.yaml: ]\n", [("CF140", 4, 14)], False),
-    "param file is Python": (CMD + "    params: [params.py: [X]]\n", [("CF142", 1, 1)], False),
+    "param not there in Python": (CMD + "    params: [params.py: [Y]]\n", [("CF141", 4, 26)], False),
+    "param file is bad Python": (CMD + "    params: [bad.py: [X]]\n", [("CF101", 2, 5)], False),
+    "metrics is no list": ("metrics: m.json\n" + CMD, [("CF111", 1, 10)], True),
+    "metric outside": ("metrics: [../m.json]\n" + CMD, [("CF152", 1, 11)], False),
+    "params file is a URL": ("params: ['https://x/y']\n" + CMD, [("CF152", 1, 10)], False),
+    "template in metrics": ("metrics: ['${nope}']\n" + CMD, [("CF131", 1, 11)], False),
+    "plot with an unknown key": ("plots: [a: {z: 1}]\n" + CMD, [("CF110", 1, 13)], True),
+    "plot with two ids": ("plots: [{a: , b: }]\n" + CMD, [("CF111", 1, 9)], True),
+    "plot whose y is a number": (CMD + "    plots: [a.csv: {y: 1}]\n", [("CF111", 4, 24)], True),
     "param file outside": (CMD + "    params: [../p.yaml: [X]]\n", [("CF152", 4, 26)], False),
     "param file is bad YAML": (CMD + "    params: [bad.yaml: [a]]\n", [("CF101", 2, 2)], False),
     "param file is bad JSON": (CMD + "    params: [bad.json: [a]]\n", [("CF101", 2, 7)], False),

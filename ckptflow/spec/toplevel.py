@@ -1,0 +1,129 @@
+"""Pure. What a pipeline file names beside its stages: metrics, params and plots that reports look at.
+
+They are files of the project, made by a stage or by hand; nothing is run for them, and nothing is stale because of
+them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from .conform import conforms
+from .drawing import Axis, Drawing
+from .findings import Findings
+from .nodes import Mapping, Node, Scalar, Sequence, whole
+from .paths import is_absolute, is_url, normalise
+from .shapes import Deferred
+from .table import PIPELINE
+from .template import Templates
+
+LISTS: Final = ("metrics", "params", "plots")
+
+
+@dataclass(frozen=True, slots=True)
+class TopLevel:
+    """Paths relative to the project. A plot's id is a path, or a name where its axes name the files."""
+
+    metrics: tuple[str, ...] = ()
+    params: tuple[str, ...] = ()
+    plots: dict[str, Drawing] = field(default_factory=dict)
+
+    def plus(self, other: TopLevel) -> TopLevel:
+        """Return what both name; of two plots with one id, the first."""
+        return TopLevel(self.metrics + other.metrics, self.params + other.params, {**other.plots, **self.plots})
+
+
+def read_top_level(top: dict[str, Node], base: str, templates: Templates, findings: Findings) -> TopLevel:
+    """Read the lists of `top` that are there; mistakes are noted, and what is wrong is left out."""
+    nodes = {name: node for name in LISTS if name in top and (node := _resolved(name, top[name], templates, findings))}
+    reader = _Reader(base, findings)
+    return TopLevel(
+        metrics=tuple(reader.paths(nodes.get("metrics"))),
+        params=tuple(reader.paths(nodes.get("params"))),
+        plots=dict(reader.plots(nodes.get("plots"))),
+    )
+
+
+def _resolved(name: str, node: Node, templates: Templates, findings: Findings) -> Node | None:
+    node = templates.resolve(node)
+    shape = PIPELINE.fields[name].shape
+    assert isinstance(shape, Deferred)
+    return node if conforms(shape.shape, node, name, findings) and whole(node) else None
+
+
+def read_drawing(flags: Mapping | None, base: str | None = None) -> Drawing:
+    """Return how a plot is drawn, from a mapping of the right shape; axes may name files relative to `base`."""
+    if flags is None:
+        return Drawing()
+    header = flags.get("header")
+    return Drawing(
+        x=tuple(_axes(flags.get("x"), base)),
+        y=tuple(_axes(flags.get("y"), base)),
+        x_label=_text(flags, "x_label"),
+        y_label=_text(flags, "y_label"),
+        title=_text(flags, "title"),
+        template=_text(flags, "template"),
+        header=not (isinstance(header, Scalar) and header.value is False),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    base: str
+    findings: Findings
+
+    def paths(self, node: Node | None) -> Iterator[str]:
+        for item in node.items if isinstance(node, Sequence) else ():
+            path = self._path(item)
+            if path is not None:
+                yield path
+
+    def plots(self, node: Node | None) -> Iterator[tuple[str, Drawing]]:
+        for name, flags in _plot_nodes(node):
+            drawing = read_drawing(flags, self.base)
+            key = name.text if drawing.is_named else self._path(name)
+            if key is not None:
+                yield key, drawing
+
+    def _path(self, node: Node) -> str | None:
+        assert isinstance(node, Scalar)
+        outside = is_absolute(node.text) or is_url(node.text)
+        path = None if outside else normalise(self.base, node.text)
+        if path is None or path == ".":
+            self.findings.add("CF152", f"`{node.text}` is no file of the project", node)
+            return None
+        return path
+
+
+def _plot_nodes(node: Node | None) -> Iterator[tuple[Scalar, Mapping | None]]:
+    """Yield id and properties of each plot, from a list or a mapping."""
+    if isinstance(node, Mapping):
+        for name, flags in node.pairs:
+            yield name, flags if isinstance(flags, Mapping) else None
+    for item in node.items if isinstance(node, Sequence) else ():
+        if isinstance(item, Scalar):
+            yield item, None
+        else:
+            yield from _plot_nodes(item)
+
+
+def _axes(node: Node | None, base: str | None, file: str | None = None) -> Iterator[Axis]:
+    match node:
+        case Scalar(value=str()):
+            yield Axis(node.text, file)
+        case Sequence():
+            for item in node.items:
+                yield from _axes(item, base, file)
+        case Mapping():
+            for name, fields in node.pairs:
+                path = name.text if base is None else normalise(base, name.text) or name.text
+                yield from _axes(fields, base, path)
+        case _:
+            return
+
+
+def _text(flags: Mapping, name: str) -> str | None:
+    node = flags.get(name)
+    return node.text if isinstance(node, Scalar) else None

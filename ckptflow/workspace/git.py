@@ -1,0 +1,143 @@
+"""Edge. Git as a subprocess: which revisions there are, and the files of one, without touching the work tree.
+
+Rules: nothing is written, not even the index; a name that begins with `-` never reaches git; symbolic links are
+followed inside the revision and lead nowhere outside of it. The project may lie below the repository's root: paths are
+the project's own, and `Git.prefix` leads to it.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+from ..errors import GitError, VersionNotFound
+from ..spec.findings import did_you_mean
+from ..spec.paths import normalise
+
+_NO_REPOSITORY = "name runs instead (`ckptflow log` lists them), or keep the project in git"
+
+
+class Git:
+    """The repository that the directory `root` is in. Raises `GitError` where there is none. `close` ends it."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._reader: subprocess.Popen[bytes] | None = None
+        try:
+            self.prefix = self._run("rev-parse", "--show-prefix").removesuffix("\n")
+        except GitError as error:
+            if "not a git repository" not in error.message:
+                raise
+            raise GitError(f"{root} is in no git repository", hint=_NO_REPOSITORY) from None
+
+    def close(self) -> None:
+        """End the process that reads objects."""
+        if self._reader is not None:
+            for stream in (self._reader.stdin, self._reader.stdout):
+                if stream is not None:
+                    with suppress(OSError):
+                        stream.close()
+            self._reader.wait()
+            self._reader = None
+
+    def resolve(self, name: str) -> str:
+        """Return the full id of the commit that `name` stands for. Raises `VersionNotFound`."""
+        commit = self._commit(name)
+        if commit is None:
+            raise VersionNotFound(name, hint=self._hint(name))
+        return commit
+
+    def names(self, *, branches: bool = False, tags: bool = False) -> list[tuple[str, str]]:
+        """Return (name, commit) of branches and of tags, in the order of their names."""
+        kinds = [kind for kind, wanted in (("refs/heads", branches), ("refs/tags", tags)) if wanted]
+        if not kinds:
+            return []
+        names = self._run("for-each-ref", "--format=%(refname)", *kinds).splitlines()
+        found = ((name.split("/", 2)[2], self._commit(name)) for name in names)
+        return [(name, commit) for name, commit in found if commit is not None]  # a tag may name what is no commit
+
+    def commits(self) -> list[str]:
+        """Return all commits that a branch, a tag or HEAD leads to, the newest first."""
+        return self._run(
+            "rev-list", "--exclude=refs/stash", "--all", *(["HEAD"] if self._commit("HEAD") else [])
+        ).split()
+
+    def branch(self) -> str | None:
+        """Return the branch that is checked out, None where none is."""
+        with suppress(GitError):
+            return self._run("symbolic-ref", "--quiet", "--short", "HEAD").strip()
+        return None
+
+    def is_dirty(self) -> bool:
+        """Tell whether a tracked file of the project differs from HEAD."""
+        return bool(self._run("status", "--porcelain", "--untracked-files=no", "--", "."))
+
+    def files(self, commit: str, directory: str) -> Iterator[str]:
+        """Yield the files below `directory` of the project in `commit`, as paths of the project, sorted."""
+        path = normalise(".", f"{self.prefix}{directory}") or "."
+        below = [] if path == "." else ["--", f"{path}/"]
+        for name in self._run("ls-tree", "-r", "-z", "--name-only", "--full-tree", commit, *below).split("\0"):
+            if name:
+                yield name.removeprefix(self.prefix)
+
+    def data(self, commit: str, path: str) -> bytes | None:
+        """Return the bytes of the project's file `path` in `commit`, None where it is no file there."""
+        full = normalise(".", f"{self.prefix}{path}")
+        if full is None or "\n" in full:
+            return None
+        asked, answers = self._batch()
+        try:
+            asked.write(f"{commit}:{full}\n".encode("utf-8", "surrogateescape"))
+            asked.flush()
+            head = answers.readline().split()
+            if head[-1:] == [b"missing"] or len(head) < 2:
+                return None
+            size = int(head[-1])
+            data = answers.read(size + 1)[:-1]
+        except (OSError, ValueError) as error:
+            raise GitError(f"git could not read `{path}` of {commit[:7]}: {error}") from error
+        if len(data) != size:
+            raise GitError(f"git could not read `{path}` of {commit[:7]}", hint="`git fsck` tells what is damaged")
+        return data if head[1:2] == [b"blob"] else None  # else a directory, or a link that leads nowhere
+
+    def _commit(self, name: str) -> str | None:
+        if name and not name.startswith("-") and "\0" not in name:
+            with suppress(GitError):
+                return self._run("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}").strip()
+        return None
+
+    def _hint(self, name: str) -> str:
+        if self._commit("HEAD") is None:
+            return "there is no commit yet: `git commit` makes the first"
+        near = did_you_mean(name, [known for known, _ in self.names(branches=True, tags=True)])
+        return near or "`git log` lists revisions, `ckptflow log` runs; `workspace` is what lies here"
+
+    def _batch(self) -> tuple[IO[bytes], IO[bytes]]:
+        if self._reader is None:
+            self._reader = self._start("cat-file", "--batch", "--follow-symlinks", stdin=subprocess.PIPE)
+        assert self._reader.stdin is not None
+        assert self._reader.stdout is not None
+        return self._reader.stdin, self._reader.stdout
+
+    def _run(self, *args: str) -> str:
+        process = self._start(*args, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        out, err = process.communicate()
+        if process.returncode:
+            lines = err.decode("utf-8", "replace").strip().splitlines()
+            said = lines[0].removeprefix("fatal: ") if lines else f"it ended with {process.returncode}"
+            raise GitError(f"git {args[0]}: {said}", hint=lines[-1].strip() if len(lines) > 1 else None)
+        return out.decode("utf-8", "surrogateescape")
+
+    def _start(self, *args: str, stdin: int, stderr: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
+        command: Sequence[str] = ("git", "-C", str(self._root), *args)
+        env = {**os.environ, "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"}
+        try:
+            return subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE, stderr=stderr, env=env)
+        except FileNotFoundError:
+            raise GitError("git is not installed", hint="install it; only runs can be compared without it") from None
+        except OSError as error:
+            raise GitError(f"git cannot be started: {error.strerror}") from error

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from ckptflow.ids import StageName
+from ckptflow.spec.drawing import Axis, Drawing
+from ckptflow.spec.model import Pipeline
+
+STAGES = "stages:\n  s:\n    cmd: make\n"
+Load = Callable[..., Pipeline]
+
+
+def test_metrics_and_params_are_paths_of_the_project(load: Load) -> None:
+    text = "metrics: [m.json, ../top/m.yaml]\nparams: [p.toml]\n" + STAGES
+    found = load(text, file="sub/pipeline.yaml")
+    assert found.metrics == ("sub/m.json", "top/m.yaml")
+    assert found.params == ("sub/p.toml",)
+
+
+def test_templates_are_resolved(load: Load) -> None:
+    found = load("metrics: ['${dir}/m.json']\nplots: ['${dir}/p.csv']\n" + STAGES, {"params.yaml": "dir: out"})
+    assert found.metrics == ("out/m.json",)
+    assert list(found.plots) == ["out/p.csv"]
+
+
+@pytest.mark.parametrize("form", ["list", "mapping"])
+def test_plots(load: Load, form: str) -> None:
+    dash = "  - " if form == "list" else "  "
+    text = (
+        f"plots:\n{dash}a.csv: {{x: step, y: [loss, acc], title: T, template: scatter, header: false}}\n"
+        f"{dash}both: {{x: {{a.csv: step}}, y: {{a.csv: loss, ./b.csv: [u, v]}}, x_label: X, y_label: Y}}\n"
+        f"{dash}plain.json:\n"
+    )
+    assert load(text + STAGES, file="d/pipeline.yaml").plots == {
+        "d/a.csv": Drawing((Axis("step"),), (Axis("loss"), Axis("acc")), None, None, "T", "scatter", header=False),
+        "both": Drawing(
+            (Axis("step", "d/a.csv"),),
+            (Axis("loss", "d/a.csv"), Axis("u", "d/b.csv"), Axis("v", "d/b.csv")),
+            *("X", "Y"),
+        ),
+        "d/plain.json": Drawing(),
+    }
+
+
+def test_the_drawing_of_a_stages_plot(load: Load) -> None:
+    text = (
+        STAGES + "    plots:\n      - a.csv\n      - b.csv: {cache: false}\n      - c.csv: {x: t, y: v, y_label: L}\n"
+    )
+    a, b, c = load(text).stages[StageName("s")].outs
+    assert (a.drawing, b.drawing) == (None, Drawing())
+    assert c.drawing == Drawing((Axis("t"),), (Axis("v"),), None, "L")
+
+
+def test_the_files_of_a_drawing() -> None:
+    drawing = Drawing((Axis("t", "x.csv"),), (Axis("v", "y.csv"), Axis("w", "y.csv")))
+    assert drawing.files == ("y.csv", "x.csv")
+    assert drawing.is_named
+    assert not Drawing((Axis("t", "x.csv"),)).is_named
