@@ -15,7 +15,7 @@ from typing import Any
 from ..plan.schedule import Schedule
 from ..plan.stagerun import Phase
 from ..store import layout
-from ..workspace.discover import IGNORE_FILE, walk
+from ..workspace.discover import IGNORE_FILES, walk
 from ..workspace.observe import GRANULARITY_NS, Observed, Stamp, is_racy
 from ..workspace.place import OutState
 from ..workspace.settings import config_paths
@@ -151,8 +151,7 @@ def _ignores(session: Session, found: Iterable[tuple[str, int, tuple[str, ...]]]
     """Yield the files that tell what is to be ignored."""
     now = time.time_ns()
     for directory, _, names in found:
-        if IGNORE_FILE in names:
-            path = session.root / directory / IGNORE_FILE
+        for path in (session.root / directory / name for name in IGNORE_FILES if name in names):
             yield _row(str(path), Stamp.of(path.stat()), now)
 
 

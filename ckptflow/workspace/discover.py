@@ -1,8 +1,8 @@
 """Edge. Which pipeline files a project has: in its root and in the directories below, as DVC finds them.
 
 A directory counts with the first of `PIPELINE_FILES` that it holds. Passed over are hidden directories, those where
-packages are installed, links, directories that are projects or repositories of their own, and what a `.dvcignore`
-leaves out. Imports next to nothing: a run with nothing to do looks here whether another pipeline file came.
+packages are installed, links, directories that are projects or repositories of their own, and what a
+`.ckptflowignore` or `.dvcignore` leaves out. Imports next to nothing: a run with nothing to do looks here whether another pipeline file came.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ STATE_DIR = ".ckptflow"
 MARKERS = (STATE_DIR, ".dvc")
 """Directories that make what holds them the root of a project."""
 
-IGNORE_FILE = ".dvcignore"
+IGNORE_FILES = (".ckptflowignore", ".dvcignore")
 _OWN = frozenset((*MARKERS, ".git", "pyvenv.cfg"))
 _PASSED_OVER = frozenset(("__pycache__", "node_modules", "site-packages"))
 
 
 def scan(directory: str, *, top: bool = False) -> tuple[str, ...]:
-    """Return the names in a directory that matter: subdirectories (with a slash), pipeline files, `.dvcignore`; sorted.
+    """Return the names in a directory that matter: subdirectories (with a slash), pipeline files, ignore files; sorted.
 
     Nothing for one that cannot be read or, unless it is the project's own root (`top`), is a project of its own.
     """
@@ -38,7 +38,7 @@ def scan(directory: str, *, top: bool = False) -> tuple[str, ...]:
                     return ()
                 if name[0] != "." and name not in _PASSED_OVER and entry.is_dir(follow_symlinks=False):
                     names.append(f"{name}/")
-                elif (name in PIPELINE_FILES or name == IGNORE_FILE) and entry.is_file():
+                elif (name in PIPELINE_FILES or name in IGNORE_FILES) and entry.is_file():
                     names.append(name)
     except OSError:
         return ()
@@ -61,8 +61,9 @@ def walk(root: str) -> Iterator[tuple[str, int, tuple[str, ...]]]:
             continue
         names = scan(full, top=directory == ".")
         prefix = "" if directory == "." else f"{directory}/"
-        if IGNORE_FILE in names:
-            ignore = _more(ignore, directory, f"{full}/{IGNORE_FILE}")
+        for name in IGNORE_FILES:
+            if name in names:
+                ignore = _more(ignore, directory, f"{full}/{name}")
         if ignore is not None:
             names = tuple(
                 n for n in names if not ignore.leaves_out(f"{prefix}{n.rstrip('/')}", directory=n.endswith("/"))

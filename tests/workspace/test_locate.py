@@ -93,9 +93,10 @@ def found_files(location):
     return location.files((directory, names) for directory, _, names in walk(str(location.root)))
 
 
-def test_what_dvcignore_leaves_out(tmp_path, write):
-    for name in ("dvc.yaml", "old/dvc.yaml", "a/old/dvc.yaml", "a/keep/dvc.yaml", "b/dvc.yaml"):
-        write(name)
-    (tmp_path / ".dvcignore").write_text("old/\n")
-    (tmp_path / "b/.dvcignore").write_text("dvc.yaml\n")
+@pytest.mark.parametrize("name", [".dvcignore", ".ckptflowignore"])
+def test_what_is_ignored(tmp_path, write, name):
+    for file in ("dvc.yaml", "old/dvc.yaml", "a/old/dvc.yaml", "a/keep/dvc.yaml", "b/dvc.yaml"):
+        write(file)
+    (tmp_path / name).write_text("old/\n")
+    (tmp_path / "b" / name).write_text("dvc.yaml\n")
     assert found_files(find_project(tmp_path)) == ("dvc.yaml", "a/keep/dvc.yaml")
