@@ -1,8 +1,9 @@
 """Edge. Which pipeline files a project has: in its root and in the directories below, as DVC finds them.
 
 A directory counts with the first of `PIPELINE_FILES` that it holds. Passed over are hidden directories, those where
-packages are installed, links, directories that are projects or repositories of their own, and what a
-`.ckptflowignore` or `.dvcignore` leaves out. Imports next to nothing: a run with nothing to do looks here whether another pipeline file came.
+packages are installed, links, directories that are projects or repositories of their own, and what a `.ckptflowignore`
+or `.dvcignore` leaves out. Imports next to nothing: a run with nothing to do looks here whether another pipeline file
+came.
 """
 
 from __future__ import annotations
@@ -96,17 +97,16 @@ def among(paths: Iterable[str], text: Callable[[str], str | None]) -> list[tuple
         directory, _, name = path.rpartition("/")
         parts = path.split("/")
         others.update("/".join(parts[:i]) for i, part in enumerate(parts) if i and part in _OWN)
-        if name == IGNORE_FILE:
-            ignoring.append(directory or ".")
+        if name in IGNORE_FILES:
+            ignoring.append(path)
         elif name in PIPELINE_FILES and not any(p[0] == "." or p in _PASSED_OVER for p in parts):
             found.setdefault(directory or ".", []).append(name)
     if ignoring:
         from ..dvc.ignore import Ignore
 
         ignore = Ignore()
-        for directory in sorted(ignoring):
-            lines = text(IGNORE_FILE if directory == "." else f"{directory}/{IGNORE_FILE}") or ""
-            ignore = ignore.plus(directory, lines.splitlines())
+        for path in sorted(ignoring, key=lambda each: (each.count("/"), each)):
+            ignore = ignore.plus(path.rpartition("/")[0] or ".", (text(path) or "").splitlines())
         for directory, names in found.items():
             prefix = "" if directory == "." else f"{directory}/"
             names[:] = [name for name in names if not ignore.leaves_out(prefix + name)]
