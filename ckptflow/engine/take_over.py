@@ -21,6 +21,7 @@ from ..plan.stagerun import Phase, StageRun
 from ..plan.view import StageView, view
 from ..workspace.place import OutState, edited
 from .adopt import Adoption
+from .regain import Regaining
 from .session import Session, StorePast, new_run_id
 from .settle import Settler
 from .survey import Survey, gather
@@ -65,12 +66,13 @@ def _take_over(
     session: Session, survey: Survey, old: Mapping[StageName, NotedStage], log: RecordLog | None
 ) -> tuple[Standing, ...]:
     adoption = Adoption(session, survey.pipeline, old)
-    session.placer.neighbours = (adoption,)
+    regaining = Regaining(session, survey.pipeline, survey.lock)
+    session.placer.neighbours = (regaining, adoption)
     selection = Selection(frozenset(survey.pipeline.stages), keep_going=True)
     if log is not None:
         restore_tracked(session, survey, selection, adoption.dvc)
     facts = gather(session, survey, selection, partial(where_tracked, adoption.dvc))
-    past = StorePast(session, log, adoption)
+    past = StorePast(session, log, adoption, regaining)
     schedule = Schedule(survey.pipeline, survey.graph, facts, past, selection)
     settler = Settler(session, survey.locks, force=False, commit=True) if log is not None else None
     try:

@@ -212,7 +212,7 @@ def test_line_ends_stay(empty: Switch) -> None:
     empty.write({"in": ""})
     (empty.twin.root / "dvc.yaml").write_bytes(b"stages:\r\n  s: {cmd: cp in out, deps: [in], outs: [out]}\r\n")
     empty.ckptflow("import-dvc")
-    assert (empty.twin.root / "pipeline.yaml").read_bytes().count(b"\r\n") == 2
+    assert (empty.twin.root / "pipeline.yaml").read_bytes().count(b"\r\n") == 3
 
 
 def test_it_may_be_called_from_below(project: Switch) -> None:
