@@ -60,7 +60,7 @@ def _open(path: str, schema: str) -> sqlite3.Connection:
     db = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
     try:
         db.execute("PRAGMA journal_mode=WAL")
-        db.execute("PRAGMA synchronous=NORMAL")
+        db.execute("PRAGMA synchronous=OFF")  # a loss of power may cost the file, which is derived and checked
         db.executescript(schema)
     except BaseException:
         db.close()

@@ -25,6 +25,8 @@ _MARKERS = ("<<<<<<<", "=======", ">>>>>>>", "|||||||")
 _RESTORE = "restore it with git, or remove it"
 _NO_ENTRY = "remove the file's entry of this stage, or the file: finished chunks are found in the store again"
 
+_ENCODE = json.JSONEncoder(sort_keys=True, ensure_ascii=False).encode
+
 
 @dataclass(frozen=True, slots=True)
 class LockEntry:
@@ -218,9 +220,9 @@ def _replace(path: Path, data: bytes) -> None:
 def _lines(value: Any, depth: int) -> str:
     """Write mappings down to the labels of a stage one field a line, sorted; what is inside them on one line."""
     if not isinstance(value, Mapping) or depth > 3 or not value:
-        return json.dumps(value, sort_keys=True, ensure_ascii=False)
+        return _ENCODE(value)
     pad = " " * (depth + 1)
-    rows = (f"{pad}{json.dumps(k, ensure_ascii=False)}: {_lines(v, depth + 1)}" for k, v in sorted(value.items()))
+    rows = (f"{pad}{_ENCODE(k)}: {_lines(v, depth + 1)}" for k, v in sorted(value.items()))
     return "{\n" + ",\n".join(rows) + "\n" + " " * depth + "}"
 
 

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command line `argv` (without the program's name; default: that of the process); return the exit code."""
+    """Run the command line `argv` (without the program's name); return the exit code.
+
+    Without `argv` it is that of the process, which then ends with it.
+    """
     args = sys.argv[1:] if argv is None else argv
     if args == ["--version"] or args == ["-V"]:
         from .. import __version__
@@ -30,10 +33,34 @@ def main(argv: list[str] | None = None) -> int:
             code = try_quick(args)
             if code is not None:
                 return code
-        return _guarded(args)
+        if argv is None:
+            _expect_many_objects()
+        code = _guarded(args)
     except KeyboardInterrupt:  # while modules are loaded; later ones are dealt with where they are understood
         sys.stderr.write("Interrupted.\n")
-        return 130
+        code = 130
+    if argv is None:
+        _leave(code)
+    return code
+
+
+def _expect_many_objects() -> None:
+    """Look for garbage less often: nearly all that is made here lives to the end, and each look costs in proportion."""
+    import gc
+
+    gc.set_threshold(100_000, 50, 100)
+
+
+def _leave(code: int) -> None:
+    """End the process as the interpreter would, without taking it to pieces: that costs as much as a small run."""
+    import atexit
+    import os
+
+    from . import terminal
+
+    atexit._run_exitfuncs()
+    terminal.flush()
+    os._exit(code)
 
 
 def _guarded(args: list[str]) -> int:

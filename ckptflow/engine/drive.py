@@ -38,6 +38,7 @@ from ..plan.selection import Retry
 from ..plan.stagerun import ChunkState, Phase, StageRun
 from ..run.messages import CutDone, Done, Failed, Progress, Report, Returned, Started, Task
 from ..run.pool import Pool
+from ..spec.model import Out
 from ..workspace.place import OutState
 from .facts import ProjectFacts
 from .session import Session, StorePast
@@ -95,10 +96,12 @@ class Loop:
     _chunks: dict[int, tuple[Task, _Batch]] = field(default_factory=dict)
     _cuts: dict[int, CutRequest] = field(default_factory=dict)
     _delayed: list[tuple[float, StageName, int]] = field(default_factory=list)
+    _makers: dict[str, tuple[StageRun, Out]] = field(default_factory=dict)
     _number: int = 0
 
     def run(self) -> Outcome:
         """Work until nothing is left to do, or something ends it."""
+        self._makers = {out.path: (run, out) for run in self.schedule.stages.values() for out in run.stage.outs}
         self.schedule.start()
         while not self.stop.wanted and not self.replan:
             self._keep_busy()
@@ -295,12 +298,13 @@ class Loop:
 
     def _stands(self, path: str, tree: Digest) -> bool:
         """Tell whether the workspace shows the out `tree` at its path."""
-        for run in self.schedule.stages.values():
-            for out in run.stage.outs:
-                if out.path == path and run.names.get(out.label) == tree:
-                    self.session.observer.forget(path)
-                    return not out.workspace or self.session.placer.state(out, run.trees[out.label]) is OutState.SAME
-        return False
+        if path not in self._makers:
+            return False
+        run, out = self._makers[path]
+        if run.names.get(out.label) != tree:
+            return False
+        self.session.observer.forget(path)
+        return not out.workspace or self.session.placer.state(out, run.trees[out.label]) is OutState.SAME
 
     def _failed(self, report: Failed) -> None:
         task = self._leave(report.task)

@@ -1,7 +1,8 @@
 """Edge. The end of a stage: its outs become trees in the store, stand in the workspace, and are noted in the lock file.
 
 Order of writes: objects (by the workers), records (by the loop), then the tree, the workspace, the lock file. The lock
-file is written at most once a second and at the end: with thousands of stages it would else cost more than they do.
+file is written whole, so at most once a second, and for a twentieth of the time at most, and at the end: with thousands
+of stages it would else cost more than they do. What a kill leaves out of it the records have.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from .locks import Locks
 from .session import Session
 
 LOCK_EVERY_SECONDS = 1.0
+LOCK_SHARE = 0.05
 
 
 class Settler:
@@ -32,7 +34,7 @@ class Settler:
         self._force = force
         self._commit = commit
         self._pending: dict[StageName, LockEntry] = {}
-        self._written = time.monotonic()
+        self._due = time.monotonic() + LOCK_EVERY_SECONDS
         self.restored: set[StageName] = set()
 
     def settle(self, run: StageRun) -> None:
@@ -59,7 +61,7 @@ class Settler:
         entry = _entry(run)
         if self._known.get(run.name) != entry:
             self._known[run.name] = self._pending[run.name] = entry
-        if time.monotonic() - self._written >= LOCK_EVERY_SECONDS:
+        if time.monotonic() >= self._due:
             self.write()
 
     def _former(self, stage: StageName, label: str) -> Tree | None:
@@ -70,11 +72,13 @@ class Settler:
 
     def write(self, removed: tuple[StageName, ...] = ()) -> None:
         """Write what is noted to the lock file."""
+        began = time.monotonic()
         if self._commit and (self._pending or removed):
             self._session.store.sync()
             self._locks.update(self._pending.values(), removed)
             self._pending = {}
-        self._written = time.monotonic()
+        ended = time.monotonic()
+        self._due = ended + max(LOCK_EVERY_SECONDS, (ended - began) / LOCK_SHARE)
 
 
 def _entry(run: StageRun) -> LockEntry:
