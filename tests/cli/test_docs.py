@@ -10,7 +10,7 @@ from ckptflow.errors import CkptflowError
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
-FROM_WORKERS = {"CF013": "dep-changed", "CF033": "dep-changed"}  # leave a worker as the kind of a failure
+FROM_WORKERS = {"CF013": "dep-changed", "CF032": "exit", "CF033": "dep-changed"}  # leave a worker as a failure's kind
 ERRORS = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
 
 
