@@ -104,6 +104,8 @@ def test_mistakes(tmp_path, env, write, text, words):
     (problem,) = error.value.problems
     assert words in problem.message
     assert problem.place.file.endswith("config.yaml")
+    unknown, unreadable = words.startswith("unknown setting"), text in ("[1, 2]", "a: [")
+    assert problem.code == ("CF080" if unknown else "CF082" if unreadable else "CF081")
 
 
 def test_a_remote_may_be_spread_over_files(tmp_path, env, write):
