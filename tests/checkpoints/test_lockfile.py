@@ -124,7 +124,10 @@ def test_a_conflict_is_an_error_that_names_the_line(tmp_path):
     with pytest.raises(SpecError) as caught:
         LockFile.read(text, "pipeline.lock")
     problem = caught.value.problems[0]
-    assert problem.code == "CF085" and "conflict" in problem.message and problem.place.text.startswith("<<<<<<<") and problem.hint
+    assert problem.code == "CF085"
+    assert "conflict" in problem.message
+    assert problem.place.text.startswith("<<<<<<<")
+    assert problem.hint
     assert text.splitlines()[problem.place.line - 1] == problem.place.text
 
 

@@ -33,7 +33,7 @@ UNSEEN = {
     *("CF123", "CF124", "CF125"),  # what the names of arguments, deps, params and outs are to each other
     *("CF130", "CF131", "CF132", "CF133", "CF134"),  # templates
     *("CF135", "CF136", "CF137"),  # what vars define
-    *("CF140", "CF141", "CF142", "CF143", "CF144"),  # other files
+    *("CF140", "CF141", "CF143", "CF144"),  # other files
     *("CF151", "CF152", "CF153", "CF154", "CF155", "CF156", "CF157", "CF158", "CF159"),  # what paths mean
     *(
         "CF160",
