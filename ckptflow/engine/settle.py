@@ -17,6 +17,7 @@ from ..chunk.tree import Tree
 from ..fingerprint.recipe import stage_key
 from ..ids import Digest, StageName
 from ..plan.stagerun import ChunkState, StageRun
+from ..workspace.place import OutState
 from .locks import Locks
 from .session import Session
 
@@ -48,6 +49,8 @@ class Settler:
             tree = run.trees[out.label]
             if not run.fresh:
                 session.objects.put(tree.encode())
+            if run.pinned and session.placer.state(out, tree) is not OutState.MISSING:
+                continue  # frozen: what stands there is as good as what was made
             if out.workspace:
                 links = out.cache and not out.persist
                 relink = (ran or run.adopted) and bool(run.stage.cmd) and not run.chunked and links

@@ -157,11 +157,13 @@ class Schedule:
         """Return chunks to run now, None if there are none. They count as running.
 
         Stages come in order, but one that follows another chunk by chunk comes before that one, so that results flow
-        through; `most` tells how many chunks of a stage one
-        worker should get at a time. `StageRun.teams`, the number of workers that a stage has, is kept by the caller.
+        through; none comes before one that waits only for a complete stage to be settled. `most` tells how many chunks
+        of a stage one worker should get at a time. `StageRun.teams`, the number of workers that a stage has, is kept by
+        the caller.
         """
         if self.halted:
             return None
+        awaited = self._awaited()
         passed_over: list[tuple[tuple[int, int], StageName]] = []
         work = None
         while self._busy and work is None:
@@ -169,6 +171,8 @@ class Schedule:
             if not run.ready or run.phase is not Phase.OPEN or self._runs_left.get(run.name, 1) <= 0:
                 heappop(self._busy)
                 continue
+            if awaited is not None and self._busy[0][0] > awaited:
+                break
             room = most(run)
             if run.stage.workers is not None and run.teams >= run.stage.workers:
                 passed_over.append(heappop(self._busy))
@@ -177,6 +181,11 @@ class Schedule:
         for item in passed_over:
             heappush(self._busy, item)
         return work
+
+    def _awaited(self) -> tuple[int, int] | None:
+        """Return the rank of the first stage that reads a complete stage which is still to be settled."""
+        fed = (name for done in self.complete() for name in self._graph.feeds[done] if name in self.stages)
+        return min((self._rank[name] for name in fed if self.stages[name].phase is Phase.WAITING), default=None)
 
     def stillborn(self) -> list[StageName]:
         """Return the stages that proved unable to begin, since a dep is not there, since the last call."""
@@ -235,7 +244,11 @@ class Schedule:
                     run.names[label] = name
             run.fresh_chunks = before.chunks
         run.fresh = True
-        self.settled(run.name)
+        if run.name in self._selection.stages and len(run.trees) == len(run.stage.outs):  # frozen, and all is known
+            run.phase = Phase.COMPLETE
+            self._complete[run.name] = None
+        else:
+            self.settled(run.name)
 
     def _is_fresh(self, run: StageRun) -> bool:
         """Settle the stage at once if its key is the one in the lock file and its outs are known."""

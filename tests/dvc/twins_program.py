@@ -63,11 +63,11 @@ class Program:
 
 def find_dvc() -> tuple[str | None, str]:
     """Return the Python that DVC is installed for; None, and why, where there is no DVC."""
-    named = os.environ.get("CKPTFLOW_DVC")
+    named = os.environ.get("DVC_TO_TEST_WITH")
     local = ROOT / ".venv-dvc" / "bin" / "dvc"
     found = named or (str(local) if local.exists() else shutil.which("dvc"))
     if found is None:
-        return None, "there is no DVC: neither CKPTFLOW_DVC, nor .venv-dvc/bin/dvc, nor `dvc` on PATH"
+        return None, "there is no DVC: neither DVC_TO_TEST_WITH, nor .venv-dvc/bin/dvc, nor `dvc` on PATH"
     python = Path(found).resolve().parent / "python"
     if not python.exists():
         return None, f"DVC is {found}, and there is no Python beside it"
