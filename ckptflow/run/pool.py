@@ -3,7 +3,7 @@
 Rules: a worker has at most one batch, so the pool always knows which task a dead worker was at; that task alone has
 failed, the rest of its batch goes back unharmed. What a worker reported before it died counts. A worker is a process
 group: whatever its tasks started dies with it, and all of it dies with the engine (see `worker.die_with_engine`).
-Workers are started when there is work for them.
+Workers are started when there is work for them (the first one may be there already: `boot`).
 """
 
 from __future__ import annotations
@@ -12,33 +12,23 @@ import os
 import selectors
 import shutil
 import signal
-import socket
-import subprocess
-import sys
-import tempfile
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Self
+from typing import IO, TYPE_CHECKING, Self
 
 from ..errors import CkptflowError, Failure
 from .aside import recover
+from .boot import take
 from .capture import log_tail
 from .channel import Channel
 from .command import signal_name
 from .messages import CutDone, CutTask, Done, Failed, Progress, Report, Returned, Started, Task, WorkerSetup
 
-_BOOT = """\
-import sys
-sys.path.insert(0, sys.argv[1])
-import ckptflow
-del sys.path[0]
-from ckptflow.run.worker import main
-main()
-"""
-_HERE = str(Path(__file__).resolve().parents[2])
-_FIXED = {"TZ": "UTC", "LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "0"}
+if TYPE_CHECKING:
+    import subprocess
+
 _POLL_SECONDS = 0.2
 _LEAVE_SECONDS = 2.0
 _TERM_SECONDS = 1.0
@@ -212,40 +202,21 @@ class Pool:
     def _start(self) -> _Worker:
         """Start a process and send it what it needs to know. Raises CkptflowError where there is no room for one."""
         number = self._started = self._started + 1
-        ours, theirs = socket.socketpair()
-        alive, lifeline = os.pipe()
-        words = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the worker; holds what it says before a task
         try:
-            process = subprocess.Popen(
-                [sys.executable, "-P", "-c", _BOOT, _HERE, str(theirs.fileno()), str(alive)],
-                stdin=subprocess.DEVNULL,
-                stdout=words,
-                stderr=words,
-                cwd=self._setup.root,
-                env={**os.environ, **_FIXED, **self._setup.env},
-                pass_fds=(theirs.fileno(), alive),
-                start_new_session=True,
-            )
+            booted = take()
         except OSError as error:
-            ours.close()
-            os.close(lifeline)
-            words.close()
             raise CkptflowError(
                 f"cannot start a worker process: {error.strerror or error}",
                 hint="use fewer jobs, or end other programs",
             ) from error
-        finally:
-            theirs.close()
-            os.close(alive)
-        os.set_blocking(ours.fileno(), False)
         worker = _Worker(
             number=number,
-            process=process,
-            channel=Channel(ours.detach()),
-            pidfd=os.pidfd_open(process.pid) if _PIDFD else None,
-            lifeline=lifeline,
+            process=booted.process,
+            channel=Channel(booted.channel),
+            pidfd=os.pidfd_open(booted.process.pid) if _PIDFD else None,
+            lifeline=booted.lifeline,
             staging=Path(self._setup.store) / "tmp" / f"{self._token}-{number}",
-            words=words,
+            words=booted.words,
         )
         self._workers[number] = worker
         for fd in (worker.channel.fd, worker.pidfd):

@@ -76,6 +76,7 @@ def main() -> None:
     channel = Channel(channel_fd)
     with suppress(EOFError, BrokenPipeError):
         number, staging, setup = channel.recv()
+        os.environ.update(setup.env)
         worker = Worker(channel, number, Path(staging), setup)
         atexit.register(worker.close)
         worker.serve()

@@ -226,10 +226,9 @@ def test_a_second_signal_ends_the_grace_even_while_reports_come(bench, until, mo
         assert pool.running() == 0
 
 
-def test_a_system_that_cannot_start_a_process_is_told_about_in_words(bench):
-    (bench.root / "gone").mkdir()
-    with bench.pool(root=str(bench.root / "gone")) as pool:
-        (bench.root / "gone").rmdir()
+def test_a_system_that_cannot_start_a_process_is_told_about_in_words(bench, monkeypatch):
+    monkeypatch.setattr(sys, "executable", str(bench.root / "gone"))
+    with bench.pool() as pool:
         with pytest.raises(CkptflowError, match="cannot start a worker process: No such file or directory"):
             pool.submit((bench.call("fine"),))
         assert pool.running() == 0
@@ -250,9 +249,10 @@ def test_staging_of_a_killed_worker_is_removed(bench):
     assert list((bench.root / "store" / "tmp").glob("*")) == []
 
 
-def test_a_worker_that_cannot_start_fails_its_first_task_and_says_why(bench):
+def test_a_worker_that_cannot_start_fails_its_first_task_and_says_why(bench, monkeypatch):
+    monkeypatch.setenv("PYTHONHOME", "/nonexistent")
     first, second = bench.call("fine"), bench.call("fine")
-    final = bench.run(first, second, env={"PYTHONHOME": "/nonexistent"})
+    final = bench.run(first, second)
     assert final[first.id].failure.kind == "killed"
     assert "could not start" in final[first.id].failure.message
     assert "encodings" in final[first.id].failure.traceback

@@ -1,0 +1,81 @@
+"""Edge. Starting a worker process: an interpreter, a socket to talk, a pipe that ends it when this process ends.
+
+An interpreter and what a worker imports take as long to start as most of what this program imports itself. So the
+command line starts the first worker before it imports the engine, and both are ready at about the same time. What comes
+of it is nobody's concern: a worker that nobody asks for ends with this process.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+_BOOT = """\
+import sys
+sys.path.insert(0, sys.argv[1])
+import ckptflow
+del sys.path[0]
+from ckptflow.run.worker import main
+main()
+"""
+_HERE = str(Path(__file__).resolve().parents[2])
+_FIXED = {"TZ": "UTC", "LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "0"}
+
+
+@dataclass(slots=True, eq=False)
+class Booted:
+    """A process that waits for its setup. `channel` is the descriptor of our end; `words` is what it says meanwhile."""
+
+    process: subprocess.Popen[bytes]
+    channel: int
+    lifeline: int
+    words: IO[bytes]
+
+
+_ahead: list[Booted] = []
+
+
+def boot() -> Booted:
+    """Start a worker process. Raises OSError where there is no room for one."""
+    ours, theirs = socket.socketpair()
+    alive, lifeline = os.pipe()
+    words = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the worker
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-c", _BOOT, _HERE, str(theirs.fileno()), str(alive)],
+            stdin=subprocess.DEVNULL,
+            stdout=words,
+            stderr=words,
+            env={**os.environ, **_FIXED},
+            pass_fds=(theirs.fileno(), alive),
+            start_new_session=True,
+        )
+    except OSError:
+        ours.close()
+        os.close(lifeline)
+        words.close()
+        raise
+    finally:
+        theirs.close()
+        os.close(alive)
+    os.set_blocking(ours.fileno(), False)
+    return Booted(process, ours.detach(), lifeline, words)
+
+
+def boot_ahead() -> None:
+    """Start the worker that the next `take` gives. For a process that runs one command, as soon as it is known."""
+    try:
+        _ahead.append(boot())
+    except OSError:
+        return  # whoever needs one will say so
+
+
+def take() -> Booted:
+    """Return a worker process that nobody has. Raises OSError where there is no room for one."""
+    return _ahead.pop() if _ahead else boot()
