@@ -89,6 +89,9 @@ class InlinePool:
                 self._batches.remove(batch)
         return reports
 
+    def proceed(self) -> None:
+        """Nothing waits here for what was reported to be kept."""
+
     def drain(self) -> None:
         for batch in self._batches:
             del batch[1:]
