@@ -101,7 +101,12 @@ class Attempt:
                     past=past,
                     log=self.log,
                     pool=pool,
-                    tasks=TaskMaker(schedule, facts.forms, str(self.session.logs / self.run_id)),
+                    tasks=TaskMaker(
+                        schedule,
+                        facts.forms,
+                        str(self.session.logs / self.run_id),
+                        links=self.session.placer.makes_links(),
+                    ),
                     reporter=self.reporter,
                     run_id=self.run_id,
                     stop=self.stop,

@@ -20,16 +20,19 @@ from ..spec.values import param_argument
 class TaskMaker:
     """Makes tasks for the stages of one schedule; what is the same for all chunks of a stage is worked out once."""
 
-    def __init__(self, schedule: Schedule, forms: Mapping[StageName, Mapping[str, Form]], logs: str) -> None:
+    def __init__(
+        self, schedule: Schedule, forms: Mapping[StageName, Mapping[str, Form]], logs: str, *, links: bool = False
+    ) -> None:
         self._schedule = schedule
         self._forms = forms
         self._logs = logs
+        self._links = links  # outs in the workspace are hard links to objects
         self._common: dict[StageName, tuple[tuple[Input, ...], tuple[Output, ...], dict[str, object]]] = {}
 
     def chunk(self, number: int, run: StageRun, index: int) -> Task:
         """Return the task that processes chunk `index`."""
         if run.name not in self._common:
-            self._common[run.name] = (self._inputs(run), _outputs(run), keyword_values(run.stage))
+            self._common[run.name] = (self._inputs(run), self._outputs(run), keyword_values(run.stage))
         whole, outputs, kwargs = self._common[run.name]
         key = run.keys[index]
         assert key is not None
@@ -85,6 +88,20 @@ class TaskMaker:
             if dep.label not in cut
         )
 
+    def _outputs(self, run: StageRun) -> tuple[Output, ...]:
+        whole = self._links and bool(run.stage.cmd) and not run.chunked
+        return tuple(
+            Output(
+                label=out.label,
+                path=out.path,
+                format=out.format,
+                name=out.name,
+                persist=out.persist,
+                share=whole and out.workspace and out.cache and not out.persist,
+            )
+            for out in run.stage.outs
+        )
+
     def _pieces(self, run: StageRun, index: int) -> tuple[Input, ...]:
         cut = chunked_deps(run.stage.chunk)
         return tuple(
@@ -121,10 +138,6 @@ class TaskMaker:
 def worker_source(source: Source) -> WorkerSource:
     """Return a source as workers know it."""
     return WorkerSource(source.path, source.format, source.identity, source.tree, source.stamp)
-
-
-def _outputs(run: StageRun) -> tuple[Output, ...]:
-    return tuple(Output(o.label, o.path, o.format, o.name, o.persist) for o in run.stage.outs)
 
 
 def keyword_values(stage: Stage) -> dict[str, Any]:

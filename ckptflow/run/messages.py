@@ -52,13 +52,17 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One out of one chunk. `path` is its place in the workspace, which only an unchunked `cmd` stage writes to."""
+    """One out of one chunk. `path` is its place in the workspace, which only an unchunked `cmd` stage writes to.
+
+    `share`: what stands there afterwards is a hard link to the object, so the file may become the object itself.
+    """
 
     label: str
     path: str
     format: str
     name: str | None = None
     persist: bool = False
+    share: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,16 +103,21 @@ def store_path(staging: Staging, output: Output, path: Path, *, move: bool) -> P
     if modes.S_ISDIR(mode):
         if output.format == "file" and output.name is not None:
             raise ResultError(f"`{output.label}` is a directory", hint="declare it with `format: dir`")
-        return store_files(staging, _files_of(output, path), move=move)
+        return store_files(staging, _files_of(output, path), move=move, share=output.share)
     if not modes.S_ISREG(mode):
         raise ResultError(f"`{output.label}` is neither a file nor a directory")
     if output.format == "dir":
         raise ResultError(f"`{output.label}` is a file", hint="declare it with `format: file`, or write a directory")
-    object_, size = staging.objects.put_file(path, move=move)
+    object_, size = _store_file(staging, path, move=move, share=output.share)
     if output.format not in _BY_VALUES:
         return Part(object=object_, bytes=size, values=object_)
     values, rows = _values_of(staging, output, object_)
     return Part(object=object_, bytes=size, values=values, rows=rows)
+
+
+def _store_file(staging: Staging, path: Path, *, move: bool, share: bool) -> tuple[Digest, int]:
+    shared = staging.objects.share_file(path) if share else None
+    return shared or staging.objects.put_file(path, move=move)
 
 
 def _values_of(staging: Staging, output: Output, object_: Digest) -> tuple[Digest, int | None]:
@@ -132,12 +137,12 @@ def _values_of(staging: Staging, output: Output, object_: Digest) -> tuple[Diges
     return piece.digest, piece.rows
 
 
-def store_files(staging: Staging, files: Iterable[tuple[str, Path]], *, move: bool) -> Part:
+def store_files(staging: Staging, files: Iterable[tuple[str, Path]], *, move: bool, share: bool = False) -> Part:
     """Store files as a directory, each under its relative POSIX path; return the directory's part."""
     listed = []
     for name, path in files:
         mode = path.stat().st_mode
-        object_, size = staging.objects.put_file(path, move=move)
+        object_, size = _store_file(staging, path, move=move, share=share)
         listed.append(ListedFile(name, object_, size, bool(mode & 0o100)))
     listing = staging.objects.put(Listing(tuple(listed)).encode())
     return Part(object=listing, bytes=sum(f.bytes for f in listed), values=listing, listing=True)

@@ -24,6 +24,7 @@ from . import layout
 from .hashing import hash_file
 from .oserrors import store_error
 from .protocol import NotThere, Store
+from .writers import may_be_written
 
 _BLOCK = 8 << 20
 _SMALL = 1 << 20
@@ -104,6 +105,28 @@ class Objects:
         except OSError as error:
             raise store_error(error, f"store {path}", self._store.url) from error
         return object_, size
+
+    def share_file(self, path: Path) -> tuple[Digest, int] | None:
+        """Let a local file be an object as well, without a copy, read-only from now on; return its digest and size.
+
+        None, and nothing has changed, where its bytes could be written to by somebody who has it open, or by another
+        name; where it may be run; and where the store's files cannot be other names of it.
+        """
+        if self._store.local(layout.MARKER) is None:
+            return None
+        try:
+            with open(path, "rb", buffering=0, opener=_no_link) as file:
+                found = os.fstat(file.fileno())
+                mode = modes.S_IMODE(found.st_mode)
+                if not modes.S_ISREG(found.st_mode) or found.st_nlink > 1 or mode & 0o111:
+                    return None
+                os.fchmod(file.fileno(), 0o444)
+                shared = None if may_be_written(file.fileno()) else self._link_in(path, found)
+                if shared is None:
+                    os.fchmod(file.fileno(), mode)
+        except OSError:
+            return None
+        return shared
 
     def get(self, object_: Digest) -> bytes:
         """Return the bytes, verified. Raises `NotThere`, `StoreDamaged`."""
@@ -231,6 +254,23 @@ class Objects:
             self._store.adopt(path, layout.object_name(object_))
             self._believe(object_)
 
+    def _link_in(self, path: Path, found: os.stat_result) -> tuple[Digest, int] | None:
+        """Give the file another name in the store; None where it has none in common with the store's disk."""
+        try:
+            link = self.scratch()
+            os.link(path, link, follow_symlinks=False)
+        except OSError:
+            return None
+        try:
+            state = os.lstat(link)
+            if (state.st_ino, state.st_dev) != (found.st_ino, found.st_dev):
+                return None
+            object_ = hash_file(link)
+            self._take(link, object_, state.st_size)
+        finally:
+            link.unlink(missing_ok=True)
+        return object_, state.st_size
+
     def _copy_in(self, path: Path) -> tuple[Digest, int]:
         with open(path, "rb", buffering=0) as reader:
             if os.fstat(reader.fileno()).st_size <= _SMALL:
@@ -252,6 +292,10 @@ class Objects:
         )
         self.set_aside.append(error.message)
         return error
+
+
+def _no_link(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
 
 
 def _copy_hashing(reader: FileIO, target: Path) -> tuple[Digest, int]:

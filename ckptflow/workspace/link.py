@@ -47,9 +47,7 @@ class Linker:
             return
         folder = os.path.dirname(target)  # noqa: PTH120
         if folder not in self._elsewhere:
-            if not self._made:
-                os.makedirs(self._scratch, exist_ok=True)  # noqa: PTH103
-                self._made = True
+            self._make_scratch()
             try:
                 self._place(source, target, f"{self._scratch}/{UNFINISHED}", mode=mode)
                 return
@@ -58,6 +56,33 @@ class Linker:
                     raise
                 self._elsewhere.add(folder)
         self._place(source, target, f"{folder}/{BESIDE}", mode=mode)
+
+    def makes_links(self) -> bool:
+        """Tell whether the way that works here is a hard link, as far as can be told without the file to be placed."""
+        if self._methods[0] is _reflink and len(self._methods) > 1 and not self._can_reflink():
+            self._methods.pop(0)
+        return self._methods[0] is _hardlink
+
+    def _can_reflink(self) -> bool:
+        self._make_scratch()
+        self._serial += 1
+        one, other = (f"{self._scratch}/{UNFINISHED}{os.getpid()}-{self._serial}-{which}" for which in "ab")
+        try:
+            with open(one, "xb"):
+                pass
+            _reflink(one, other)
+        except OSError:
+            return False
+        finally:
+            for path in (one, other):
+                with suppress(FileNotFoundError):
+                    os.unlink(path)  # noqa: PTH108
+        return True
+
+    def _make_scratch(self) -> None:
+        if not self._made:
+            os.makedirs(self._scratch, exist_ok=True)  # noqa: PTH103
+            self._made = True
 
     def _at_once(self, source: str, target: str, *, again: bool) -> bool:
         """Make a link where nothing has the name yet: that needs no unfinished file. False: take the long way.

@@ -190,7 +190,8 @@ class Placer:
         with _friendly(target):
             for name, (object_, executable) in expected.items():
                 full = f"{target}/{name}" if name else str(target)
-                if actual.get(name) != object_ or (relink and not self._objects.is_same_file(object_, Path(full))):
+                # What a command has just written may be the object's own file already, whatever was seen before.
+                if not self._objects.is_same_file(object_, Path(full)) if relink else actual.get(name) != object_:
                     self._make_parent(full, made)
                     mode = 0o755 if executable else None if out.cache else 0o644
                     source = str(self._objects.path(object_))
@@ -206,6 +207,10 @@ class Placer:
         self._cache.keep_digests(known)
         self._observer.forget(out.path)
         return True
+
+    def makes_links(self) -> bool:
+        """Tell whether outs are placed as hard links here, where the store is on the same disk."""
+        return self._linker.makes_links()
 
     def take_away(self, out: Out) -> None:
         """Delete what lies at the out's path, whatever it is. Raises `StoreError`."""

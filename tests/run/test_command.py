@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from pathlib import Path
@@ -224,3 +225,32 @@ def test_a_command_s_directory_is_kept_as_a_listing(bench):
     report = bench.one(bench.cmd("mkdir d; echo 1 > d/a; echo 2 > d/b", outputs=(out,)))
     assert report.outs["d"].listing
     assert report.outs["d"].bytes == 4
+
+
+def test_the_file_that_a_command_wrote_becomes_the_object(bench):
+    shared = Output("out.txt", "out.txt", "file", share=True)
+    report = bench.one(bench.cmd("echo hello > out.txt", outputs=(shared,)))
+    assert bench.objects.is_same_file(report.outs["out.txt"].object, bench.root / "out.txt")
+    assert bench.text(report, "out.txt") == "hello\n"
+
+
+def test_unless_something_that_it_left_behind_may_write_to_it(bench, until):
+    shared = Output("out.txt", "out.txt", "file", share=True)
+    script = "exec 3> out.txt; echo hello >&3; (while [ ! -e go ]; do sleep 0.02; done; echo late >&3; touch went) &"
+    with bench.pool() as pool:
+        task = bench.cmd(script, outputs=(shared,))
+        pool.submit((task,))
+        report = bench.finish(pool)[task.id]
+        (bench.root / "go").touch()
+        until((bench.root / "went").exists)
+    assert (bench.root / "out.txt").read_text() == "hello\nlate\n"
+    assert bench.text(report, "out.txt") == "hello\n"
+
+
+def test_the_files_of_a_directory_become_objects_but_for_programs(bench):
+    out = Output("d", "d", "dir", share=True)
+    report = bench.one(bench.cmd("mkdir d; echo 1 > d/a; echo 2 > d/run; chmod +x d/run", outputs=(out,)))
+    assert report.outs["d"].listing
+    assert (bench.root / "d" / "a").stat().st_nlink == 2
+    assert (bench.root / "d" / "run").stat().st_nlink == 1
+    assert os.access(bench.root / "d" / "run", os.X_OK)

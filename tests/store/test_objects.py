@@ -9,6 +9,7 @@ from ckptflow.store.local import LocalStore
 from ckptflow.store.memory import MemoryStore
 from ckptflow.store.objects import Objects
 from ckptflow.store.protocol import NotThere
+from ckptflow.store.writers import may_be_written
 
 
 class Memory:
@@ -205,3 +206,52 @@ def test_scratch_is_on_the_stores_disk(local):
     kept = Objects(local)
     first, second = kept.scratch(), kept.scratch()
     assert first != second and first.parent == local.root / "tmp" and first.parent.is_dir()
+
+
+@pytest.fixture
+def shared(local, tmp_path):
+    """A file that could be shared, where this system and this disk can tell that nobody writes to it."""
+    path = tmp_path / "made"
+    path.write_bytes(b"made")
+    with open(path, "rb") as file:
+        if may_be_written(file.fileno()):
+            pytest.skip("no leases here")
+    return path
+
+
+def test_a_file_becomes_an_object_without_a_copy(local, shared):
+    assert Objects(local).share_file(shared) == (digest(b"made"), 4)
+    assert Objects(local).is_same_file(digest(b"made"), shared)
+    assert shared.stat().st_mode & 0o777 == 0o444
+    assert Objects(local).check(digest(b"made"))
+    assert not list((local.root / "tmp").iterdir())
+
+
+def test_one_that_somebody_writes_to_does_not(local, shared):
+    with open(shared, "ab"):
+        assert Objects(local).share_file(shared) is None
+    assert shared.stat().st_mode & 0o200, "it is as it was"
+    assert not Objects(local).has(digest(b"made"))
+
+
+def test_nor_one_with_another_name_a_link_or_a_program(local, shared, tmp_path):
+    (tmp_path / "link").symlink_to(shared)
+    assert Objects(local).share_file(tmp_path / "link") is None
+    shared.chmod(0o755)
+    assert Objects(local).share_file(shared) is None
+    assert shared.stat().st_mode & 0o777 == 0o755
+    shared.chmod(0o644)
+    (tmp_path / "other").hardlink_to(shared)
+    assert Objects(local).share_file(shared) is None
+    assert Objects(local).share_file(tmp_path / "nowhere") is None
+
+
+def test_a_file_whose_bytes_are_an_object_already_stays_a_file_of_its_own(local, shared):
+    Objects(local).put(b"made")
+    assert Objects(local).share_file(shared) == (digest(b"made"), 4)
+    assert not Objects(local).is_same_file(digest(b"made"), shared)
+
+
+def test_a_store_elsewhere_has_no_names_of_local_files(shared):
+    assert Objects(MemoryStore()).share_file(shared) is None
+    assert shared.stat().st_mode & 0o200

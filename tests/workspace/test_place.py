@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 import pytest
@@ -13,6 +14,7 @@ from ckptflow.spec.model import Out
 from ckptflow.store.local import LocalStore
 from ckptflow.store.marker import open_store
 from ckptflow.store.objects import Objects
+from ckptflow.workspace import link
 from ckptflow.workspace.place import OutState, Placer, part_name
 
 OUT = Out("data/out", "file")
@@ -224,3 +226,34 @@ def test_nothing_is_written_outside_the_project(kit, tmp_path_factory):
     with pytest.raises(StoreError, match="out of the project"):
         kit.place(kit.file(b"x"))
     assert list(outside.iterdir()) == []
+
+
+def test_an_out_that_is_the_object_s_own_file_is_left_alone(kit, monkeypatch):
+    kit.path.parent.mkdir()
+    assert kit.placer.state(OUT, None) is OutState.MISSING, "what was seen before the command ran"
+    kit.path.write_bytes(b"a")
+    if kit.objects.share_file(kit.path) is None:
+        pytest.skip("no leases here")
+    monkeypatch.setattr(os, "link", None)
+    assert kit.placer.place(OUT, kit.file(b"a"), relink=True) is True
+    assert kit.path.stat().st_nlink == 2
+
+
+@pytest.mark.parametrize(
+    ("links", "expected"),
+    [(("hardlink", "copy"), True), (("symlink", "copy"), False), (("copy",), False), (("reflink",), False)],
+)
+def test_whether_outs_are_hard_links(tmp_path, observer, cache, links, expected):
+    kit = Kit(tmp_path, observer, cache, links)
+    assert kit.placer.makes_links() is expected
+
+
+def test_a_disk_without_reflinks_has_hard_links(tmp_path, observer, cache, monkeypatch):
+    def refuse(source, target):
+        raise OSError(errno.EOPNOTSUPP, "no")
+
+    monkeypatch.setattr(link, "_reflink", refuse)
+    monkeypatch.setitem(link._METHODS, "reflink", refuse)
+    kit = Kit(tmp_path, observer, cache, ("reflink", "hardlink", "copy"))
+    assert kit.placer.makes_links()
+    assert not list((tmp_path / ".ckptflow/tmp").iterdir())
