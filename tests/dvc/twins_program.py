@@ -43,7 +43,7 @@ class Program:
             stdout=subprocess.PIPE,
             text=True,
             cwd=HERE,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "0"},
         )
 
     def run(self, *argv: str, cwd: Path, env: dict[str, str], main: str | None = None) -> Ended:
