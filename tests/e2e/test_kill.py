@@ -225,6 +225,7 @@ def test_time_is_up_and_there_is_more_to_do(sixty):
 
 def test_ctrl_c_while_the_command_starts(sixty):
     codes = set()
+    sixty.rows(20 * CHUNKS * 10)  # more than can be done while a busy machine sleeps
     for delay in (0.0, 0.02, 0.04, 0.07, 0.1, 0.15, 0.2, 0.3, 0.4):
         process = sixty.start("repro", PYTHONFAULTHANDLER="")
         time.sleep(delay)

@@ -6,6 +6,7 @@ Each case is a kind of file, a kind of damage and what happens next; `CKPTFLOW_S
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import random
 import shutil
@@ -59,12 +60,16 @@ def rewrite(path: Path, data: bytes) -> None:
 
 
 def objects(head: bytes) -> Callable[[Path], list[Path]]:
-    """Return a finder of objects that begin with `head`; parts and files for an empty one."""
+    """Return a finder of objects that begin with `head`; parts and files for an empty one.
+
+    What runs keep for later comparisons is neither: that it is gone is said when it is asked for.
+    """
 
     def find(root: Path) -> list[Path]:
         found = []
+        kept = kept_by_runs(root)
         for path in sorted((root / STORE / "objects").rglob("*")):
-            if path.is_file():
+            if path.is_file() and path not in kept:
                 start = path.read_bytes()[:24]
                 ours = start.startswith((b'{"ckptflow"', b'{"lib'))
                 if start.startswith(head) if head else not ours:
@@ -72,6 +77,13 @@ def objects(head: bytes) -> Callable[[Path], list[Path]]:
         return found
 
     return find
+
+
+def kept_by_runs(root: Path) -> list[Path]:
+    """The objects that the documents of runs name."""
+    docs = [json.loads(path.read_bytes()) for path in (root / STORE / "runs").glob("*.json")]
+    names = {name for doc in docs for part in ("files", "locks") for name in doc.get(part, {}).values()}
+    return [root / STORE / "objects" / name[:2] / name[2:] for name in sorted(names)]
 
 
 def matching(pattern: str) -> Callable[[Path], list[Path]]:
