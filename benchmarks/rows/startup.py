@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from .. import projects
@@ -48,32 +51,43 @@ def _link(n: int) -> dict[str, Any]:
 
 
 def first(bench: Bench) -> Iterator[Line]:
-    """The first `repro` of stages that copy a file, by number of stages: what one more costs must not grow."""
-    counts = bench.pick((2, 4, 8), (25, 50, 100), (50, 100, 200))
-    made = {count: _copying(bench, count) for count in counts}
+    """The first `repro` of stages that copy a file, by number of stages: what one more costs must not grow.
 
-    def fresh(count: int) -> Cost:
-        projects.forget(made[count], "out")
-        return ckptflow(made[count], "repro", "-q")
+    Every run has a project of its own, and none is deleted before the end: ext4 passes over inodes that were deleted in
+    the last five seconds one by one, so that what deletes before it makes files measures its own deleting.
+    """
+    counts = bench.pick((2, 4, 8), (25, 50, 100), (50, 100, 200))
+    serial = itertools.count()
+
+    def ours(count: int) -> Cost:
+        return ckptflow(_copying(bench.scratch / f"ours-{next(serial)}", count), "repro", "-q")
 
     def loop() -> Cost:
-        (made[counts[-1]] / "bare").mkdir(exist_ok=True)
-        return bare("commands", str(counts[-1]), cwd=made[counts[-1]])
+        project = _copying(bench.scratch / f"loop-{next(serial)}", counts[-1])
+        (project / "bare").mkdir()
+        return bare("commands", str(counts[-1]), cwd=project)
 
-    ours = {str(count): partial(fresh, count) for count in counts}
-    costs = alternate(bench.rounds, {**ours, "loop": loop})
+    subjects: dict[str, Callable[[], Cost]] = {str(count): partial(ours, count) for count in counts}
+    subjects["loop"] = loop
+    doit = shutil.which("doit")
+    if doit is not None:
+        subjects["doit"] = lambda: _with_doit(doit, bench.scratch / f"doit-{next(serial)}", counts[-1])
+    costs = alternate(bench.rounds, subjects)
     low, middle, high = (costs[str(count)] for count in counts)
     early = (middle.cpu - low.cpu) / (counts[1] - counts[0])
     late = (high.cpu - middle.cpu) / (counts[2] - counts[1])
     whole = counts[-1] == 200
+    peer = costs.get("doit")
+    said = f"doit {shown(peer)}" if peer is not None else f"doit {DOIT_FIRST_200} s CPU for 200 (SPEC)"
+    limit = peer.cpu if peer is not None else DOIT_FIRST_200
     yield Line(
         work=f"first `repro` of {counts[-1]} stages of `cmd`",
         ours=shown(high),
-        beside=f"starting the {counts[-1]} shells {shown(costs['loop'])}; doit {DOIT_FIRST_200} s CPU for 200 (SPEC)",
+        beside=f"starting the {counts[-1]} shells {shown(costs['loop'])}; {said}",
         ratio=f"{high.cpu / costs['loop'].cpu:.1f} × the shells",
-        target="ahead of all peers: at most 0.75 s CPU" if whole else "stated for 200 stages",
-        met=bench.held(high.cpu <= DOIT_FIRST_200) if whole else None,
-        figures=figures(ours=high, shells=costs["loop"]),
+        target="ahead of all peers" if whole else "stated for 200 stages",
+        met=bench.held(high.cpu <= limit) if whole else None,
+        figures=figures(ours=high, shells=costs["loop"], **({"doit": peer} if peer is not None else {})),
     )
     yield Line(
         work=f"the same, cost of one more stage: up to {counts[1]}, up to {counts[2]}",
@@ -86,12 +100,28 @@ def first(bench: Bench) -> Iterator[Line]:
     )
 
 
-def _copying(bench: Bench, count: int) -> Any:
+def _copying(directory: Path, count: int) -> Path:
     stages = {f"s{n}": {"cmd": f"cp source.txt out/{n}.txt", "deps": ["source.txt"], "outs": [f"out/{n}.txt"]}
               for n in range(count)}  # fmt: skip
-    project = projects.make(bench.scratch / str(count), stages)
+    project = projects.make(directory, stages)
     (project / "source.txt").write_text("a\n")
     return project
+
+
+DODO = """\
+def task_copy():
+    for n in range({count}):
+        out = f"out/{{n}}.txt"
+        yield {{"name": str(n), "actions": [f"cp source.txt {{out}}"], "file_dep": ["source.txt"], "targets": [out]}}
+"""
+
+
+def _with_doit(doit: str, directory: Path, count: int) -> Cost:
+    """Run the same stages for the first time with doit, which makes no directories."""
+    (directory / "out").mkdir(parents=True)
+    (directory / "source.txt").write_text("a\n")
+    (directory / "dodo.py").write_text(DODO.format(count=count))
+    return process([doit, "-v", "0"], directory)
 
 
 def interpreter(bench: Bench) -> Cost:

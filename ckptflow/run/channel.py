@@ -23,7 +23,7 @@ from typing import Any
 from .messages import SENT
 
 _LENGTH = struct.Struct("<Q")
-_READ_BYTES = 1 << 18
+_READ_BYTES = 1 << 16  # beyond twice that, the allocator maps and unmaps memory for every read
 
 
 def _as_fields(kind: type) -> Callable[[Any], tuple[type, tuple[Any, ...]]]:
