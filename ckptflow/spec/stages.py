@@ -77,7 +77,7 @@ def _read_stage(
     key: Scalar, name: str, node: Mapping, setting: Setting, scope: Scope, reserved: frozenset[str] = frozenset()
 ) -> Draft:
     body = _resolved(node, setting, scope, reserved)
-    good = fields(STAGE, body, setting.findings, f"stage `{name}`")
+    good = fields(STAGE, body, setting.findings, f"stage `{key.text}`")  # told once for all items of a group
     return _Builder(key, name, body, good, setting).build()
 
 
