@@ -1,4 +1,4 @@
-"""Edge. A DVC project made a ckptflow project."""
+"""Edge. A DVC project made a ckptflow project; what that needs is imported when one is made."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..engine.session import open_session
-from ..engine.take_over import Standing, take_over
 from ..workspace.cache import Cache
 from ..workspace.observe import Observer
 from ..workspace.settings import load_settings
 
 if TYPE_CHECKING:
     from ..engine.import_dvc import ImportPlan
+    from ..engine.take_over import Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +50,8 @@ def import_dvc(
     An existing `pipeline.yaml` is kept unless `force`.
     """
     from ..engine.import_dvc import plan_import, project_at, write_files
+    from ..engine.session import open_session
+    from ..engine.take_over import take_over
     from ..workspace.dvc import DvcProject
 
     location = project_at(Path(path))

@@ -7,7 +7,6 @@ record's number.
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -71,6 +70,8 @@ def _value(path: str, text: str) -> Value:
 
 
 def _separated(path: str, text: str, delimiter: str, *, header: bool) -> list[Record]:
+    import csv  # a run keeps such files and does not read them
+
     reader = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), delimiter=delimiter)
     try:
         rows = [row for row in reader if row]
