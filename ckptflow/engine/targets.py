@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -83,7 +83,8 @@ def select(
     if (options.single_item or options.downstream) and not (options.pipeline or options.all_pipelines):
         stages, pinned = start, graph.upstream(start) - start
     else:
-        stages, pinned = _needed(pipeline, graph, start), set()
+        frozen = {name for name, stage in pipeline.stages.items() if stage.frozen}  # taken as they are
+        stages, pinned = graph.upstream(start, ends=frozen), set()
     forced: set[StageName] = set()
     if options.force:
         forced = set(stages)
@@ -120,19 +121,6 @@ def check_chunks(pipeline: Pipeline, targets: Sequence[str], known: Mapping[Stag
             if count is not None and int(first) >= count:
                 which = f"its chunks are `{stage}#0` to `{stage}#{count - 1}`" if count else "it has no chunks"
                 raise TargetNotFound(target, hint=which)
-
-
-def _needed(pipeline: Pipeline, graph: Graph, start: Iterable[StageName]) -> set[StageName]:
-    """Return `start` and what it needs. A frozen stage is taken as it is, so what only such a one needs is not."""
-    found: set[StageName] = set()
-    todo = list(start)
-    while todo:
-        name = todo.pop()
-        if name not in found:
-            found.add(name)
-            if not pipeline.stages[name].frozen:
-                todo.extend(graph.needs[name])
-    return found
 
 
 def as_named_from(pipeline: Pipeline, target: str, here: str, file: str) -> str:

@@ -5,7 +5,7 @@ An edge exists where a dep meets an out (`spec.graph`): is it, lies inside it, h
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 
 from ..ids import StageName
@@ -37,9 +37,9 @@ class Graph:
     needs: Mapping[StageName, tuple[StageName, ...]]
     feeds: Mapping[StageName, tuple[StageName, ...]]
 
-    def upstream(self, stages: Iterable[StageName]) -> set[StageName]:
-        """Return `stages` and all that they need."""
-        return _reach(stages, self.needs)
+    def upstream(self, stages: Iterable[StageName], ends: Container[StageName] = ()) -> set[StageName]:
+        """Return `stages` and all that they need; what only one of `ends` needs is not needed."""
+        return _reach(stages, {name: () if name in ends else up for name, up in self.needs.items()})
 
     def connected(self, stages: Iterable[StageName]) -> set[StageName]:
         """Return the whole pipelines that `stages` belong to: all that is connected with them, in either direction."""
