@@ -15,7 +15,8 @@ from .exits import Exit
 from .session import Session
 
 if TYPE_CHECKING:
-    from ..engine.values import VersionValues
+    from ..engine.values import ValuesDiff, VersionValues
+    from ..project import Project
 
 _Command = TypeVar("_Command", bound="Callable[..., Any]")
 
@@ -63,6 +64,31 @@ def rounded(default: int | None) -> Callable[[_Command], _Command]:
         metavar="N",
         help=f"Round decimals to N places.  {said}",
     )
+
+
+def tell_changes(
+    project: Project,
+    found: ValuesDiff,
+    what: str,
+    versions: tuple[str, str],
+    *,
+    precision: int | None,
+    path: bool,
+    md: bool,
+    as_json: bool,
+) -> int:
+    """Print how values (`what` each of them is: `metric`) differ between two versions; return the exit code."""
+    from ..report.values import change_lines, changes_json
+
+    code = tell_unread((found.old, found.new))
+    shown = project.path_from_here
+    if as_json:
+        terminal.document(changes_json(found.changes, shown))
+    else:
+        style = terminal.style(sys.stdout)
+        lines = change_lines(found.changes, what, versions, shown, style, precision=precision, path=path, md=md)
+        terminal.lines(lines)
+    return code
 
 
 def tell_unread(found: Iterable[VersionValues]) -> int:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
-from ... import terminal
 from ...session import Session, as_json, pipeline_file, verbosity
-from ...versions import as_markdown, rounded, target_files, tell_unread, two_versions
+from ...versions import as_markdown, rounded, target_files, tell_changes, two_versions
 
 
 @click.command("diff")
@@ -35,19 +32,8 @@ def command(
     as_json: bool,
 ) -> int:
     """Say how metrics differ between A (default: HEAD) and B (default: the workspace): revisions of git, or runs."""
-    from ....report.values import change_lines, changes_json
-
     project = session.project(file=file)
     found = project.metrics_diff(old, new, targets=targets, unchanged=unchanged)
-    code = tell_unread((found.old, found.new))
-    shown = project.path_from_here
-    if as_json:
-        terminal.document(changes_json(found.changes, shown))
-    else:
-        style = terminal.style(sys.stdout)
-        terminal.lines(
-            change_lines(
-                found.changes, "metric", (old, new), shown, style, precision=precision, path=not no_path, md=md
-            )
-        )
-    return code
+    return tell_changes(
+        project, found, "metric", (old, new), precision=precision, path=not no_path, md=md, as_json=as_json
+    )
