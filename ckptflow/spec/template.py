@@ -76,8 +76,8 @@ class Templates:
     """Resolves the templates of one stage against `values`, and notes what cannot be resolved.
 
     `own` are those names in `values` whose values stand in the pipeline file itself; `style` tells how mappings become
-    options. `complete` False: params or vars
-    could not all be read: a name that is not there is then no mistake of its own.
+    options. `complete` False: params or vars could not all be read: a name that is not there is then no mistake of its
+    own.
     """
 
     values: dict[str, Value]
