@@ -13,6 +13,8 @@ from ..ids import Digest, digest, is_digest
 
 MARKER = "ckptflow.json"
 OBJECTS = "objects/"
+PACKS = "packs/"
+CONDEMNED = "condemned/"
 RECORDS = "records/"
 CHECKPOINTS = "checkpoints/"
 LOCKS = "locks/"
@@ -58,6 +60,21 @@ def object_of(name: str) -> Digest | None:
     """Inverse of `object_name`; None for any other name."""
     head, _, tail = name.removeprefix(OBJECTS).partition("/")
     if name.startswith(OBJECTS) and len(head) == 2 and is_digest(head + tail):
+        return Digest(head + tail)
+    return None
+
+
+def pack_name(pack: Digest) -> str:
+    """Return the name of the pack with this digest: `packs/ab/cdef...`."""
+    if not is_digest(pack):
+        raise StoreError(f"not a digest: {pack!r}")
+    return f"{PACKS}{pack[:2]}/{pack[2:]}"
+
+
+def pack_of(name: str) -> Digest | None:
+    """Inverse of `pack_name`; None for any other name."""
+    head, _, tail = name.removeprefix(PACKS).partition("/")
+    if name.startswith(PACKS) and len(head) == 2 and is_digest(head + tail):
         return Digest(head + tail)
     return None
 

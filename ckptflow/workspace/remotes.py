@@ -5,7 +5,7 @@
       backup: /mnt/backup/project       # short for {url: ...}
     remote: storage                     # the one that is taken where none is named
 
-`options` go to the fsspec driver of the URL. A remote may be spread over several files: `config.local.yaml` adds to it
+`options` go to the driver of the URL; `trust: true` lets pickles that came from there be loaded unsigned. A remote may be spread over several files: `config.local.yaml` adds to it
 what the repository should not hold. What options hold is never shown.
 """
 
@@ -25,6 +25,7 @@ class Remote:
 
     url: str
     options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    trust: bool = False
 
     def __str__(self) -> str:
         return f"{self.url} ({', '.join(sorted(self.options))})" if self.options else self.url
@@ -49,14 +50,16 @@ def parse_remotes(value: Mapping[str, Any]) -> dict[str, Remote]:
         if not isinstance(fields, Mapping):
             raise ValueError(f"remote `{name}` must be a mapping with `url`, or a URL")
         for key in fields:
-            if key not in ("url", "options"):
-                raise ValueError(f"remote `{name}` has an unknown key `{key}`; there are `url` and `options`")
-        url, options = fields.get("url"), fields.get("options", {})
+            if key not in ("url", "options", "trust"):
+                raise ValueError(f"remote `{name}` has an unknown key `{key}`; there are `url`, `options` and `trust`")
+        url, options, trust = fields.get("url"), fields.get("options", {}), fields.get("trust", False)
         if not isinstance(url, str) or not url:
             raise ValueError(f"remote `{name}` has no `url`")
         if not isinstance(options, Mapping) or not all(isinstance(key, str) for key in options):
             raise ValueError(f"the `options` of remote `{name}` must be a mapping")
-        found[name] = Remote(url, dict(options))
+        if not isinstance(trust, bool):
+            raise ValueError(f"`trust` of remote `{name}` must be true or false, is {trust!r}")
+        found[name] = Remote(url, dict(options), trust)
     return found
 
 

@@ -20,6 +20,7 @@ from .remotes import Remote, merge_remotes, parse_remotes
 DURABILITIES = ("batch", "strict", "off")
 LINKS = ("reflink", "hardlink", "symlink", "copy")
 EXECUTORS = ("local",)
+SYNCS = ("auto", "manual")
 CONFIG_FILES = ("config.local.yaml", "config.yaml")
 
 
@@ -36,6 +37,9 @@ class Settings:
     grace: float = 30.0
     keep_logs: int = 10
     remote: str | None = None
+    sync: str = "manual"
+    remote_timeout: float = 60.0
+    key_file: str | None = None
     remotes: Mapping[str, Remote] = field(default_factory=dict)
     origin: Mapping[str, str] = field(default_factory=dict, compare=False)
 
@@ -46,7 +50,6 @@ class Settings:
 
 
 NAMES = tuple(f.name for f in fields(Settings) if f.name != "origin")
-_LATER = frozenset({"sync"})
 
 
 def available_cpus() -> int:
@@ -77,8 +80,6 @@ def load_settings(root: Path, env: Mapping[str, str], flags: Mapping[str, Any] |
     layers.append(("command line", {k: v for k, v in (flags or {}).items() if v is not None}))
     for where, layer in layers:
         for name, value in layer.items():
-            if name in _LATER:
-                continue
             if name not in NAMES:
                 close = get_close_matches(str(name), NAMES, 1)
                 hint = f"did you mean `{close[0]}`?" if close else f"settings are {', '.join(NAMES)}"
@@ -131,7 +132,7 @@ def _parse(name: str, value: Any) -> Any:
             if number != int(number):
                 raise ValueError(f"must be a whole number, is {value!r}")
             return int(number)
-        case "grace":
+        case "grace" | "remote_timeout":
             return _number(value)
         case "lock_timeout":
             return None if value in (None, "none", "null") else _number(value)
@@ -139,6 +140,8 @@ def _parse(name: str, value: Any) -> Any:
             return _one_of(value, DURABILITIES)
         case "executor":
             return _one_of(value, EXECUTORS)
+        case "sync":
+            return _one_of("manual" if value in (False, "off") else value, SYNCS)
         case "link":
             items = value.replace(",", " ").split() if isinstance(value, str) else value
             if not isinstance(items, list) or not items:
