@@ -43,6 +43,7 @@ CREATE TABLE IF NOT EXISTS damage_1 (
   PRIMARY KEY (segment, at)) WITHOUT ROWID;
 """
 _LINES = "FROM lines_1 JOIN segments_1 ON id = segment WHERE store = ?"
+_HELD = "FROM held_1 JOIN segments_1 ON id = segment WHERE store = ?"
 _READ_BYTES = 8 << 20
 _TAIL_BYTES = 32  # holds the checksum of the last line that was read: tells a log that grew from another one
 _KEYS_A_QUERY = 500
@@ -134,13 +135,11 @@ class Past:
     def _where(self, objects: Sequence[Digest]) -> list[tuple[Digest, Held]]:
         marks = ",".join("?" * len(objects))
         rows = self._db.execute(
-            "SELECT object, pack, at, bytes FROM held_1 JOIN segments_1 ON id = segment"
-            f" WHERE store = ? AND object IN ({marks}) ORDER BY name",
+            f"SELECT object, pack, at, bytes {_HELD} AND object IN ({marks}) ORDER BY name",
             (self._store.url, *map(_raw, objects)),
         )
-        return [
-            (o := Digest(name.hex()), Held(o, size, pack and Digest(pack.hex()), at)) for name, pack, at, size in rows
-        ]
+        found = ((Digest(name.hex()), pack and Digest(pack.hex()), at, size) for name, pack, at, size in rows)
+        return [(name, Held(name, size, pack, at)) for name, pack, at, size in found]
 
     def missing_in(self, other: Past) -> Iterator[ChunkKey]:
         """Yield, sorted, the keys that have a record in the store's log and none in the other's."""

@@ -187,6 +187,11 @@ class Objects:
         entry = self._store.stat(layout.object_name(object_))
         return entry is not None and (size is None or entry.bytes == size)
 
+    def size(self, object_: Digest) -> int | None:
+        """Return the size in bytes of an object that the store itself has, else None."""
+        entry = self._store.stat(layout.object_name(object_))
+        return None if entry is None else entry.bytes
+
     def check(self, object_: Digest) -> bool:
         """Hash the object now, whatever is remembered of it, and tell whether it is good. Raises `NotThere`."""
         path = self._local(object_)

@@ -80,7 +80,7 @@ class Span:
     wanted: tuple[Held, ...]
 
 
-def spans(held: Iterable[Held], gap: int = 256 << 10, most: int = 32 << 20) -> Iterator[Span]:
+def spans(held: Iterable[Held], gap: int = 256 << 10, most: int = PACK_BYTES) -> Iterator[Span]:
     """Yield the ranges that have to be read for objects in packs, in as few requests as makes sense.
 
     Neighbours with at most `gap` bytes between them are read together: a request costs about as much as that many
