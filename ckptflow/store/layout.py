@@ -22,6 +22,7 @@ RUNS = "runs/"
 TEMPORARY = "tmp/"
 QUARANTINE = "quarantine/"
 LATEST = "latest.json"
+SEEN = "seen.json"
 
 _NAME = re.compile(r"(?:[A-Za-z0-9_@%~=+-][A-Za-z0-9_@%~=+.-]*/)*[A-Za-z0-9_@%~=+-][A-Za-z0-9_@%~=+.-]*")
 _SEGMENT = re.compile(r"records/(?P<run>[A-Za-z0-9][A-Za-z0-9-]*)-(?P<seq>[0-9]{6,})\.jsonl")
