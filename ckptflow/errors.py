@@ -142,6 +142,12 @@ class StoreDamaged(StoreError):
     code = "CF011"
 
 
+class KeyUnusable(CkptflowError):
+    """The project's key cannot be used: too short, unreadable, or in a file that git tracks. Never shows the key."""
+
+    code = "CF016"
+
+
 class Locked(CkptflowError):
     """A living run holds a lock that is needed."""
 
