@@ -69,7 +69,7 @@ class Attempt:
         regaining = Regaining(session, survey.pipeline, survey.lock)
         session.placer.neighbours = (regaining, adoption)
         if self.sharing is not None:
-            self.sharing.keep_back(survey.pipeline)
+            self.sharing.survey(survey)
         facts = gather(session, survey, selection, partial(where_tracked, adoption.dvc))
         for path in restore_tracked(session, survey, selection, adoption.dvc):
             self.reporter.emit(Note("info", f"put `{path}` in place, out of DVC's cache"))
@@ -246,7 +246,11 @@ class Attempt:
         self._tell_damage()
 
     def _tell_damage(self) -> None:
-        """Tell of objects that proved damaged since the last time."""
+        """Tell of objects that proved damaged since the last time, and of work in the remote that could not be used."""
+        if self.sharing is not None:
+            for name, text in self.sharing.refused.items():
+                self.reporter.emit(Note("warning", text, name))
+            self.sharing.refused.clear()
         for text in self.session.objects.set_aside:
             self.reporter.emit(Note("warning", text))
         self.session.objects.set_aside.clear()

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from ..checkpoints.index import Past as RecordIndex
 from ..checkpoints.records import RecordLog
-from ..checkpoints.trees import get_tree, is_present
+from ..checkpoints.trees import get_tree, is_here, is_present
 from ..checkpoints.verified import VerifiedFiles
 from ..chunk.tree import Tree
 from ..ids import ChunkKey, Digest, StageName
@@ -180,8 +180,12 @@ class Adopter(Protocol):
 class Far(Protocol):
     """Finished work that other machines share."""
 
-    def lookup(self, keys: Iterable[ChunkKey]) -> dict[ChunkKey, Record]:
-        """Return the records of those `keys` that have one, and may be used here."""
+    def lookup(self, stage: StageName, keys: Iterable[ChunkKey]) -> dict[ChunkKey, Record]:
+        """Return the records of those `keys` that have one, and may be used for this stage."""
+        ...
+
+    def guards(self, tree: Digest) -> bool:
+        """Tell whether an out of this name counts only where it is here: what is far away needs a record to be used."""
         ...
 
     def disown(self, objects: Iterable[str]) -> None:
@@ -211,12 +215,12 @@ class StorePast:
         self.borrowed: dict[ChunkKey, Record] = {}
         self.index = RecordIndex(session.store, session.cache_path if session.location.state.is_dir() else None, log)
 
-    def lookup(self, keys: Iterable[ChunkKey]) -> dict[ChunkKey, Record]:
+    def lookup(self, stage: StageName, keys: Iterable[ChunkKey]) -> dict[ChunkKey, Record]:
         """See `plan.model.Past`."""
         wanted = list(keys)
         found = self._present(self.index.lookup(wanted))
         if self._far is not None and len(found) < len(wanted):
-            borrowed = self._present(self._far.lookup(key for key in wanted if key not in found))
+            borrowed = self._present(self._far.lookup(stage, [key for key in wanted if key not in found]))
             self.borrowed.update(borrowed)
             found.update(borrowed)
         return found
@@ -236,7 +240,8 @@ class StorePast:
     def tree(self, name: Digest) -> Tree | None:
         """See `plan.model.Past`."""
         tree = self.document(name)
-        return tree if tree is not None and all(is_present(self._objects, part) for part in tree.parts) else None
+        there = is_here if self._far is not None and self._far.guards(name) else is_present
+        return tree if tree is not None and all(there(self._objects, part) for part in tree.parts) else None
 
     def regain(self, stage: Stage, key: ChunkKey, noted: Mapping[str, Digest]) -> Record | None:
         """See `plan.model.Past`. What was found is recorded, where this past has a log."""
