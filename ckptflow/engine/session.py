@@ -18,7 +18,7 @@ from ..ids import ChunkKey, Digest, StageName
 from ..plan.model import Record, Refusal
 from ..plan.schedule import Schedule
 from ..run.storing import Staging
-from ..spec.model import Stage
+from ..spec.model import Out, Stage
 from ..store.lent import LentObjects
 from ..store.local import LocalStore
 from ..store.marker import open_store
@@ -161,6 +161,13 @@ def staging(session: Session, objects: Objects | None = None) -> Staging:
     )
 
 
+def may_stay(session: Session, out: Out, tree: Tree) -> bool:
+    """Tell whether an out need not be in the workspace: it is far away, and nothing stands in its place."""
+    if session.objects.elsewhere is None or not out.workspace or os.path.lexists(session.root / out.path):
+        return False
+    return not all(is_here(session.objects, part) for part in tree.parts)
+
+
 class Regainer(Protocol):
     """Finds what the store has lost: see `plan.model.Past`."""
 
@@ -190,6 +197,10 @@ class Far(Protocol):
 
     def disown(self, objects: Iterable[str]) -> None:
         """Count on these objects no more: they are missing there, or damaged."""
+        ...
+
+    def brought(self, objects: int, bytes: int) -> None:
+        """Count what a worker fetched from there."""
         ...
 
 
@@ -229,6 +240,11 @@ class StorePast:
         """Objects that were to be had elsewhere proved missing or damaged."""
         if self._far is not None:
             self._far.disown(objects)
+
+    def brought(self, objects: int, bytes: int) -> None:
+        """A worker has fetched so much."""
+        if self._far is not None and objects:
+            self._far.brought(objects, bytes)
 
     def _present(self, found: Mapping[ChunkKey, Record]) -> dict[ChunkKey, Record]:
         return {
