@@ -364,7 +364,7 @@ class _Parts:
     def __init__(self, path: Path, size: int) -> None:
         self._path = path
         self._size = size
-        self.failed: StoreError | None = None
+        self.failed: BaseException | None = None
 
     def __iter__(self) -> Iterator[bytes]:
         try:
@@ -373,4 +373,7 @@ class _Parts:
                     yield part
         except OSError as error:
             self.failed = store_error(error, f"read {self._path.name}", str(self._path.parent))
+            raise
+        except BaseException as error:
+            self.failed = error
             raise

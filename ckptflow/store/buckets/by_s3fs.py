@@ -35,6 +35,7 @@ class S3fsBucket:
     def __init__(self, fs: Any, bucket: str, prefix: str, *, url: str, timeout: float) -> None:
         self.url = url
         self._fs = fs
+        fs.retries = 1  # s3fs's own repetitions; botocore's are off in `s3fs_options`
         self._bucket = bucket
         self._lead = f"{prefix}/" if prefix else ""
         self._patience = Patience(timeout)
@@ -120,10 +121,7 @@ class S3fsBucket:
             asked["StartAfter"] = f"{self._lead}{after}"
         reached = ""
         while True:
-            try:
-                page = self._run(self._call("list_objects_v2", **asked))
-            except Exception as error:
-                raise self._error(error, f"list {prefix or 'names'}") from None
+            page = self._ask(f"list {prefix or 'names'}", self._call("list_objects_v2", **asked))
             for found in page.get("Contents", ()):
                 name = found["Key"][len(self._lead) :]
                 if name <= reached:
@@ -140,10 +138,7 @@ class S3fsBucket:
         left = ({"Key": self._key(name)} for name in names)
         while batch := list(islice(left, _BATCH)):
             doing = f"delete {batch[0]['Key'][len(self._lead) :]}"
-            try:
-                answer = self._run(self._call("delete_objects", Delete={"Objects": batch, "Quiet": True}))
-            except Exception as error:
-                raise self._error(error, doing) from None
+            answer = self._ask(doing, self._call("delete_objects", Delete={"Objects": batch, "Quiet": True}))
             for refused in answer.get("Errors", ()):
                 raise failure(Answer(0, _code(refused.get("Code"))), doing, self.url)
 
@@ -183,32 +178,41 @@ class S3fsBucket:
         return data, answer["ETag"]
 
     def _put(self, name: str, data: bytes, condition: Mapping[str, Any], doing: str) -> bool:
-        """Store bytes; False if the condition was not met."""
+        """Store bytes; False if the condition was not met.
+
+        aiohttp sends a request once more, unasked, when the connection breaks before the answer; the second is refused
+        for what the first one did. So a refusal counts only if what is there are other bytes.
+        """
         try:
             self._run(self._call("put_object", Key=self._key(name), Body=bytes(data), **condition))
         except Exception as error:
             answer = _answer(error)
             if condition and answer.code not in NO_BUCKET and answer.status in (404, 412):
-                return False
+                try:
+                    return self.get(name) == data
+                except NotThere:
+                    return False
             raise self._error(error, doing) from None
         return True
 
     def _upload(self, name: str, file: Any, part: int) -> None:
-        key, upload = self._key(name), None
+        key, doing, at_once = self._key(name), f"write {name}", max(1, _PARTS_AT_ONCE * BLOCK // part)
+        upload = self._ask(doing, self._call("create_multipart_upload", Key=key))["UploadId"]
         try:
-            upload = self._run(self._call("create_multipart_upload", Key=key))["UploadId"]
             parts: list[dict[str, Any]] = []
-            while blocks := list(islice(iter(lambda: file.read(part), b""), max(1, _PARTS_AT_ONCE * BLOCK // part))):
-                parts += self._run(self._send_parts(key, upload, len(parts), blocks))
-            self._run(
-                self._call("complete_multipart_upload", Key=key, UploadId=upload, MultipartUpload={"Parts": parts})
-            )
-        except BaseException as error:
-            if upload is not None:
-                self._take_back(key, upload)
-            if isinstance(error, Exception) and not (isinstance(error, OSError) and error.filename):
-                raise self._error(error, f"write {name}") from None
+            while blocks := list(islice(iter(lambda: file.read(part), b""), at_once)):
+                parts += self._ask(doing, self._send_parts(key, upload, len(parts), blocks))
+            done = {"Parts": parts}
+            self._ask(doing, self._call("complete_multipart_upload", Key=key, UploadId=upload, MultipartUpload=done))
+        except BaseException:
+            self._take_back(key, upload)
             raise
+
+    def _ask(self, doing: str, work: Coroutine[Any, Any, _T]) -> _T:
+        try:
+            return self._run(work)
+        except Exception as error:
+            raise self._error(error, doing) from None
 
     async def _send_parts(self, key: str, upload: str, sent: int, blocks: Iterable[bytes]) -> Sequence[dict[str, Any]]:
         """Send parts at once, each again by itself if that fails: a whole large file is not sent anew for one."""
