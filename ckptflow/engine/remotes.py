@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..errors import RemoteNotFound, StoreError, UsageError
+from ..errors import Problem, RemoteNotFound, SpecError, StoreError, UsageError
 from ..spec.edit.edition import Edition
 from ..spec.findings import did_you_mean, listed
 from ..spec.paths import normalise
@@ -247,7 +247,14 @@ def _edit(
         before = {file.name: file.text if file.data is not None else None for file in files}
         return Edited(tuple(FileEdit(f, before[f], e.result) for f, e in changed.items()), configs.notes)
 
-    return again(attempt)
+    try:
+        return again(attempt)
+    except SpecError as error:  # a line of these files may hold a password
+        raise type(error)(tuple(_without_line(problem) for problem in error.problems)) from None
+
+
+def _without_line(problem: Problem) -> Problem:
+    return replace(problem, place=replace(problem.place, text="")) if problem.place is not None else problem
 
 
 def _edition(file: texts.TextFile, start: str) -> Edition:

@@ -88,7 +88,7 @@ def merge_remotes(below: Mapping[str, Any], above: Any) -> Mapping[str, Any]:
     if above is None:
         return below
     if not isinstance(above, Mapping):
-        raise ValueError(f"must be a mapping of names to remotes, is {above!r}")
+        raise ValueError(f"must be a mapping of names to remotes, is a {type(above).__name__}")
     named = {name: {"url": value} if isinstance(value, str) else value for name, value in above.items()}
     return _merged(below, named)
 

@@ -124,6 +124,11 @@ def _read(path: Path, text: str | None, problems: list[Problem]) -> Mapping[str,
     try:
         text = path.read_text(encoding="utf-8") if text is None else text
         doc = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe loaders
+    except yaml.MarkedYAMLError as error:  # its own text may show the line, and that a password
+        mark = error.problem_mark
+        place = Place(str(path), mark.line + 1, mark.column + 1) if mark is not None else Place(str(path), 1, 1)
+        problems.append(Problem("CF082", f"cannot be read: {error.problem}", place))
+        return {}
     except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
         problems.append(Problem("CF082", f"cannot be read: {error}", Place(str(path), 1, 1)))
         return {}

@@ -78,7 +78,7 @@ def test_credentials_do_not_go_to_a_file_that_git_tracks(project) -> None:
     (project.root / ".ckptflow").mkdir()
     (project.root / LOCAL).write_text("jobs: 1\n")
     subprocess.run(["git", "-C", project.root, "add", "-f", LOCAL], check=True)
-    with pytest.raises(UsageError, match="git tracks .ckptflow/config.local.yaml"):
+    with pytest.raises(UsageError, match=r"git tracks \.ckptflow/config\.local\.yaml"):
         project.add_remote("storage", "s3://bucket/x", options={"secret": "hidden"})
     assert (text(project, CONFIG), text(project, LOCAL)) == (None, "jobs: 1\n")
     project.add_remote("storage", "s3://bucket/x", local=True)
@@ -173,6 +173,18 @@ def test_a_file_that_is_shared_by_an_alias_is_not_edited(project) -> None:
     with pytest.raises(EditRefused):
         set_(again, "a", "url=/mnt/y")
     assert text(project, CONFIG) == before
+
+
+def test_a_refusal_shows_no_line_of_the_file(project) -> None:
+    """It may be the one with the password."""
+    (project.root / ".ckptflow").mkdir()
+    (project.root / LOCAL).write_text("remotes: {a: &x {url: /mnt/x, options: {secret: hidden}}, b: *x}\n")
+    again = Project(project.root, env={"HOME": "/nonexistent"})
+    with pytest.raises(EditRefused) as caught:
+        set_(again, "b", "trust=true")
+    (problem,) = caught.value.problems
+    assert problem.place.file == LOCAL and problem.place.line == 1
+    assert "hidden" not in f"{problem!r}"
 
 
 def test_both_files_are_written_or_none(project, monkeypatch) -> None:

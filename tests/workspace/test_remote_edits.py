@@ -164,7 +164,7 @@ def test_values_are_taken_away_with_what_becomes_empty() -> None:
     shared, local = texts(found)
     assert yaml.safe_load(shared)["remotes"]["storage"] == {"url": "s3://bucket/path"}
     assert local == "# mine\nremotes: {}\njobs: 2\n"
-    with pytest.raises(UsageError, match="remote `storage` has no `options.region`"):
+    with pytest.raises(UsageError, match=r"remote `storage` has no `options\.region`"):
         sets(found, "storage", "options.region=")
 
 
@@ -174,7 +174,7 @@ def test_all_options_at_once() -> None:
 
 
 def test_nothing_can_be_below_a_value() -> None:
-    with pytest.raises(UsageError, match="`options.region` of remote `storage` is a value"):
+    with pytest.raises(UsageError, match=r"`options\.region` of remote `storage` is a value"):
         sets(configs(), "storage", "options.region.x=1")
 
 
