@@ -219,6 +219,7 @@ class Loop:
                     task, _ = self._chunks[number]
                     self.reporter.emit(ChunkProgress(task.stage, task.index, done, total))
                 case CutDone(number, sheet):
+                    self.past.brought(*report.brought)
                     request = self._cuts.pop(number)
                     self.facts.keep_sheet(request, sheet)
                     self.schedule.cut(request, sheet)
@@ -245,6 +246,7 @@ class Loop:
     def _done(self, report: Done, checked: dict[tuple[StageName, str], bool]) -> None:
         task = self._leave(report.task)
         index = task.index or 0
+        self.past.brought(*report.brought)
         changed = self._changed_dep(task, checked)
         if changed is not None:
             self.schedule.failed(task.stage, index, _moved(changed), counts=False)
@@ -313,6 +315,7 @@ class Loop:
             raise StoreError(failure.message, hint=failure.hint)
         if failure.kind in REPLAN_KINDS:
             self.schedule.failed(task.stage, task.index or 0, failure, counts=False)
+            self.past.disown(failure.lost)
             self.replan = failure.message
             return
         verdict = self.schedule.failed(task.stage, task.index or 0, failure)
@@ -330,7 +333,10 @@ class Loop:
 
     def _cut_failed(self, report: Failed) -> None:
         request = self._cuts.pop(report.task)
+        if report.failure.kind == "store":
+            raise StoreError(report.failure.message, hint=report.failure.hint)
         if report.failure.kind in REPLAN_KINDS:
+            self.past.disown(report.failure.lost)
             self.replan = report.failure.message
             return
         self.schedule.fail_cut(request, report.failure)

@@ -14,9 +14,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..errors import Problem, RemoteNotFound, SpecError, StoreError, UsageError
+from ..errors import Problem, SpecError, StoreError, UsageError
 from ..spec.edit.edition import Edition
-from ..spec.findings import did_you_mean, listed
 from ..spec.paths import normalise
 from ..store.bucket import Bucket
 from ..store.buckets.urls import bucket_and_prefix, parse_url, shown
@@ -25,14 +24,12 @@ from ..workspace import remote_edits, texts
 from ..workspace.git import Git
 from ..workspace.locate import Location
 from ..workspace.remote_edits import Configs, Wish
-from ..workspace.remotes import Remote, is_name
+from ..workspace.remotes import Remote, find_remote, is_name
 from ..workspace.settings import Settings
 from ..workspace.skeleton import CONFIG, CONFIG_FILE, LOCAL_CONFIG_FILE
 from .editing import Edited, FileEdit, again
 from .session import make_state
-
-MIRRORS = "remotes"
-"""Where in the state directory lies what is known of remotes, a folder each."""
+from .sharing import FOLDER
 
 _OF_BUCKETS = frozenset({"s3", "s3a", "gs", "gcs", "az", "azure", "abfs", "abfss", "adl"})
 _OF_HOSTS = frozenset({"sftp", "ssh", "http", "https"})
@@ -91,30 +88,9 @@ class Checked:
 def views(settings: Settings) -> list[RemoteView]:
     """Return the remotes by name."""
     return [
-        RemoteView(name, shown(remote.url), remote.shown_options(), remote.trust, settings.remote == name)
+        RemoteView(name, remote.shown, remote.shown_options(), remote.trust, settings.remote == name)
         for name, remote in settings.remotes.items()
     ]
-
-
-def find_remote(settings: Settings, name: str | None) -> tuple[str, Remote]:
-    """Return the remote called `name`, else the chosen one, else the only one, with its name.
-
-    Raises `RemoteNotFound`, `UsageError` where none is called for.
-    """
-    known = settings.remotes
-    wanted = name or settings.remote or (next(iter(known)) if len(known) == 1 else None)
-    if wanted is None:
-        if not known:
-            raise UsageError("this project has no remote", hint="`ckptflow remote add NAME URL` adds one")
-        raise UsageError(
-            f"there are several remotes: {listed(known)}",
-            hint="name one, or choose one for good: `ckptflow remote set NAME default=true`",
-        )
-    if wanted not in known:
-        near = did_you_mean(wanted, known)
-        there = f"remotes are {listed(known)}" if known else "there are none: `ckptflow remote add NAME URL`"
-        raise RemoteNotFound(wanted, hint=near or there)
-    return wanted, known[wanted]
 
 
 def add(
@@ -137,7 +113,7 @@ def add(
         raise UsageError(f"`{name}` is no name of a remote", hint="letters, digits, `-`, `_` and `.`")
     if name in settings.remotes:
         raise UsageError(
-            f"there is a remote `{name}` already: {shown(settings.remotes[name].url)}",
+            f"there is a remote `{name}` already: {settings.remotes[name].shown}",
             hint=f"`ckptflow remote set {name} url=...` changes it",
         )
     wishes = [Wish(("url",), checked_url(location, settings, url)), *options]
@@ -156,7 +132,7 @@ def assign(
     local: bool,
 ) -> Edited:
     """Set values of a remote, or take them away; `default` is one of them, and no part of what the remote is."""
-    find_remote(settings, name)
+    find_remote(settings.remotes, name)
 
     def change(configs: Configs) -> Configs:
         for wish in wishes:
@@ -177,9 +153,9 @@ def assign(
 
 def remove(location: Location, settings: Settings, load: Callable[[Mapping[Path, str]], Settings], name: str) -> Edited:
     """Take a remote out of the configuration, and drop what this machine knows of it. The remote stays as it is."""
-    find_remote(settings, name)
+    find_remote(settings.remotes, name)
     edited = _edit(location, load, lambda configs: remote_edits.remove(configs, name))
-    shutil.rmtree(location.state / MIRRORS / name, ignore_errors=True)  # derived data
+    shutil.rmtree(location.state / FOLDER / name, ignore_errors=True)  # derived data
     return edited
 
 
@@ -187,14 +163,14 @@ def check(settings: Settings, names: Iterable[str], open_bucket: Callable[[Remot
     """Examine remotes; see `store.probing`. One whose driver cannot be made has that as its finding."""
     found = []
     for name in names:
-        _, remote = find_remote(settings, name)
+        remote = find_remote(settings.remotes, name)
         try:
             with closing(open_bucket(remote)) as bucket:
                 probed = probe(bucket)
         except StoreError as error:
             finding = Finding("reach", State.BAD, error.message, error.hint)
             probed = Probed(Usable.NO, (finding,))
-        found.append(Checked(name, shown(remote.url), probed))
+        found.append(Checked(name, remote.shown, probed))
     return found
 
 

@@ -17,7 +17,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..store.buckets.urls import shown
+from ..errors import RemoteNotFound
+from ..spec.findings import did_you_mean, listed
+from ..store.buckets.urls import shown as shown_url
 
 HIDDEN = "***"
 
@@ -36,11 +38,24 @@ class Remote:
     trust: bool = False
 
     def __str__(self) -> str:
-        return f"{shown(self.url)} ({', '.join(sorted(self.options))})" if self.options else shown(self.url)
+        return f"{self.shown} ({', '.join(sorted(self.options))})" if self.options else self.shown
+
+    @property
+    def shown(self) -> str:
+        """The URL as it may be seen: without user, password and query."""
+        return shown_url(self.url)
 
     def shown_options(self) -> dict[str, Any]:
         """Return the options by their dotted names, sorted, credentials hidden."""
         return {".".join(path): _as_shown(path[-1], value) for path, value in sorted(leaves(self.options))}
+
+
+def find_remote(remotes: Mapping[str, Remote], name: str) -> Remote:
+    """Return the remote called `name`. Raises `RemoteNotFound`."""
+    if name in remotes:
+        return remotes[name]
+    there = f"remotes are {listed(remotes)}" if remotes else "there are none: `ckptflow remote add NAME URL` adds one"
+    raise RemoteNotFound(name, hint=did_you_mean(name, remotes) or there)
 
 
 def is_name(text: str) -> bool:
@@ -79,7 +94,7 @@ def leaves(options: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterator[
 
 def _as_shown(name: str, value: object) -> Any:
     if is_credential(name, value):
-        return shown(value) if isinstance(value, str) and not is_credential(name, "") and "://" in value else HIDDEN
+        return shown_url(value) if isinstance(value, str) and not is_credential(name, "") and "://" in value else HIDDEN
     return value
 
 

@@ -8,14 +8,11 @@ import subprocess
 
 import pytest
 
-from ckptflow.engine.remotes import find_remote
 from ckptflow.errors import EditRefused, RemoteNotFound, SpecError, UsageError
 from ckptflow.project import Project
 from ckptflow.store.probing import State, Usable
 from ckptflow.workspace import texts
 from ckptflow.workspace.remote_edits import Wish, parse_setting
-from ckptflow.workspace.remotes import Remote
-from ckptflow.workspace.settings import Settings
 
 CONFIG, LOCAL = ".ckptflow/config.yaml", ".ckptflow/config.local.yaml"
 
@@ -215,20 +212,6 @@ def test_an_edit_that_was_overtaken_is_made_again(project, monkeypatch) -> None:
     monkeypatch.setattr(texts, "read", read)
     project.add_remote("storage", "/mnt/x")
     assert text(project, CONFIG) == "jobs: 7\n\nremotes:\n  storage:\n    url: /mnt/x\n"
-
-
-def test_which_remote_is_meant() -> None:
-    a, b = Remote("/a"), Remote("/b")
-    two = Settings(remotes={"a": a, "b": b})
-    assert find_remote(two, "b") == ("b", b)
-    assert find_remote(Settings(remotes={"a": a, "b": b}, remote="b"), None) == ("b", b)
-    assert find_remote(Settings(remotes={"a": a}), None) == ("a", a)
-    with pytest.raises(UsageError, match="several remotes: a, b"):
-        find_remote(two, None)
-    with pytest.raises(UsageError, match="has no remote"):
-        find_remote(Settings(), None)
-    with pytest.raises(RemoteNotFound):
-        find_remote(Settings(), "a")
 
 
 def test_remotes_are_examined(project, tmp_path, moto_bucket) -> None:
