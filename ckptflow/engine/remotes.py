@@ -242,10 +242,16 @@ def _edition(file: texts.TextFile, start: str) -> Edition:
 
 
 def _write(location: Location, edits: Sequence[tuple[texts.TextFile, str]], configs: Configs) -> None:
-    """Write this machine's file first, then the repository's: both or none."""
+    """Write this machine's file first, then the repository's: both or none.
+
+    Raises `UsageError` for credentials where git tracks this machine's file; else it ignores it (`make_state`).
+    """
     make_state(location)
-    if any(file.name == LOCAL_CONFIG_FILE for file, _ in edits):
-        _keep_out_of_git(location, has_secrets=configs.has_secrets)
+    if configs.has_secrets and Git.tracks(location.root / LOCAL_CONFIG_FILE):
+        raise UsageError(
+            f"git tracks {LOCAL_CONFIG_FILE}: credentials would be in the repository",
+            hint=f"`git rm --cached {LOCAL_CONFIG_FILE}` first",
+        )
     for file, _ in edits:
         texts.check_writable(file)
     written: list[texts.TextFile] = []
@@ -257,17 +263,3 @@ def _write(location: Location, edits: Sequence[tuple[texts.TextFile, str]], conf
         for file in written[:-1]:
             texts.put_back(file)
         raise
-
-
-def _keep_out_of_git(location: Location, *, has_secrets: bool) -> None:
-    """See to it that git ignores this machine's file. Raises `UsageError` for credentials in one that it tracks."""
-    if has_secrets and Git.tracks(location.root / LOCAL_CONFIG_FILE):
-        raise UsageError(
-            f"git tracks {LOCAL_CONFIG_FILE}: credentials would be in the repository",
-            hint=f"`git rm --cached {LOCAL_CONFIG_FILE}` first",
-        )
-    name = Path(LOCAL_CONFIG_FILE).name
-    ignore = texts.read(location.state, ".gitignore")
-    if not {name, f"/{name}"} & {line.strip() for line in ignore.text.splitlines()}:
-        end = "" if not ignore.text or ignore.text.endswith("\n") else "\n"
-        texts.replace(ignore, f"{ignore.text}{end}/{name}\n")
