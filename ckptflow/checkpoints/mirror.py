@@ -107,8 +107,8 @@ class Mirror:
         past = self.past()
         return past.lookup(keys) if past is not None else {}
 
-    def where(self, objects: Iterable[Digest]) -> dict[Digest, Held]:
-        """Return where those of `objects` are that the remote holds."""
+    def where(self, objects: Iterable[Digest]) -> dict[Digest, list[Held]]:
+        """Return where those of `objects` are that the remote holds: all places, what was told last first."""
         past = self.past()
         return past.where(objects) if past is not None else {}
 

@@ -198,7 +198,7 @@ def _checked_path(location: Location, settings: Settings, text: str) -> str:
     path = text if from_home else normalise(location.here, text, outside=True)
     assert path is not None
     there = (location.root / Path(path).expanduser()).resolve()
-    own = (location.root / settings.store).resolve()
+    own = (location.root / settings.local_store).resolve()
     if there == own or own in there.parents or there in own.parents:
         raise UsageError(
             f"`{text}` is, holds or lies in this project's own store", hint="a remote is a place of its own"

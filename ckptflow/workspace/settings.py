@@ -21,14 +21,20 @@ DURABILITIES = ("batch", "strict", "off")
 LINKS = ("reflink", "hardlink", "symlink", "copy")
 EXECUTORS = ("local",)
 SYNCS = ("auto", "manual")
+LOCAL_STORE = f"{STATE_DIR}/store"
+FAR_STORE = "store"
 CONFIG_FILES = ("config.local.yaml", "config.yaml")
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How ckptflow behaves here. Times in seconds."""
+    """How ckptflow behaves here. Times in seconds.
 
-    store: str = ".ckptflow/store"
+    A store on object storage (`store: s3://...`) is a remote called `store` that is always in sync, with what this
+    machine used of it at the usual local place: `far` tells so.
+    """
+
+    store: str = LOCAL_STORE
     jobs: int = 0
     executor: str = "local"
     durability: str = "batch"
@@ -41,7 +47,18 @@ class Settings:
     remote_timeout: float = 60.0
     key_file: str | None = None
     remotes: Mapping[str, Remote] = field(default_factory=dict)
+    far: bool = False
     origin: Mapping[str, str] = field(default_factory=dict, compare=False)
+
+    @property
+    def local_store(self) -> str:
+        """The directory of the local store, or of what is here of one that is far away; relative to the root."""
+        return LOCAL_STORE if self.far else self.store
+
+    @property
+    def shares(self) -> bool:
+        """Whether what is finished goes to a remote by itself."""
+        return self.far or self.sync == "auto"
 
     @property
     def workers(self) -> int:
@@ -49,7 +66,7 @@ class Settings:
         return self.jobs or available_cpus()
 
 
-NAMES = tuple(f.name for f in fields(Settings) if f.name != "origin")
+NAMES = tuple(f.name for f in fields(Settings) if f.name not in ("far", "origin"))
 
 
 def available_cpus() -> int:
@@ -100,6 +117,8 @@ def load_settings(
             except ValueError as error:
                 problems.append(Problem("CF081", f"setting `{name}`: {error}", Place(where, 1, 1)))
     problems.extend(_check_remotes(values, origin))
+    if isinstance(values.get("store"), Remote) and not problems:
+        problems.extend(_take_far_store(values, origin))
     if problems:
         raise SpecError(tuple(problems))
     return Settings(**values, origin=origin)
@@ -116,6 +135,16 @@ def _check_remotes(values: dict[str, Any], origin: Mapping[str, str]) -> Iterato
     if name is not None and name not in values["remotes"]:
         hint = f"remotes are {', '.join(values['remotes'])}" if values["remotes"] else "there are no `remotes`"
         yield Problem("CF081", f"setting `remote`: there is no remote `{name}`", Place(origin["remote"], 1, 1), hint)
+
+
+def _take_far_store(values: dict[str, Any], origin: Mapping[str, str]) -> Iterator[Problem]:
+    """Make the store a remote; yield what stands against it."""
+    if FAR_STORE in values["remotes"]:
+        text = f"setting `remotes`: `{FAR_STORE}` is the store itself, where that is a URL"
+        yield Problem("CF081", text, Place(origin["remotes"], 1, 1), "give the remote another name")
+        return
+    values["remotes"] = {**values["remotes"], FAR_STORE: values["store"]}
+    values["store"], values["far"] = values["store"].shown, True
 
 
 def _read(path: Path, text: str | None, problems: list[Problem]) -> Mapping[str, Any]:
@@ -155,6 +184,8 @@ def _parse(name: str, value: Any) -> Any:
             return _one_of(value, DURABILITIES)
         case "executor":
             return _one_of(value, EXECUTORS)
+        case "store" if isinstance(value, Mapping) or (isinstance(value, str) and "://" in value):
+            return parse_remotes({FAR_STORE: {"url": value} if isinstance(value, str) else value})[FAR_STORE]
         case "sync":
             return _one_of("manual" if value in (False, "off") else value, SYNCS)
         case "link":

@@ -154,3 +154,37 @@ def test_texts_may_take_the_place_of_files(tmp_path, env, write):
     assert load_settings(tmp_path, env, None, {path: "jobs: 2"}).jobs == 2
     assert load_settings(tmp_path, env, None, {path: "jobs: 2", local: "jobs: 3"}).jobs == 3
     assert load_settings(tmp_path, env).jobs == 1
+
+
+def test_a_store_that_is_a_url_is_a_remote_in_sync(tmp_path):
+    settings = load_settings(tmp_path, {"CKPTFLOW_STORE": "s3://user:word@bucket/at"})
+    assert settings.far
+    assert settings.shares
+    assert settings.store == "s3://bucket/at"
+    assert settings.local_store == ".ckptflow/store"
+    assert settings.remotes["store"].url == "s3://user:word@bucket/at"
+
+
+def test_a_far_store_has_options(tmp_path):
+    (tmp_path / ".ckptflow").mkdir()
+    (tmp_path / ".ckptflow" / "config.yaml").write_text("store: {url: s3://b/p, options: {key: k}, trust: true}\n")
+    settings = load_settings(tmp_path, {})
+    assert settings.remotes["store"].options == {"key": "k"}
+    assert settings.remotes["store"].trust
+
+
+@pytest.mark.parametrize(
+    "text", ["store: {options: {}}", "store: s3://b/p\nremotes: {store: s3://c}", "sync: sometimes"]
+)
+def test_what_cannot_be_a_far_store_is_refused(tmp_path, text):
+    (tmp_path / ".ckptflow").mkdir()
+    (tmp_path / ".ckptflow" / "config.yaml").write_text(text)
+    with pytest.raises(SpecError):
+        load_settings(tmp_path, {})
+
+
+def test_a_path_is_a_local_store(tmp_path):
+    settings = load_settings(tmp_path, {"CKPTFLOW_STORE": "/mnt/shared/store"})
+    assert not settings.far
+    assert not settings.shares
+    assert settings.local_store == "/mnt/shared/store"
