@@ -7,7 +7,6 @@ A run that shares finds records in the remote as if they were its own, brings ob
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from difflib import get_close_matches
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -24,6 +23,7 @@ from ..store.bucket import Bucket
 from ..store.local import LocalStore
 from ..store.objects import Objects
 from ..workspace.locate import STATE_DIR
+from ..workspace.remotes import find_remote
 from ..workspace.settings import FAR_STORE, Settings
 from .gate import Gate
 from .result import Shared
@@ -256,10 +256,7 @@ def chosen_remote(settings: Settings, name: str | None = None) -> str:
             raise UsageError("there is no remote", hint="`ckptflow remote add NAME URL --default` adds one")
         hint = f"say which: {' or '.join(f'-r {known}' for known in names)}"
         raise UsageError("there are several remotes and none is the default", hint=hint)
-    if chosen not in settings.remotes:
-        near = get_close_matches(chosen, names, 1)
-        hint = f"did you mean `{near[0]}`?" if near else f"remotes are {', '.join(names) or 'none'}"
-        raise UsageError(f"there is no remote `{chosen}`", hint=hint)
+    find_remote(settings.remotes, chosen)
     return chosen
 
 

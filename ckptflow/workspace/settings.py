@@ -82,15 +82,24 @@ def config_paths(root: Path, env: Mapping[str, str]) -> tuple[Path, ...]:
     return (*(root / STATE_DIR / name for name in CONFIG_FILES), Path(home) / "ckptflow" / "config.yaml")
 
 
-def load_settings(root: Path, env: Mapping[str, str], flags: Mapping[str, Any] | None = None) -> Settings:
-    """Return the settings that hold for the project at `root`. Raises `SpecError` naming file and key."""
+def load_settings(
+    root: Path,
+    env: Mapping[str, str],
+    flags: Mapping[str, Any] | None = None,
+    instead: Mapping[Path, str] | None = None,
+) -> Settings:
+    """Return the settings that hold for the project at `root`. Raises `SpecError` naming file and key.
+
+    `instead` gives the texts that some of the configuration files would have.
+    """
+    texts = instead or {}
     values: dict[str, Any] = {}
     origin: dict[str, str] = {}
     problems: list[Problem] = []
     layers: list[tuple[str, Mapping[str, Any]]] = []
     for path in reversed(config_paths(root, env)):
-        if path.is_file():
-            layers.append((str(path), _read(path, problems)))
+        if path in texts or path.is_file():
+            layers.append((str(path), _read(path, texts.get(path), problems)))
     layers.append(
         ("environment", {n: env[f"CKPTFLOW_{n.upper()}"] for n in NAMES if env.get(f"CKPTFLOW_{n.upper()}")}),
     )
@@ -138,11 +147,17 @@ def _take_far_store(values: dict[str, Any], origin: Mapping[str, str]) -> Iterat
     values["store"], values["far"] = values["store"].shown, True
 
 
-def _read(path: Path, problems: list[Problem]) -> Mapping[str, Any]:
+def _read(path: Path, text: str | None, problems: list[Problem]) -> Mapping[str, Any]:
     import yaml
 
     try:
-        doc = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe loaders
+        text = path.read_text(encoding="utf-8") if text is None else text
+        doc = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe loaders
+    except yaml.MarkedYAMLError as error:  # its own text may show the line, and that a password
+        mark = error.problem_mark
+        place = Place(str(path), mark.line + 1, mark.column + 1) if mark is not None else Place(str(path), 1, 1)
+        problems.append(Problem("CF082", f"cannot be read: {error.problem}", place))
+        return {}
     except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
         problems.append(Problem("CF082", f"cannot be read: {error}", Place(str(path), 1, 1)))
         return {}

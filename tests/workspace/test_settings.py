@@ -86,7 +86,7 @@ def test_values(tmp_path, env, write, text, name, value):
         ("link: [reflink, teleport]", "must be one of reflink"),
         ("store: ''", "must be text"),
         ("store: [a]", "must be text"),
-        ("remotes: [a]", "must be a mapping of names"),
+        ("remotes: [a]", "must be a mapping of names to remotes, is a list"),
         ("remotes: {a: {}}", "remote `a` has no `url`"),
         ("remotes: {a: {url: x, uri: y}}", "unknown key `uri`"),
         ("remotes: {a: {url: x, options: [y]}}", "must be a mapping"),
@@ -125,6 +125,35 @@ def test_all_mistakes_at_once(tmp_path, env, write):
         load_settings(tmp_path, env)
     assert len(error.value.problems) == 4
     assert error.value.problems[0].hint == "did you mean `jobs`?"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "remotes: {a: {url: /x, options: {secret: hidden}}",
+        "remotes:\n  a: {url: /x}\n   secret: hidden",
+        "secret: 'hidden",
+        "remotes: [{url: 's3://u:hidden@b'}]",
+        "remotes: {a: {url: /x, options: [hidden]}}",
+        "remotes: {a: [hidden]}",
+    ],
+)
+@pytest.mark.parametrize("in_c", [True, False])
+def test_mistakes_show_nothing_of_what_may_be_a_password(tmp_path, env, write, monkeypatch, text, in_c):
+    if not in_c:
+        monkeypatch.delattr("yaml.CSafeLoader", raising=False)
+    write(".ckptflow/config.local.yaml", text)
+    with pytest.raises(SpecError) as caught:
+        load_settings(tmp_path, env)
+    assert "hidden" not in f"{caught.value} {caught.value.problems!r}"
+
+
+def test_texts_may_take_the_place_of_files(tmp_path, env, write):
+    path = write(".ckptflow/config.yaml", "jobs: 1")
+    local = path.with_name("config.local.yaml")
+    assert load_settings(tmp_path, env, None, {path: "jobs: 2"}).jobs == 2
+    assert load_settings(tmp_path, env, None, {path: "jobs: 2", local: "jobs: 3"}).jobs == 3
+    assert load_settings(tmp_path, env).jobs == 1
 
 
 def test_a_store_that_is_a_url_is_a_remote_in_sync(tmp_path):
