@@ -146,6 +146,12 @@ class StoreDamaged(StoreError):
         self.objects = objects
 
 
+class RootUnreadable(StoreError):
+    """What must be kept cannot be told: a lock file, a tree or the document of a run is there and cannot be read."""
+
+    code = "CF018"
+
+
 class Locked(CkptflowError):
     """A living run holds a lock that is needed."""
 

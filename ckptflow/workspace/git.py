@@ -106,7 +106,7 @@ class Git:
         return data if head[1:2] == [b"blob"] else None  # else a directory, or a link that leads nowhere
 
     def search(self, commits: Iterable[str], wanted: Callable[[str], bool]) -> Iterator[tuple[str, str, bytes]]:
-        """Yield (commit, path of the project, bytes) of the files of `commits` whose name is `wanted`, each content once.
+        """Yield (commit, path, bytes) of the project's files in `commits` whose name is `wanted`, each content once.
 
         A directory that several commits have in common is looked into once. Raises `GitError` for what cannot be read.
         """
