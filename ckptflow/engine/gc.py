@@ -155,6 +155,10 @@ def counted(options: GcOptions) -> str:
         *(["all tags"] if options.tags else []),
         *(["all commits"] if options.commits else []),
         *options.revisions,
-        *([f"the latest {options.keep_runs} runs"] if options.keep_runs else []),
+        *([_runs(options.keep_runs)] if options.keep_runs else []),
     ]
     return ", ".join(named)
+
+
+def _runs(number: int) -> str:
+    return "the latest run" if number == 1 else f"the latest {number} runs"

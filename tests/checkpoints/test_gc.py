@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import pytest
@@ -384,10 +385,8 @@ def test_killed_anywhere_nothing_dangles_and_the_next_one_finishes(seed):
         terms = Terms(terms.now_ns, terms.now_ns - since, 1) if seed % 2 else terms
         plan = survey(world.store, roots(trees), terms)
         failing = FailAt(world.store, number, when)
-        try:
+        with suppress(Crash):
             remove(failing, plan, RUN)
-        except Crash:
-            pass
         assert sound(world.store) == [], f"after change {number}"
         assert alive <= world.names()
         now = world.keys()
@@ -422,10 +421,8 @@ def test_killed_anywhere_on_disk(tmp_path, when):
             os.utime(store.local(entry.name), ns=(0, 0), follow_symlinks=False)
         terms = Terms(10**18, 0, 0)
         failing = FailAt(store, number, when)
-        try:
+        with suppress(Crash):
             remove(failing, survey(store, roots([tree]), terms), RUN)
-        except Crash:
-            pass
         assert sound(store) == []
         for entry in store.list(""):
             os.utime(store.local(entry.name), ns=(0, 0), follow_symlinks=False)
