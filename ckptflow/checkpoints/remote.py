@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from threading import Lock
+from threading import Lock, RLock
 from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import StoreDamaged
@@ -58,30 +58,50 @@ class Traffic:
             self.requests += requests
 
 
+@dataclass(slots=True)
+class _Shared:
+    """What all threads know of a remote."""
+
+    make_bucket: Callable[[], Bucket]
+    bucket: Bucket | None = None
+    marker: Marker | None = None
+    listed: float = -FRESH_SECONDS
+    lock: RLock = field(default_factory=RLock)
+
+
 class Remote:
     """A remote for one thread; `twin` is the same remote for another. Every method raises `StoreError`.
 
-    `store` is the local store that fetched objects go to. Implements `store.objects.Elsewhere`.
+    `make_bucket` is called when the remote is first asked something. `store` is the local store that fetched objects
+    go to, `folder` and `db` those of the mirror. Implements `store.objects.Elsewhere`.
     """
 
-    def __init__(self, name: str, bucket: Bucket, folder: Path, db: Path | None, store: LocalStore) -> None:
+    def __init__(
+        self, name: str, make_bucket: Callable[[], Bucket], folder: Path, db: Path | None, store: LocalStore
+    ) -> None:
         self.name = name
-        self.bucket = bucket
         self.mirror = Mirror(folder, db)
         self.store = store
-        self.marker: Marker | None = None
         self.disowned: set[Digest] = set()
         self.fetched = Traffic()
         self._folder = folder
         self._db = db
         self._pool: ThreadPoolExecutor | None = None
-        self._listed = -FRESH_SECONDS
+        self._shared = _Shared(make_bucket)
 
     def twin(self) -> Remote:
         """Return the same remote for another thread; what one disowns the other disowns as well."""
-        other = Remote(self.name, self.bucket, self._folder, self._db, self.store)
-        other.marker, other.disowned, other.fetched = self.marker, self.disowned, self.fetched
+        other = Remote(self.name, self._shared.make_bucket, self._folder, self._db, self.store)
+        other.disowned, other.fetched, other._shared = self.disowned, self.fetched, self._shared
         return other
+
+    @property
+    def bucket(self) -> Bucket:
+        """The bucket, one for all threads."""
+        with self._shared.lock:
+            if self._shared.bucket is None:
+                self._shared.bucket = self._shared.make_bucket()
+            return self._shared.bucket
 
     @property
     def url(self) -> str:
@@ -90,23 +110,25 @@ class Remote:
 
     def connect(self, *, create: bool = False) -> Marker:
         """Read the marker, once; with `create`, write one where there is nothing at all."""
-        if self.marker is None:
-            self.marker = open_store(self.bucket, create=create)
-            self.mirror.begin(self.marker.encode())
-        return self.marker
+        shared = self._shared
+        with shared.lock:
+            if shared.marker is None:
+                shared.marker = open_store(self.bucket, create=create)
+            self.mirror.begin(shared.marker.encode())
+            return shared.marker
 
     def refresh(self, *, seconds: float = 0.0) -> None:
         """Learn what the remote holds now: one listing, and what is new in it. Not if it was listed `seconds` ago."""
-        if time.monotonic() - self._listed < seconds:
-            return
-        for last in range(_LISTINGS_MOST, 0, -1):
-            try:
-                self._list()
-                break
-            except NotThere:
-                if last == 1:
-                    raise
-        self._listed = time.monotonic()
+        with self._shared.lock:
+            if time.monotonic() - self._shared.listed >= seconds:
+                for last in range(_LISTINGS_MOST, 0, -1):
+                    try:
+                        self._list()
+                        break
+                    except NotThere:
+                        if last == 1:
+                            raise
+                self._shared.listed = time.monotonic()
         self.mirror.refresh()
 
     def _list(self) -> None:
@@ -221,7 +243,7 @@ class Remote:
         return self._pool.map(work, items)
 
     def close(self) -> None:
-        """Let go of the mirror and of the threads; the bucket stays open."""
+        """Let go of the mirror and of the threads; the bucket stays open for twins."""
         self.mirror.close()
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)

@@ -14,15 +14,17 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from random import uniform
-from typing import Protocol
+from typing import TypeAlias
 
 from ..errors import CkptflowError, StoreError
 from ..ids import Digest
 from ..plan.model import Record
 from ..store.objects import Objects
 from ..store.oserrors import store_error
+from ..store.protocol import NotThere
 from .remote import Remote, Traffic
 from .sending import Sender
 
@@ -30,17 +32,14 @@ GROUP_SECONDS = 0.4
 """How long a group is collected: a record is in the remote this long, and the requests, after it was made."""
 LARGE_BYTES = 4 << 20
 GROUP_RECORDS = 4096
+WAITING_MOST = 50_000
+"""Records that wait, at most; the others are found in the log when these are sent: memory stays bounded."""
 _LARGE_LANES = 2
 _RETRY_SECONDS = (1.0, 30.0)
 _DEAF_SECONDS = 0.2
 
-
-class Backlog(Protocol):
-    """What earlier runs finished and the remote does not have."""
-
-    def __call__(self, remote: Remote) -> Iterable[Record]:
-        """Yield the records. Called in a thread of the uploader."""
-        ...
+Backlog: TypeAlias = Callable[[Remote], Iterable[Record]]
+"""Yields what earlier runs finished and the remote lacks. Called in a thread of the uploader."""
 
 
 @dataclass(slots=True)
@@ -90,13 +89,14 @@ class Uploader:
         self._closing = threading.Event()
         self._abandoned = threading.Event()
         self._ready = threading.Event()
+        self._overflown = False
         self._heard = time.monotonic()
         self.sent = Traffic()
         self.records = 0
         self.problem: CkptflowError | None = None
 
     def start(self) -> None:
-        """Begin: what earlier runs left is sent first. Called by itself when something is added. Raises `StoreError`."""
+        """Begin, with what earlier runs left; done by itself when something is added. Raises `StoreError`."""
         if self._threads:
             return
         try:
@@ -113,7 +113,11 @@ class Uploader:
     def add(self, record: Record) -> None:
         """Send a record, and the objects that it names."""
         large = sum(part.bytes for part in record.outs.values()) > LARGE_BYTES
-        self._put(self._large if large else self._small, lambda group: group.records.append(record))
+        lane = self._large if large else self._small
+        if len(lane.waiting.records) >= WAITING_MOST:
+            self._overflown = True
+            return
+        self._put(lane, lambda group: group.records.append(record))
 
     def add_objects(self, objects: Iterable[Digest]) -> None:
         """Send objects that no record names: trees, sources, texts."""
@@ -130,26 +134,23 @@ class Uploader:
         """
         if not self._threads:
             return True
+        self._heard = time.monotonic()
         self._closing.set()
         for lane in (self._small, self._large):
             with lane.changed:
                 lane.changed.notify_all()
-        self._heard = time.monotonic()
         while any(thread.is_alive() for thread in self._threads):
-            if give_up() or time.monotonic() - self._heard > patience or self._failed_closing():
+            if give_up() or time.monotonic() - self._heard > patience:
                 self._abandoned.set()
                 break
             for thread in self._threads:
                 thread.join(_DEAF_SECONDS / len(self._threads))
-        left = any(lane.waiting or lane.busy for lane in (self._small, self._large)) or not self._ready.is_set()
-        if not left:
-            with suppress(OSError):
-                self._note.unlink(missing_ok=True)
-        return not left
-
-    def _failed_closing(self) -> bool:
-        """Whether the last try of something failed although all that is left is to try: the driver has tried enough."""
-        return self.problem is not None
+        left = any(lane.waiting or lane.busy for lane in (self._small, self._large))
+        if left or self._overflown or not self._ready.is_set():
+            return False
+        with suppress(OSError):
+            self._note.unlink(missing_ok=True)
+        return True
 
     def _put(self, lane: _Lane, change: Callable[[_Group], None]) -> None:
         self.start()
@@ -161,9 +162,9 @@ class Uploader:
 
     def _serve(self, lane: _Lane, number: int) -> None:
         remote = self._remote.twin()
-        sender = Sender(remote, self._make_objects(), f"{self._run}-{number}", sign=self._sign)
-        sender.sent = self.sent
         try:
+            sender = Sender(remote, self._make_objects(), f"{self._run}-{number}", sign=self._sign)
+            sender.sent = self.sent
             if number == 0:
                 self._insist(lambda: self._open(remote))
                 self._ready.set()
@@ -172,18 +173,29 @@ class Uploader:
                     return
             self._insist(lambda: self._learn(remote))
             while group := self._collect(lane):
-                self._insist(lambda group=group: self._send(sender, group))  # type: ignore[misc]
+                self._insist(partial(self._send, sender, group))
                 with lane.changed:
                     lane.busy -= 1
+                if self._overflown and not lane.waiting and number == 0:
+                    self._overflown = False
+                    self._insist(lambda: self._refill(remote))
+        except CkptflowError as error:
+            self.problem = error
+            self._abandoned.set()
+        except Exception as error:
+            self.problem = StoreError(f"uploading to {self._remote.name} failed: {error!r}")
+            self._abandoned.set()
         finally:
             remote.close()
 
     def _open(self, remote: Remote) -> None:
         remote.connect(create=True)
         remote.refresh()
-        if self._backlog is not None:
-            for record in self._backlog(remote):
-                self.add(record)
+        self._refill(remote)
+
+    def _refill(self, remote: Remote) -> None:
+        for record in self._backlog(remote) if self._backlog is not None else ():
+            self.add(record)
 
     def _learn(self, remote: Remote) -> None:
         remote.connect()
@@ -215,21 +227,23 @@ class Uploader:
         self.records += sender.records - before
         group.records, group.objects = [], []
         for name in list(group.documents):
-            sender.document(name, group.documents[name]())
+            with suppress(NotThere):  # removed meanwhile
+                sender.document(name, group.documents[name]())
             del group.documents[name]
 
     def _insist(self, work: Callable[[], None]) -> None:
-        """Do `work` until it is done; the driver has tried several times before it fails here."""
+        """Do `work` until it is done, or until it fails while nothing is waited for but this."""
         delay = _RETRY_SECONDS[0]
-        while not self._abandoned.is_set():
+        while True:
             try:
                 work()
             except CkptflowError as error:
                 self.problem = error
-                self._abandoned.wait(uniform(delay / 2, delay))
+                if self._abandoned.is_set() or self._closing.is_set():
+                    raise
+                self._closing.wait(uniform(delay / 2, delay))
                 delay = min(delay * 2, _RETRY_SECONDS[1])
             else:
                 self.problem = None
                 self._heard = time.monotonic()
                 return
-        raise StoreError("given up")

@@ -82,12 +82,12 @@ class Objects:
     `elsewhere` counts as part of the store: what is held there is there, and is brought when it is read.
     """
 
-    __slots__ = ("_elsewhere", "_good", "_numbers", "_store", "_verified", "set_aside")
+    __slots__ = ("_good", "_numbers", "_store", "_verified", "elsewhere", "set_aside")
 
     def __init__(self, store: Store, verified: Verified | None = None, elsewhere: Elsewhere | None = None) -> None:
         self._store = store
         self._verified = verified
-        self._elsewhere = elsewhere
+        self.elsewhere = elsewhere
         self.set_aside: list[str] = []  # what was found damaged, in words, for whoever tells people
         self._good: dict[Digest, tuple[int, int, int]] = {}
         self._numbers = itertools.count()
@@ -172,15 +172,15 @@ class Objects:
 
         What is nowhere is found missing when it is read. Raises `StoreError`.
         """
-        if self._elsewhere is not None and (lacking := [o for o in dict.fromkeys(objects) if not self.is_here(o)]):
-            self._elsewhere.fetch(lacking)
+        if self.elsewhere is not None and (lacking := [o for o in dict.fromkeys(objects) if not self.is_here(o)]):
+            self.elsewhere.fetch(lacking)
 
     def has(self, object_: Digest, size: int | None = None) -> bool:
         """Tell whether the object is there, with this size if given: a torn one is a miss at the cost of a stat.
 
         What is held elsewhere is there.
         """
-        return self.is_here(object_, size) or (self._elsewhere is not None and self._elsewhere.holds(object_))
+        return self.is_here(object_, size) or (self.elsewhere is not None and self.elsewhere.holds(object_))
 
     def is_here(self, object_: Digest, size: int | None = None) -> bool:
         """Tell whether the store itself has the object, with this size if given."""
@@ -263,9 +263,9 @@ class Objects:
 
     def _bring(self, object_: Digest) -> bool:
         """Bring the object from elsewhere, if it can be had there."""
-        if self._elsewhere is None or not self._elsewhere.holds(object_):
+        if self.elsewhere is None or not self.elsewhere.holds(object_):
             return False
-        self._elsewhere.fetch((object_,))
+        self.elsewhere.fetch((object_,))
         return True
 
     def _local(self, object_: Digest) -> Path | None:
