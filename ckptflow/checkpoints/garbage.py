@@ -1,10 +1,11 @@
 """Pure. What of a store is garbage: decided from what leads where, what there is, and how old it is.
 
 Rules: what is reached from a root stays, and what is younger than the grace time stays, with all that it names. A
-record stays while every object that it names does. A young segment is left as it is; of an older one that holds
+record stays while every object that it names does. A young segment is left as it is; of another one that holds
 anything dead, what is alive moves into a new segment, which sorts behind all others, and the old one goes. Only the
 last line of a key moves, so nothing that came later is overruled. A `Forget` stays while a segment that is left as it
-is has a line for it to hide.
+is has a line for it to hide. A segment that was merged out of others says nothing of the age of its lines: there the
+time counts at which the chunk was finished, by the clock of whoever did it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..ids import Digest
+from ..store import layout
 from ..store.packs import Held
+
+SLACK_NS = 86400 * 10**9
+"""So far the clocks of machines may be off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +34,8 @@ class Row:
     """One good line of a segment, at offset `at` with `size` bytes (without its end of line).
 
     A record has a `key` (32 bytes), names `parts` and `listings` and is of a `stage`; a `Forget` has the key alone; a
-    line that tells where objects are has `held` and no key.
+    line that tells where objects are has `held` and no key. `finished_ns` is when the chunk was done, by the clock of
+    who did it; 0 where it does not say.
     """
 
     at: int
@@ -38,6 +44,7 @@ class Row:
     parts: tuple[Digest, ...] = ()
     listings: tuple[Digest, ...] = ()
     stage: str = ""
+    finished_ns: int = 0
     forget: bool = False
     held: tuple[Held, ...] = ()
 
@@ -55,6 +62,15 @@ class Segment:
     item: Item
     rows: tuple[Row, ...]
     damaged: int = 0
+
+    def is_left_alone(self, since_ns: int) -> bool:
+        """Whether it is young, and no mere copy of what is older."""
+        return self.item.written_ns > since_ns and not layout.is_merged(self.name)
+
+    def is_young(self, row: Row, since_ns: int) -> bool:
+        """Whether a record in it is kept for its age."""
+        young = self.item.written_ns > since_ns
+        return young and (not layout.is_merged(self.name) or not 0 < row.finished_ns <= since_ns - SLACK_NS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +121,10 @@ def named_by_young(segments: Sequence[Segment], since_ns: int) -> Named:
     objects: set[Digest] = set()
     listings: set[Digest] = set()
     for segment in segments:
-        if segment.item.written_ns <= since_ns:
-            continue
+        if segment.is_left_alone(since_ns):
+            objects.update(held.object for row in segment.rows for held in row.held)
         for row in segment.rows:
-            objects.update(held.object for held in row.held)
-            if row.key not in forgotten:
+            if row.key and row.key not in forgotten and segment.is_young(row, since_ns):
                 objects.update(row.names)
                 listings.update(row.listings)
     return Named(frozenset(objects), frozenset(listings))
@@ -121,8 +136,8 @@ def sort_out(segments: Sequence[Segment], since_ns: int, reached: Collection[Dig
     They are removed in the order of their names: so a `Forget` never goes before a line that it hides.
     """
     keys = _Keys.of(segments)
-    old = [s for s in sorted(segments, key=lambda s: s.name) if s.item.written_ns <= since_ns]
-    young = [s for s in segments if s.item.written_ns > since_ns]
+    old = [s for s in sorted(segments, key=lambda s: s.name) if not s.is_left_alone(since_ns)]
+    young = [s for s in segments if s.is_left_alone(since_ns)]
     hidden = {row.key for segment in young for row in segment.rows if row.key and not row.forget}
     go: list[str] = []
     moved: list[tuple[str, Row]] = []

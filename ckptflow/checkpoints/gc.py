@@ -8,10 +8,12 @@ old ones go.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from ..errors import StoreError
@@ -122,10 +124,11 @@ def remove(store: Store, plan: Plan, run: str) -> None:
 
     Wherever it stops, nothing that is left names what is gone, and the next survey finds the rest. Raises `StoreError`.
     """
+    token = os.urandom(4).hex()
     for entry, _ in (*plan.runs.go, *plan.checkpoints.go):
         store.delete(entry.name)
     for seq, text in enumerate(_texts(store, plan.log), 1):
-        store.put(layout.segment_name(run, seq), text)
+        store.put(layout.segment_name(layout.merged_run(run, token), seq), text)
     _reach_the_disk(store)
     for name in plan.log.go:
         store.delete(name)
@@ -167,7 +170,7 @@ def read_segments(store: Store) -> list[Segment]:
 
 def _row(at: int, line: bytes) -> Row:
     match lines.decode(line):
-        case Record(key=key, outs=outs, stage=stage):
+        case Record(key=key, outs=outs, stage=stage, finished=finished):
             return Row(
                 at,
                 len(line),
@@ -175,11 +178,19 @@ def _row(at: int, line: bytes) -> Row:
                 tuple(part.object for part in outs.values() if not part.listing),
                 tuple(part.object for part in outs.values() if part.listing),
                 stage,
+                _nanoseconds(finished),
             )
         case lines.Forget(key):
             return Row(at, len(line), bytes.fromhex(key), forget=True)
         case lines.Holding(objects):
             return Row(at, len(line), held=objects)
+
+
+def _nanoseconds(text: str) -> int:
+    try:
+        return int(datetime.fromisoformat(text).timestamp()) * SECOND_NS
+    except (ValueError, TypeError, OverflowError):
+        return 0
 
 
 def _texts(store: Store, log: Log) -> Iterator[bytes]:

@@ -151,9 +151,7 @@ def test_nothing_is_deleted_while_a_run_is_in_progress(project: Project) -> None
     assert versions(project) == {"two two"}
 
 
-def test_a_run_waits_for_who_deletes(
-    project: Project, open_project: Callable[[Path], Project], tmp_path: Path
-) -> None:
+def test_a_run_waits_for_who_deletes(project: Project, open_project: Callable[[Path], Project], tmp_path: Path) -> None:
     run(project, "one")
     (project.root / "in.txt").write_text("two two")
     hasty = Project(project.root, overrides={"jobs": 1, "lock_timeout": 0.01}, env={"HOME": str(tmp_path)})
