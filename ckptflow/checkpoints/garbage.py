@@ -85,24 +85,26 @@ class Named:
 class Log:
     """What becomes of the record log: segments that `go`, in the order of their removal, and what is kept of them.
 
-    `moved` are (segment, line), in order; `dropped` the records that go.
+    `moved` are (segment, line), in order; `dropped` the records that go. What is new sorts behind the run `latest`.
     """
 
     go: tuple[str, ...] = ()
     moved: tuple[tuple[str, Row], ...] = ()
     dropped: tuple[Row, ...] = ()
     kept: int = 0
+    latest: str = ""
 
 
 @dataclass(slots=True)
-class _Keys:
+class Keys:
     """Of each key: where its last line stands, and whether that takes back the others."""
 
     last: dict[bytes, tuple[str, int]] = field(default_factory=dict)
     forgotten: set[bytes] = field(default_factory=set)
 
     @classmethod
-    def of(cls, segments: Sequence[Segment]) -> _Keys:
+    def of(cls, segments: Sequence[Segment]) -> Keys:
+        """Return the keys of all segments."""
         found = cls()
         for segment in sorted(segments, key=lambda s: s.name):
             for row in segment.rows:
@@ -117,7 +119,7 @@ class _Keys:
 
 def named_by_young(segments: Sequence[Segment], since_ns: int) -> Named:
     """Return what segments written after `since_ns` lead to: what their lines name, unless it was taken back."""
-    forgotten = _Keys.of(segments).forgotten
+    forgotten = Keys.of(segments).forgotten
     objects: set[Digest] = set()
     listings: set[Digest] = set()
     for segment in segments:
@@ -135,7 +137,7 @@ def sort_out(segments: Sequence[Segment], since_ns: int, reached: Collection[Dig
 
     They are removed in the order of their names: so a `Forget` never goes before a line that it hides.
     """
-    keys = _Keys.of(segments)
+    keys = Keys.of(segments)
     old = [s for s in sorted(segments, key=lambda s: s.name) if not s.is_left_alone(since_ns)]
     young = [s for s in segments if s.is_left_alone(since_ns)]
     hidden = {row.key for segment in young for row in segment.rows if row.key and not row.forget}
@@ -144,7 +146,7 @@ def sort_out(segments: Sequence[Segment], since_ns: int, reached: Collection[Dig
     dropped: list[Row] = []
     kept = sum(len(segment.rows) for segment in young)
     for segment in old:
-        alive = [row for row in segment.rows if _is_alive(segment.name, row, keys, hidden, reached)]
+        alive = [row for row in segment.rows if is_alive(segment.name, row, keys, hidden, reached)]
         if alive and len(alive) == len(segment.rows) and not segment.damaged:
             kept += len(alive)
             continue
@@ -152,10 +154,19 @@ def sort_out(segments: Sequence[Segment], since_ns: int, reached: Collection[Dig
         go.append(segment.name)
         moved += ((segment.name, row) for row in alive)
         dropped += (row for row in segment.rows if row.at not in staying and row.key and not row.forget)
-    return Log(tuple(go), tuple(moved), tuple(dropped), kept + len(moved))
+    return Log(tuple(go), tuple(moved), tuple(dropped), kept + len(moved), latest_run(segments))
 
 
-def _is_alive(segment: str, row: Row, keys: _Keys, hidden: Collection[bytes], reached: Collection[Digest]) -> bool:
+def latest_run(segments: Iterable[Segment]) -> str:
+    """Return the run of the segment that sorts last, empty where there is none."""
+    return max((parts[0] for s in segments if (parts := layout.segment_of(s.name))), default="")
+
+
+def is_alive(segment: str, row: Row, keys: Keys, hidden: Collection[bytes], reached: Collection[Digest]) -> bool:
+    """Tell whether a line is to stay, if its segment does not.
+
+    `reached` are the objects that stay, `hidden` the keys of which segments that are left alone have records.
+    """
     if not row.key:
         return all(held.object in reached for held in row.held)
     if keys.last[row.key] != (segment, row.at):

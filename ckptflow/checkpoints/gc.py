@@ -21,7 +21,7 @@ from ..ids import Digest
 from ..plan.model import Record
 from ..store import layout
 from ..store.oserrors import store_error
-from ..store.protocol import NotThere, Store
+from ..store.protocol import Entry, NotThere, Store
 from . import lines
 from .garbage import Group, Item, Log, Row, Segment, dead, grouped, named_by_young, sort_out
 from .reach import LISTING, TREE, Documents, Reached, Roots, from_checkpoints, from_runs, reach
@@ -128,7 +128,7 @@ def remove(store: Store, plan: Plan, run: str) -> None:
     for entry, _ in (*plan.runs.go, *plan.checkpoints.go):
         store.delete(entry.name)
     for seq, text in enumerate(_texts(store, plan.log), 1):
-        store.put(layout.segment_name(layout.merged_run(run, token), seq), text)
+        store.put(layout.segment_name(layout.merged_run(max(run, plan.log.latest), token), seq), text)
     _reach_the_disk(store)
     for name in plan.log.go:
         store.delete(name)
@@ -143,7 +143,7 @@ def remove(store: Store, plan: Plan, run: str) -> None:
 
 
 def read_segments(store: Store) -> list[Segment]:
-    """Return all segments of a store or of a mirror. Raises `StoreError` where one holds what this program cannot read.
+    """Return all segments of a store. Raises `StoreError` where one holds what this program cannot read.
 
     A line that is merely damaged is no use to anybody; one of a newer version leads to what cannot be told.
     """
@@ -152,23 +152,29 @@ def read_segments(store: Store) -> list[Segment]:
         if layout.segment_of(entry.name) is None:
             continue
         with suppress(NotThere):
-            rows: list[Row] = []
-            damaged = 0
-            for at, line in split_lines(store.get(entry.name)):
-                try:
-                    rows.append(_row(at, line))
-                except lines.StrangeLine as error:
-                    raise StoreError(
-                        f"{entry.name} in {store.url}: {error}",
-                        hint="what must be kept cannot be told; use the version of ckptflow that wrote it, or a newer",
-                    ) from error
-                except lines.BadLine:
-                    damaged += 1
-            found.append(Segment(entry.name, Item(entry.bytes, entry.written_ns), tuple(rows), damaged))
+            found.append(parse_segment(entry, store.get(entry.name), store.url))
     return found
 
 
-def _row(at: int, line: bytes) -> Row:
+def parse_segment(entry: Entry, data: bytes, url: str) -> Segment:
+    """Return a segment that was listed, given its bytes. Raises `StoreError` as `read_segments` does."""
+    rows: list[Row] = []
+    damaged = 0
+    for at, line in split_lines(data):
+        try:
+            rows.append(parse_row(at, line))
+        except lines.StrangeLine as error:
+            raise StoreError(
+                f"{entry.name} in {url}: {error}",
+                hint="what must be kept cannot be told; use the version of ckptflow that wrote it, or a newer",
+            ) from error
+        except lines.BadLine:
+            damaged += 1
+    return Segment(entry.name, Item(entry.bytes, entry.written_ns), tuple(rows), damaged)
+
+
+def parse_row(at: int, line: bytes) -> Row:
+    """Return a line, without its end, that stands at offset `at`. Raises `BadLine`."""
     match lines.decode(line):
         case Record(key=key, outs=outs, stage=stage, finished=finished):
             return Row(

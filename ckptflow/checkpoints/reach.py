@@ -30,6 +30,14 @@ Read = Callable[[str], bytes]
 """Return all bytes of a name in the store. Raises `NotThere`, `StoreError`."""
 
 
+Prepare = Callable[[Iterable[str]], object]
+"""Is told the names that will be read next: what is far away can be brought at once."""
+
+
+def _at_once(names: Iterable[str]) -> None:
+    """Prepare nothing: what is near is read when it is needed."""
+
+
 @dataclass(slots=True)
 class Roots:
     """What is to be kept with all that it leads to, with who says so, for people. `stages` are those that count."""
@@ -85,7 +93,7 @@ class Documents:
 
 
 def from_runs(
-    roots: Roots, listed: Iterable[Entry], read: Callable[[str], bytes], keep: int, since_ns: int
+    roots: Roots, listed: Iterable[Entry], read: Read, keep: int, since_ns: int, prepare: Prepare = _at_once
 ) -> Documents:
     """Add what the documents of runs lead to: their texts, and what their lock files name. Return which may go.
 
@@ -93,12 +101,14 @@ def from_runs(
     """
     entries = sorted(listed, key=lambda entry: entry.name, reverse=True)
     kept = [e for i, e in enumerate(entries) if i < keep or e.written_ns > since_ns]
-    seen: set[Digest] = set()
+    locks: dict[Digest, tuple[str, str]] = {}
+    prepare(entry.name for entry in kept)
     for entry in kept:
+        run = f"run {entry.name.removeprefix(layout.RUNS).removesuffix('.json')}"
         try:
             doc = json.loads(read(entry.name))
             texts = {path: Digest(o) for part in ("files", "locks") for path, o in doc.get(part, {}).items()}
-            locks = {path: Digest(o) for path, o in doc.get("locks", {}).items()}
+            locks.update({Digest(o): (path, run) for path, o in doc.get("locks", {}).items() if is_digest(o)})
             stages = [str(stage["stage"]) for stage in doc.get("stages", ())]
         except NotThere:
             continue
@@ -107,22 +117,27 @@ def from_runs(
             raise RootUnreadable(f"{entry.name} cannot be read: {error!r}", hint=hint) from error
         roots.stages.update(stages)
         roots.objects.update(o for o in texts.values() if is_digest(o))
-        for path, object_ in locks.items():
-            if object_ in seen or not is_digest(object_):
-                continue
-            seen.add(object_)
-            run = f"run {entry.name.removeprefix(layout.RUNS).removesuffix('.json')}"
-            text = read_object(read, object_, f"{path} of {run}")
-            if text is None:
-                roots.notes.append(f"{path} of {run} is not in this store: what only it leads to is not kept")
-            else:
-                roots.lock(text, path, run)
+    prepare(map(layout.object_name, locks))
+    for object_, (path, run) in locks.items():
+        text = read_object(read, object_, f"{path} of {run}")
+        if text is None:
+            roots.notes.append(f"{path} of {run} is not in this store: what only it leads to is not kept")
+        else:
+            roots.lock(text, path, run)
     staying = {entry.name for entry in kept}
     go = [(e, "an old run") for e in reversed(entries) if e.name not in staying]
     return Documents(tuple(go), len(kept))
 
 
-def from_checkpoints(roots: Roots, listed: Iterable[Entry], read: Read, since_ns: int, *, all_known: bool) -> Documents:
+def from_checkpoints(
+    roots: Roots,
+    listed: Iterable[Entry],
+    read: Read,
+    since_ns: int,
+    *,
+    all_known: bool,
+    prepare: Prepare = _at_once,
+) -> Documents:
     """Add the sources that checkpoints name. Return which may go: those of stages that nothing that counts knows.
 
     Of such a stage all go, once the last one is older than `since_ns`: the oldest first, so that a completed one never
@@ -133,7 +148,7 @@ def from_checkpoints(roots: Roots, listed: Iterable[Entry], read: Read, since_ns
         folders.setdefault(entry.name.rpartition("/")[0] + "/", []).append(entry)
     known = {layout.stage_folder(stage) for stage in roots.stages if stage}
     go: list[tuple[Entry, str]] = []
-    kept = 0
+    kept: list[str] = []
     for folder, entries in sorted(folders.items()):
         if not all_known and folder not in known and all(entry.written_ns <= since_ns for entry in entries):
             by_file = {entry.name.removeprefix(folder): entry for entry in entries}
@@ -142,10 +157,11 @@ def from_checkpoints(roots: Roots, listed: Iterable[Entry], read: Read, since_ns
             strangers = [file for file in by_file if file not in (*pointers, *ordered)]
             go += ((by_file[file], "of a stage that is no more") for file in (*pointers, *strangers, *ordered))
             continue
-        kept += len(entries)
-        for entry in entries:
-            roots.objects.update(_sources(read, entry.name))
-    return Documents(tuple(go), kept)
+        kept += (entry.name for entry in entries if not entry.name.endswith(f"/{layout.LATEST}"))
+    prepare(kept)
+    for name in kept:
+        roots.objects.update(_sources(read, name))
+    return Documents(tuple(go), len(kept))
 
 
 def _sources(read: Read, name: str) -> Iterable[Digest]:
@@ -166,7 +182,7 @@ class Reached:
     notes: tuple[str, ...]
 
 
-def reach(roots: Roots, read: Read, young: Mapping[Digest, bytes] = {}) -> Reached:
+def reach(roots: Roots, read: Read, young: Mapping[Digest, bytes] = {}, prepare: Prepare = _at_once) -> Reached:
     """Return what `roots` lead to. Raises `RootUnreadable`, `StoreError`.
 
     `young` are objects that may be trees or listings and are kept for their age, with their first bytes at least: what
@@ -175,6 +191,7 @@ def reach(roots: Roots, read: Read, young: Mapping[Digest, bytes] = {}) -> Reach
     kept = set(roots.objects)
     listings = set(roots.listings)
     absent: dict[Digest, str] = {}
+    prepare(map(layout.object_name, roots.trees))
     for name, where in roots.trees.items():
         kept.add(name)
         data = read_object(read, name, where)
@@ -189,6 +206,7 @@ def reach(roots: Roots, read: Read, young: Mapping[Digest, bytes] = {}) -> Reach
         listings.update(part.object for part in tree.parts if part.listing)
     for name, head in young.items():
         _follow_young(read, name, head, kept, listings)
+    prepare(map(layout.object_name, listings))
     for name in listings:
         data = read_object(read, name, "a directory that is kept")
         if data is None:

@@ -52,6 +52,15 @@ def check_prefix(prefix: str) -> str:
     return prefix
 
 
+LEASE = "condemned/lease.json"
+"""Who is cleaning up; not one of the lists of what is condemned."""
+
+
+def condemned_name(run: str, token: str) -> str:
+    """Return the name of a list of what is condemned: `condemned/<run>-<token>.json`."""
+    return check_name(f"{CONDEMNED}{run}-{token}.json")
+
+
 def object_name(object_: Digest) -> str:
     """Return the name of the object with this digest: `objects/ab/cdef...`."""
     if not is_digest(object_):
