@@ -47,7 +47,8 @@ class Sender:
 
     def send(self, records: Iterable[Record], extra: Iterable[Digest] = ()) -> None:
         """Send what the remote lacks of `records`, of the objects they name, and of the objects `extra`."""
-        needs = [(record, self._needs(record)) for record in records]
+        latest = {record.key: record for record in records}
+        needs = [(record, self._needs(record)) for record in latest.values()]
         single = {name: self._objects.size(name) for name in dict.fromkeys(extra)}
         sizes = {name: size for _, sizes in needs for name, size in (sizes or {}).items()}
         sizes.update((name, size) for name, size in single.items() if size is not None)
@@ -57,11 +58,12 @@ class Sender:
             known = self._remote.where(sizes)
         lacking = {name: size for name, size in sizes.items() if name not in known}
         held, missing = self._upload(lacking)
+        told = self._remote.lookup(record.key for record, _ in needs)
         whole = []
         for record, named in needs:
             if named is None or not missing.isdisjoint(named):
                 self.left_out.append(record)
-            else:
+            elif record.key not in told or told[record.key].outs != record.outs:
                 whole.append(record)
         self._tell(held, whole)
 

@@ -58,6 +58,7 @@ class Attempt:
     stop: Stop
     log: RecordLog
     sharing: Sharing | None = None
+    left: frozenset[str] = frozenset()
     _ran: dict[StageName, int] = field(default_factory=dict)
     _told: set[StageName] = field(default_factory=set)
     _started: bool = False
@@ -69,7 +70,7 @@ class Attempt:
         regaining = Regaining(session, survey.pipeline, survey.lock)
         session.placer.neighbours = (regaining, adoption)
         if self.sharing is not None:
-            self.sharing.keep_back(survey.pipeline)
+            self.sharing.survey(survey)
         facts = gather(session, survey, selection, partial(where_tracked, adoption.dvc))
         for path in restore_tracked(session, survey, selection, adoption.dvc):
             self.reporter.emit(Note("info", f"put `{path}` in place, out of DVC's cache"))
@@ -174,10 +175,7 @@ class Attempt:
         settler.bring_near()
         read = {dep.path for run in schedule.stages.values() for dep in run.stage.deps}
         settler.bring([path for path in settler.left if self.options.pull or path not in read])
-        if settler.left:
-            names = ", ".join(f"`{path}`" for path in sorted(settler.left)[:3])
-            more = f" and {len(settler.left) - 3} more" if len(settler.left) > 3 else ""
-            self.reporter.emit(Note("info", f"{names}{more} stay in the remote; `ckptflow pull` brings them"))
+        self.left = settler.left
 
     def _publish(self, checkpoint: str, objects: Iterable[Digest]) -> None:
         """Let the remote have a checkpoint, and the objects that it names."""
@@ -237,6 +235,9 @@ class Attempt:
                 noted = entry.outs.get(out.label) if entry is not None else None
                 tree = past.document(Digest(noted["tree"])) if noted is not None else None
                 state = self.session.placer.state(out, tree)
+                if state is OutState.EDITED and self.sharing is not None:  # or kept in the remote, as others left it
+                    self.sharing.look()
+                    state = self.session.placer.state(out, past.document(Digest(noted["tree"])) if noted else None)
                 if state is OutState.EDITED and not self.options.force:
                     raise edited(out.path)
                 if state is OutState.DAMAGED:
@@ -246,7 +247,11 @@ class Attempt:
         self._tell_damage()
 
     def _tell_damage(self) -> None:
-        """Tell of objects that proved damaged since the last time."""
+        """Tell of objects that proved damaged since the last time, and of work in the remote that could not be used."""
+        if self.sharing is not None:
+            for name, text in self.sharing.refused.items():
+                self.reporter.emit(Note("warning", text, name))
+            self.sharing.refused.clear()
         for text in self.session.objects.set_aside:
             self.reporter.emit(Note("warning", text))
         self.session.objects.set_aside.clear()

@@ -11,14 +11,14 @@ from typing import Protocol
 
 from ..checkpoints.index import Past as RecordIndex
 from ..checkpoints.records import RecordLog
-from ..checkpoints.trees import get_tree, is_present
+from ..checkpoints.trees import get_tree, is_here, is_present
 from ..checkpoints.verified import VerifiedFiles
 from ..chunk.tree import Tree
 from ..ids import ChunkKey, Digest, StageName
 from ..plan.model import Record, Refusal
 from ..plan.schedule import Schedule
 from ..run.storing import Staging
-from ..spec.model import Stage
+from ..spec.model import Out, Stage
 from ..store.lent import LentObjects
 from ..store.local import LocalStore
 from ..store.marker import open_store
@@ -161,6 +161,13 @@ def staging(session: Session, objects: Objects | None = None) -> Staging:
     )
 
 
+def may_stay(session: Session, out: Out, tree: Tree) -> bool:
+    """Tell whether an out need not be in the workspace: it is far away, and nothing stands in its place."""
+    if session.objects.elsewhere is None or not out.workspace or os.path.lexists(session.root / out.path):
+        return False
+    return not all(is_here(session.objects, part) for part in tree.parts)
+
+
 class Regainer(Protocol):
     """Finds what the store has lost: see `plan.model.Past`."""
 
@@ -180,12 +187,20 @@ class Adopter(Protocol):
 class Far(Protocol):
     """Finished work that other machines share."""
 
-    def lookup(self, keys: Iterable[ChunkKey]) -> dict[ChunkKey, Record]:
-        """Return the records of those `keys` that have one, and may be used here."""
+    def lookup(self, stage: StageName, keys: Iterable[ChunkKey]) -> dict[ChunkKey, Record]:
+        """Return the records of those `keys` that have one, and may be used for this stage."""
+        ...
+
+    def guards(self, tree: Digest) -> bool:
+        """Tell whether an out of this name counts only where it is here: what is far away needs a record to be used."""
         ...
 
     def disown(self, objects: Iterable[str]) -> None:
         """Count on these objects no more: they are missing there, or damaged."""
+        ...
+
+    def brought(self, objects: int, bytes: int) -> None:
+        """Count what a worker fetched from there."""
         ...
 
 
@@ -211,12 +226,12 @@ class StorePast:
         self.borrowed: dict[ChunkKey, Record] = {}
         self.index = RecordIndex(session.store, session.cache_path if session.location.state.is_dir() else None, log)
 
-    def lookup(self, keys: Iterable[ChunkKey]) -> dict[ChunkKey, Record]:
+    def lookup(self, stage: StageName, keys: Iterable[ChunkKey]) -> dict[ChunkKey, Record]:
         """See `plan.model.Past`."""
         wanted = list(keys)
         found = self._present(self.index.lookup(wanted))
         if self._far is not None and len(found) < len(wanted):
-            borrowed = self._present(self._far.lookup(key for key in wanted if key not in found))
+            borrowed = self._present(self._far.lookup(stage, [key for key in wanted if key not in found]))
             self.borrowed.update(borrowed)
             found.update(borrowed)
         return found
@@ -225,6 +240,11 @@ class StorePast:
         """Objects that were to be had elsewhere proved missing or damaged."""
         if self._far is not None:
             self._far.disown(objects)
+
+    def brought(self, objects: int, bytes: int) -> None:
+        """A worker has fetched so much."""
+        if self._far is not None and objects:
+            self._far.brought(objects, bytes)
 
     def _present(self, found: Mapping[ChunkKey, Record]) -> dict[ChunkKey, Record]:
         return {
@@ -236,7 +256,8 @@ class StorePast:
     def tree(self, name: Digest) -> Tree | None:
         """See `plan.model.Past`."""
         tree = self.document(name)
-        return tree if tree is not None and all(is_present(self._objects, part) for part in tree.parts) else None
+        there = is_here if self._far is not None and self._far.guards(name) else is_present
+        return tree if tree is not None and all(there(self._objects, part) for part in tree.parts) else None
 
     def regain(self, stage: Stage, key: ChunkKey, noted: Mapping[str, Digest]) -> Record | None:
         """See `plan.model.Past`. What was found is recorded, where this past has a log."""

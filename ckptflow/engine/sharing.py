@@ -20,14 +20,15 @@ from ..events import Note, Reporter
 from ..ids import ChunkKey, Digest, StageName
 from ..plan.model import Record
 from ..run.messages import RemoteSetup
-from ..spec.model import Pipeline
 from ..store.bucket import Bucket
 from ..store.local import LocalStore
 from ..store.objects import Objects
 from ..workspace.locate import STATE_DIR
 from ..workspace.settings import Settings
+from .gate import Gate
 from .result import Shared
 from .session import Far, Session
+from .survey import Survey
 
 LOOK_AGAIN_SECONDS = 15.0
 """How often, at most, a run looks for what other machines have finished meanwhile."""
@@ -44,8 +45,9 @@ class Offline:
     Implements `store.objects.Elsewhere` and `session.Far`.
     """
 
-    def __init__(self, remote: Remote) -> None:
+    def __init__(self, remote: Remote, gate: Gate) -> None:
         self._remote = remote
+        self._gate = gate
 
     def holds(self, object_: Digest) -> bool:
         """See `store.objects.Elsewhere`."""
@@ -54,11 +56,18 @@ class Offline:
     def fetch(self, objects: Sequence[Digest]) -> None:
         """Bring nothing."""
 
-    def lookup(self, keys: Iterable[ChunkKey]) -> dict[ChunkKey, Record]:
+    def lookup(self, stage: StageName, keys: Iterable[ChunkKey]) -> dict[ChunkKey, Record]:
         """See `session.Far`."""
-        return self._remote.lookup(keys)
+        return self._gate.admitted(stage, self._remote.lookup(keys))
+
+    def guards(self, tree: Digest) -> bool:
+        """See `session.Far`."""
+        return self._gate.guards(tree)
 
     def disown(self, objects: Iterable[str]) -> None:
+        """See `session.Far`."""
+
+    def brought(self, objects: int, bytes: int) -> None:
         """See `session.Far`."""
 
 
@@ -70,6 +79,7 @@ class Sharing:
         self.auto = auto
         self._kept_back: frozenset[StageName] = frozenset()
         self._session = session
+        self._gate = Gate(session, remote)
         self._uploader = self._start(run) if auto else None
 
     @property
@@ -77,19 +87,36 @@ class Sharing:
         """The path, from the project's root, of the file that is there while something is to be sent."""
         return f"{STATE_DIR}/{FOLDER}/{self.remote.name}.unsent"
 
-    def keep_back(self, pipeline: Pipeline) -> None:
-        """Let the remote not have what stages with an out that says `push: false` make."""
-        stages = pipeline.stages.items()
+    def survey(self, survey: Survey) -> None:
+        """Take note of the pipeline that is to be worked on, before anything is looked up."""
+        stages = survey.pipeline.stages.items()
+        # What a stage with an out that says `push: false` makes stays here.
         self._kept_back = frozenset(name for name, stage in stages if not all(out.push for out in stage.outs))
+        self._gate.survey(survey)
 
-    def lookup(self, keys: Iterable[ChunkKey]) -> dict[ChunkKey, Record]:
-        """Return the records of those `keys` that the remote has, as of some seconds ago at most."""
-        self.remote.connect(create=self.auto)
-        self.remote.refresh(seconds=LOOK_AGAIN_SECONDS)
-        found = self.remote.lookup(keys)
+    @property
+    def refused(self) -> dict[StageName, str]:
+        """Why work of a stage that the remote has was not used, in a sentence."""
+        return self._gate.refused
+
+    def lookup(self, stage: StageName, keys: Iterable[ChunkKey]) -> dict[ChunkKey, Record]:
+        """Return the records of those `keys` that the remote has, as of some seconds ago at most, and that may be used
+        for `stage`.
+        """
+        self.look()
+        found = self._gate.admitted(stage, self.remote.lookup(keys))
         # Listings are read to see whether what they list is there: at once rather than one by one.
         self._session.objects.prepare(p.object for r in found.values() for p in r.outs.values() if p.listing)
         return found
+
+    def look(self) -> None:
+        """Learn what the remote holds now, or held some seconds ago."""
+        self.remote.connect(create=self.auto)
+        self.remote.refresh(seconds=LOOK_AGAIN_SECONDS)
+
+    def guards(self, tree: Digest) -> bool:
+        """Tell whether an out of this name counts only where it is here, or has a record that may be used."""
+        return self._gate.guards(tree)
 
     def disown(self, objects: Iterable[str]) -> None:
         """Count on these objects no more: they are missing there, or damaged."""
@@ -107,9 +134,13 @@ class Sharing:
             for name in documents:
                 self._uploader.add_document(name, partial(self._session.store.get, name))
 
-    def finish(self, reporter: Reporter, give_up: Callable[[], bool]) -> Shared:
+    def brought(self, objects: int, bytes: int) -> None:
+        """Count what a worker fetched."""
+        self.remote.fetched.add(objects=objects, bytes=bytes)
+
+    def finish(self, reporter: Reporter, give_up: Callable[[], bool], left: Iterable[str]) -> Shared:
         """Wait until all is sent, as long as the remote answers; tell people where it does not take everything: that
-        is kept here, and sent by the next run or by `ckptflow push`.
+        is kept here, and sent by the next run or by `ckptflow push`. `left` are outs that stay in the remote.
         """
         uploader, fetched = self._uploader, self.remote.fetched
         complete = uploader is None or uploader.finish(give_up, patience=self._session.settings.remote_timeout)
@@ -128,6 +159,7 @@ class Sharing:
             fetched.bytes,
             complete,
             problem,
+            tuple(sorted(left)),
         )
 
     def setup(self) -> RemoteSetup:
@@ -151,7 +183,14 @@ class Sharing:
 
     def _start(self, run: str) -> Uploader:
         session, note = self._session, self._session.root / self.unsent
-        uploader = Uploader(self.remote, lambda: Objects(local_store(session)), run, note, backlog=self._backlog)
+        uploader = Uploader(
+            self.remote,
+            lambda: Objects(local_store(session)),
+            run,
+            note,
+            backlog=self._backlog,
+            sign=self._gate.sign,
+        )
         if note.exists():
             uploader.start()
         return uploader
@@ -176,12 +215,14 @@ def share(session: Session, run: str, *, pull: bool = False) -> Sharing:
     return Sharing(session, remote, run, auto=session.settings.sync == "auto")
 
 
-def look_there(session: Session) -> Far | None:
+def look_there(session: Session, survey: Survey) -> Far | None:
     """Let a session that only looks count what the remote held when it was last asked, where `sync: auto` says so."""
     if session.settings.sync != "auto" or not isinstance(session.store, LocalStore):
         return None
     remote = open_remote(session)
-    session.objects.elsewhere = offline = Offline(remote)
+    gate = Gate(session, remote)
+    gate.survey(survey)
+    session.objects.elsewhere = offline = Offline(remote, gate)
     return offline
 
 

@@ -31,7 +31,7 @@ def status(session: Session, survey: Survey, selection: Selection) -> PlanView:
     regaining = Regaining(session, survey.pipeline, survey.lock)
     session.placer.neighbours = (regaining, adoption)
     facts = gather(session, survey, selection, partial(where_tracked, adoption.dvc))
-    far = _far(session)
+    far = _far(session, survey)
     past = StorePast(session, adopter=adoption, regainer=regaining, far=far)
     schedule = Schedule(survey.pipeline, survey.graph, facts, past, selection)
     look_ahead(session, schedule, facts)
@@ -45,12 +45,12 @@ def status(session: Session, survey: Survey, selection: Selection) -> PlanView:
     return replace(result, stages=tuple(_with_code(session, survey, facts, s) for s in result.stages))
 
 
-def _far(session: Session) -> Far | None:
+def _far(session: Session, survey: Survey) -> Far | None:
     if session.settings.sync != "auto":
         return None
     from .sharing import look_there  # who shares nothing imports none of it
 
-    return look_there(session)
+    return look_there(session, survey)
 
 
 def _with_code(session: Session, survey: Survey, facts: ProjectFacts, stage: StageView) -> StageView:
