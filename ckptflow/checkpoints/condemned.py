@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -315,6 +315,6 @@ class _Decision:
         return item is None or (blob in waiting and item.written_ns <= since_ns)
 
 
-def condemned_names(documents: Iterable[Condemned]) -> frozenset[str]:
-    """Return the names under which nobody may write."""
-    return frozenset(blob for doc in documents for blob in doc.blobs)
+def is_document(name: str) -> bool:
+    """Tell whether a name under `condemned/` is that of a list of what is condemned."""
+    return name.endswith(".json") and name != layout.LEASE

@@ -19,7 +19,7 @@ from ..store import layout, packs
 from ..store.packs import Held
 from ..store.protocol import Entry, NotThere
 from . import lines
-from .condemned import LEAST_NS, BadDocument, Condemned, Kept, Stock, Verdict, blob_of, decide
+from .condemned import LEAST_NS, BadDocument, Condemned, Kept, Stock, Verdict, blob_of, decide, is_document
 from .garbage import Group, Item, Row, Segment, grouped, named_by_young
 from .gc import Terms, parse_row, parse_segment
 from .lease import Lease, server_now
@@ -246,11 +246,6 @@ def _kept_rows(remote: Remote, documents: Sequence[Condemned]) -> Iterator[tuple
             with suppress(lines.BadLine):
                 rows.append(parse_row(at, line))
         yield doc.name, rows
-
-
-def is_document(name: str) -> bool:
-    """Tell whether a name under `condemned/` is that of a list of what is condemned."""
-    return name.endswith(".json") and name != layout.LEASE
 
 
 def _segments(remote: Remote) -> list[Segment]:
