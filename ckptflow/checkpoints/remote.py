@@ -116,7 +116,7 @@ class Remote:
         """What its marker calls it; as far as is known here, where it was not connected to. Raises `StoreError`."""
         if self._shared.marker is not None:
             return self._shared.marker.repository
-        return self.mirror.store_id() or self.connect().repository
+        return self.mirror.store_id or self.connect().repository
 
     def connect(self, *, create: bool = False) -> Marker:
         """Read the marker, once; with `create`, write one where there is nothing at all."""
@@ -124,7 +124,7 @@ class Remote:
         with shared.lock:
             if shared.marker is None:
                 shared.marker = open_store(self.bucket, create=create)
-            self.mirror.begin(shared.marker.encode())
+            self.mirror.begin(shared.marker)
             return shared.marker
 
     def refresh(self, *, seconds: float = 0.0) -> None:
@@ -190,27 +190,31 @@ class Remote:
     def where(self, objects: Iterable[Digest]) -> dict[Digest, Held]:
         """Return where those of `objects` are that the remote holds, as far as is known here."""
         found = self.mirror.where(objects)
-        return {name: held for name, held in found.items() if name not in self.disowned}
+        return {name: held[0] for name, held in found.items() if name not in self.disowned}
 
     def keeps(self, objects: Iterable[Digest]) -> dict[Digest, Held]:
         """Return where those of `objects` are that the remote holds and keeps on holding."""
         condemned = self.condemned
-        return {name: held for name, held in self.where(objects).items() if blob_of(held) not in condemned}
+        found = self.mirror.where(objects)
+        kept = {name: [held for held in places if blob_of(held) not in condemned] for name, places in found.items()}
+        return {name: places[0] for name, places in kept.items() if places and name not in self.disowned}
 
     def holds(self, object_: Digest) -> bool:
         """See `store.objects.Elsewhere`."""
         return object_ not in self.disowned and bool(self.mirror.where((object_,)))
 
     def fetch(self, objects: Sequence[Digest]) -> None:
-        """See `store.objects.Elsewhere`. Raises `StoreDamaged` naming objects that are not what they should be."""
-        held = self.where(objects).values()
-        single = [h for h in held if h.pack is None or (h.bytes > packs.PACK_BYTES and not h.offset)]
-        ranges = packs.spans({*held} - {*single})
-        work: list[Callable[[], list[Digest]]] = [
-            *(partial(self._fetch_span, span) for span in ranges),
-            *(partial(self._fetch_single, h) for h in sorted(single, key=lambda h: -h.bytes)),
-        ]
-        bad = [name for names in self.map(_call, work) for name in names]
+        """See `store.objects.Elsewhere`. Raises `StoreDamaged` naming objects that are not what they should be.
+
+        What proves bad in one place is sought in the others that were told of: somebody may have sent it anew, and
+        which of two was told last is not certain where clocks differ.
+        """
+        places = {name: held for name, held in self.mirror.where(objects).items() if name not in self.disowned}
+        bad: list[Digest] = []
+        while places:
+            failed = set(self._fetch([held.pop(0) for held in places.values()]))
+            bad += (name for name in failed if not places[name])
+            places = {name: held for name, held in places.items() if held and name in failed}
         if bad:
             self.disowned.update(bad)
             raise StoreDamaged(
@@ -218,6 +222,15 @@ class Remote:
                 hint=f"`ckptflow verify -r {self.name}` checks the remote; a run makes them again",
                 objects=tuple(bad),
             )
+
+    def _fetch(self, wanted: Sequence[Held]) -> list[Digest]:
+        """Fetch objects from these places; return those that were not there, or not good."""
+        single = [held for held in wanted if held.pack is None or (held.bytes > packs.PACK_BYTES and not held.offset)]
+        work: list[Callable[[], list[Digest]]] = [
+            *(partial(self._fetch_span, span) for span in packs.spans({*wanted} - {*single})),
+            *(partial(self._fetch_single, held) for held in sorted(single, key=lambda held: -held.bytes)),
+        ]
+        return [name for names in self.map(_call, work) for name in names]
 
     def _fetch_span(self, span: packs.Span) -> list[Digest]:
         """Fetch a range of a pack; return the objects that were not there, or not good at the second time either."""
