@@ -37,8 +37,10 @@ def form_of(dep: Dep, signature: Signature) -> Form:
 
 
 def passed(stage: Stage) -> Mapping[str, str]:
-    """Return argument name -> what it is (`dep`, `param`, `argument`, `out`) for everything that the engine passes."""
+    """Return argument name -> what it is (`dep`, `param`, `argument`, `out`, `state`) for all that the engine passes."""
     names: dict[str, str] = {}
+    if stage.carry is not None:
+        names["state"] = "state"
     names.update({param_argument(name): "param" for name in stage.params})
     names.update(dict.fromkeys(stage.args, "argument"))
     names.update({d.name: "dep" for d in stage.deps if d.name is not None})

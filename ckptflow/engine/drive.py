@@ -32,7 +32,7 @@ from ..events import (
     Stopping,
 )
 from ..ids import Digest, StageName
-from ..plan.model import CutRequest, Record
+from ..plan.model import CutRequest, Record, State
 from ..plan.schedule import Schedule
 from ..plan.selection import Retry
 from ..plan.stagerun import ChunkState, Phase, StageRun
@@ -260,6 +260,7 @@ class Loop:
             seconds=report.seconds,
             finished=datetime.now(UTC).isoformat(timespec="milliseconds"),
             rows_in=report.rows_in,
+            state=State(*report.state) if report.state is not None else None,
         )
         for part in report.outs.values():
             self.session.objects.trust(part.object)

@@ -159,6 +159,7 @@ class ProjectFacts:
             env=stage.env,
             packages={name: _version(name) for name in packages},
             version=stage.version,
+            carries=stage.carry is not None,
             deps={d.label: self._dep_form(stage, d) for d in stage.deps},
             outs=outs,
         )

@@ -53,6 +53,7 @@ class TaskMaker:
             env={"DVC_STAGE": run.name, **run.stage.env} if run.stage.cmd else run.stage.env,
             timeout=run.stage.timeout,
             attempt=attempt,
+            state=None if (state := run.state_before(index)) is None else (state.value,),
         )
 
     def cut(self, number: int, request: CutRequest) -> CutTask:

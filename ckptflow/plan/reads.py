@@ -17,6 +17,9 @@ from .graph import Graph
 from .model import CutRequest, Facts, Source
 from .stagerun import Phase, StageRun
 
+CARRIED = "\0state"
+"""The label under which a state enters keys; no dep has such a one."""
+
 TABULAR = frozenset({"parquet", "arrow", "csv", "tsv", "jsonl"})
 """Formats whose content is rows: identity is by value, whatever the encoding."""
 
@@ -62,6 +65,8 @@ class Reads:
     def stage_key(self, run: StageRun) -> Digest:
         """Return the digest of the whole stage; all its sources must be known."""
         deps = [(label, source.identity) for label, source in run.sources.items()]
+        if (first := run.state_before(0)) is not None:
+            deps.append((CARRIED, first.digest))
         return stage_key(run.base, run.stage.chunk, deps)
 
     def requests(self, run: StageRun) -> list[CutRequest]:

@@ -22,7 +22,7 @@ from ..ids import ChunkKey, Digest, StageName, digest
 from ..spec.model import OnError, OverParts, Pipeline
 from .graph import Graph
 from .model import CutRequest, Facts, Past, Record, Refusal
-from .reads import Reads
+from .reads import CARRIED, Reads
 from .selection import GaveUp, Retry, Selection, Work
 from .stagerun import ChunkState, Phase, StageRun
 
@@ -93,7 +93,7 @@ class Schedule:
             return Retry(attempt, run.stage.backoff * 2 ** (attempt - 1))
         run.move(index, ChunkState.FAILED)
         run.failures[index] = failure
-        if run.stage.on_error is OnError.FAIL or not self._unfinished(run):
+        if run.stage.on_error is OnError.FAIL or run.stage.carry is not None or not self._unfinished(run):
             self.fail_stage(stage)
         return GaveUp(attempt)
 
@@ -274,7 +274,7 @@ class Schedule:
         run.whole = self.reads.whole(run)
         run.open(self.reads.chunks(run))
         self._opened.append(run.name)
-        self._identify(run, range(run.chunks))
+        self._identify(run, range(run.chunks) if run.stage.carry is None else range(min(1, run.chunks)))
         if run.phase is Phase.OPEN:
             for name in self._graph.feeds[run.name]:
                 if name in self.stages:
@@ -286,8 +286,14 @@ class Schedule:
         base = [*run.whole.items(), *self._standing(run)]
         for index in indexes:
             pieces = self.reads.pieces(run, index)
-            if pieces is not None:
-                found[index] = run.keys[index] = chunk_key(run.base, [*base, *pieces])
+            if pieces is None:
+                continue
+            if run.stage.carry is not None:
+                state = run.state_before(index)
+                if state is None:
+                    continue
+                pieces = [*pieces, (CARRIED, state.digest)]
+            found[index] = run.keys[index] = chunk_key(run.base, [*base, *pieces])
         again = self._asked(run) if run.forced or run.stage.for_its_effect else None
         items = list(found.items())
         for at in range(0, len(items), LOOKUP_AT_ONCE):
@@ -297,7 +303,7 @@ class Schedule:
                 record = records.get(key)
                 if record is None and again is None and not run.chunked:
                     record = self._regain(run, key) or self._adopt(run, key)
-                if record is not None and all(o.label in record.outs for o in run.stage.outs):
+                if record is not None and _serves(record, run):
                     self._settle_chunk(run, index, record, ChunkState.REUSED)
                 else:
                     self._make_ready(run, index)
@@ -369,6 +375,7 @@ class Schedule:
     def _settle_chunk(self, run: StageRun, index: int, record: Record, state: ChunkState) -> None:
         run.records[index] = record
         run.move(index, state)
+        self._carry_on(run, index + 1)
         self._check_complete(run)  # before what it feeds, which may be complete with the same chunk
         for name in self._graph.feeds[run.name]:
             down = self.stages.get(name)
@@ -376,6 +383,18 @@ class Schedule:
                 exact = self._graph.origins[name, down.stream].exact
                 if exact is not None and exact[0] == run.name and down.states[index] == ChunkState.UNKNOWN:
                     self._identify(down, (index,))
+
+    def _carry_on(self, run: StageRun, index: int) -> None:
+        """With the state that a chunk has left the next one is known; and so on, as long as they are found done."""
+        if run.stage.carry is None or run.carrying:
+            return
+        run.carrying = True
+        while index < run.chunks and run.states[index] == ChunkState.UNKNOWN:
+            self._identify(run, (index,))
+            if run.states[index] != ChunkState.REUSED:
+                break
+            index += 1
+        run.carrying = False
 
     def _check_complete(self, run: StageRun) -> None:
         if run.phase is not Phase.OPEN or self._unfinished(run):
@@ -393,6 +412,11 @@ class Schedule:
     def _unfinished(run: StageRun) -> int:
         finished = (ChunkState.RAN, ChunkState.REUSED, ChunkState.FAILED)
         return len(run.states) - sum(run.counts[s] for s in finished)
+
+
+def _serves(record: Record, run: StageRun) -> bool:
+    """Tell whether a record has all that the stage is to give."""
+    return all(o.label in record.outs for o in run.stage.outs) and (run.stage.carry is None or record.state is not None)
 
 
 def _found(contents: Mapping[str, Digest]) -> list[tuple[str, Digest]]:

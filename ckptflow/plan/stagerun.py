@@ -12,7 +12,7 @@ from ..errors import Failure
 from ..fingerprint.recipe import Recipe
 from ..ids import ChunkKey, Digest, StageName
 from ..spec.model import Out, Stage
-from .model import Record, Source
+from .model import Record, Source, State
 
 
 class Phase(StrEnum):
@@ -46,7 +46,7 @@ class StageRun:
 
     `pinned`: taken as it is (frozen, or left out by `--single-item`). `forced`: records do not count. `stream` is the
     dep whose parts are the chunks, one to one, while the stage that makes them may still be at work. `adopted`: another
-    program had made it; `refusal` says why what it made does not count.
+    program had made it; `refusal` says why what it made does not count. `carrying`: a row of reused chunks is followed.
     """
 
     stage: Stage
@@ -78,6 +78,7 @@ class StageRun:
     blocker: StageName | None = None
     adopted: bool = False
     refusal: str | None = None
+    carrying: bool = False
 
     @property
     def name(self) -> StageName:
@@ -116,6 +117,15 @@ class StageRun:
     def indexes(self, state: ChunkState) -> Iterator[int]:
         """Yield the chunks in `state`, in order."""
         return (i for i, s in enumerate(self.states) if s == state)
+
+    def state_before(self, index: int) -> State | None:
+        """Return what chunk `index` gets from the one before it; None where that is not known yet."""
+        if self.stage.carry is None:
+            return None
+        if index == 0:
+            return State(self.stage.carry.initial)
+        record = self.records[index - 1]
+        return record.state if record is not None else None
 
     def build_trees(self) -> dict[str, Tree]:
         """Return the outs that the records of all chunks make, in chunk order."""

@@ -160,6 +160,13 @@ def stage_name(file: str, local: str) -> StageName:
 
 
 @dataclass(frozen=True, slots=True)
+class Carry:
+    """`carry: {initial: ...}`: the chunks go one after the other, and each gets the state that the one before left."""
+
+    initial: Value = None
+
+
+@dataclass(frozen=True, slots=True)
 class Stage:
     """One step. Exactly one of `call` (`module:function`) and `cmd` (shell commands, run in order) is set.
 
@@ -181,6 +188,7 @@ class Stage:
     outs: tuple[Out, ...] = ()
     params: Mapping[str, Value] = field(default_factory=dict)
     chunk: ChunkSpec | None = None
+    carry: Carry | None = None
     env: Mapping[str, str] = field(default_factory=dict)
     workers: int | None = None
     retries: int = 0

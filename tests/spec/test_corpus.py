@@ -42,6 +42,7 @@ UNSEEN = {
         "CF163",
         "CF164",
         "CF165",
+        "CF166",
     ),  # what stages, deps and the keys of `chunk` are to each other
     *("CF008", "CF171", "CF172", "CF173", "CF174", "CF175"),  # functions
     "CF180",  # formats can be added by other distributions
