@@ -59,6 +59,14 @@ def _encode(checkpoint: Checkpoint) -> bytes:
     return ("{\n" + ",\n".join(fields) + "\n}\n").encode("utf-8", "backslashreplace")
 
 
+def signed_text(data: bytes, signer: Signer) -> bytes:
+    """Return the document of a checkpoint as it is to stand in a remote; what is no checkpoint stays as it is."""
+    try:
+        return _encode(signer.sign_checkpoint(Checkpoint.from_dict(json.loads(data))))
+    except (ValueError, RecursionError):  # `BadCheckpoint` is one
+        return data
+
+
 def read_checkpoint(store: Store, name: str) -> Checkpoint:
     """Read one checkpoint. Raises `BadCheckpoint`, `NotThere`, `StoreError`."""
     return Checkpoint.from_dict(_document(store, name))

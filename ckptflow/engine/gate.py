@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ..checkpoints.kept import signed_text
 from ..checkpoints.remote import Remote
 from ..checkpoints.signing import Signer
 from ..checkpoints.trust import accept, code_outs
 from ..ids import ChunkKey, Digest, StageName
 from ..plan.model import Record
+from ..store.layout import CHECKPOINTS
 from ..workspace.keys import Key
 from .session import Session
 from .survey import Survey
@@ -57,6 +59,11 @@ class Gate:
         """Return the record as it is to stand in the remote. For any thread, once the remote was connected to."""
         signer = self._signer()
         return record if signer is None else signer.sign_record(record)
+
+    def document(self, name: str, data: bytes) -> bytes:
+        """Return a document of the store as it is to stand in the remote under `name`. For any thread, like `sign`."""
+        signer = self._signer() if name.startswith(CHECKPOINTS) else None
+        return data if signer is None else signed_text(data, signer)
 
     def _signer(self) -> Signer | None:
         return None if self._key is None else Signer(self._key.secret, self._remote.store_id)
