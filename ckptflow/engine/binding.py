@@ -37,7 +37,7 @@ def form_of(dep: Dep, signature: Signature) -> Form:
 
 
 def passed(stage: Stage) -> Mapping[str, str]:
-    """Return argument name -> what it is (`dep`, `param`, `argument`, `out`, `state`) for all that the engine passes."""
+    """Return argument name -> what it is (`dep`, `param`, `argument`, `out`, `state`), of all the engine passes."""
     names: dict[str, str] = {}
     if stage.carry is not None:
         names["state"] = "state"
