@@ -61,6 +61,12 @@ class Mirror:
         found: Iterable[Entry] = self._store.list(layout.RECORDS) if self._store is not None else ()
         return {entry.name: entry.bytes for entry in found if layout.segment_of(entry.name) is not None}
 
+    def read(self, name: str) -> bytes:
+        """Return the copy of a segment. Raises `NotThere`."""
+        if self._store is None:
+            raise NotThere(f"no {name} in {self._folder}")
+        return self._store.get(name)
+
     def keep(self, name: str, data: bytes) -> None:
         """Keep the copy of a segment. Seen by questions after the next `refresh`."""
         if self._store is None:

@@ -38,7 +38,8 @@ _R = TypeVar("_R")
 FRESH_SECONDS = 600.0
 """How long what was listed may be relied on; far less than the grace time after which `gc` deletes."""
 _LISTINGS_MOST = 5
-_THREADS = 16
+THREADS = 16
+"""Requests at once, unless said otherwise."""
 
 
 @dataclass(slots=True)
@@ -73,13 +74,15 @@ class Remote:
     """A remote for one thread; `twin` is the same remote for another. Every method raises `StoreError`.
 
     `make_bucket` is called when the remote is first asked something. `store` is the local store that fetched objects
-    go to, `folder` and `db` those of the mirror. Implements `store.objects.Elsewhere`.
+    go to, `folder` and `db` those of the mirror. `threads` is how many requests are made at once. Implements
+    `store.objects.Elsewhere`.
     """
 
     def __init__(
         self, name: str, make_bucket: Callable[[], Bucket], folder: Path, db: Path | None, store: LocalStore
     ) -> None:
         self.name = name
+        self.threads = THREADS
         self.mirror = Mirror(folder, db)
         self.store = store
         self.disowned: set[Digest] = set()
@@ -93,6 +96,7 @@ class Remote:
         """Return the same remote for another thread; what one disowns the other disowns as well."""
         other = Remote(self.name, self._shared.make_bucket, self._folder, self._db, self.store)
         other.disowned, other.fetched, other._shared = self.disowned, self.fetched, self._shared
+        other.threads = self.threads
         return other
 
     @property
@@ -114,6 +118,7 @@ class Remote:
         with shared.lock:
             if shared.marker is None:
                 shared.marker = open_store(self.bucket, create=create)
+                self.fetched.add(requests=1)
             self.mirror.begin(shared.marker.encode())
             return shared.marker
 
@@ -140,6 +145,7 @@ class Remote:
             if layout.segment_of(entry.name) is not None
         }
         new = [name for name, size in listed.items() if known.get(name) != size]
+        self.fetched.add(requests=1 + len(new))
         for name, data in zip(new, self.map(self.bucket.get, new), strict=True):
             self.mirror.keep(name, data)
         self.mirror.drop(known.keys() - listed.keys())
@@ -234,12 +240,12 @@ class Remote:
 
     def map(self, work: Callable[[_T], _R], items: Sequence[_T]) -> Iterator[_R]:
         """Do `work` for each of `items`, several at once, and yield what comes of it in their order."""
-        if len(items) < 2:
+        if len(items) < 2 or self.threads < 2:
             return map(work, items)
         if self._pool is None:
             from concurrent.futures import ThreadPoolExecutor
 
-            self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="ckptflow-fetch")
+            self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="ckptflow-fetch")
         return self._pool.map(work, items)
 
     def close(self) -> None:
