@@ -146,6 +146,12 @@ class StoreDamaged(StoreError):
         self.objects = objects
 
 
+class KeyUnusable(CkptflowError):
+    """The project's key cannot be used: too short, unreadable, or in a file that git tracks. Never shows the key."""
+
+    code = "CF016"
+
+
 class Locked(CkptflowError):
     """A living run holds a lock that is needed."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -27,13 +27,14 @@ from ..store.objects import Objects
 from ..store.oserrors import store_error
 from ..store.protocol import Store
 from ..workspace.cache import Cache
+from ..workspace.keys import Key, find_key
 from ..workspace.locate import Location
 from ..workspace.observe import Observer
 from ..workspace.place import Placer
 from ..workspace.settings import Settings
 from ..workspace.sources import ProjectSources
 
-IGNORED_BY_GIT = "/store/\n/tmp/\n/logs/\n/cuts/\n/cache.db*\n/config.local.yaml\n"
+IGNORED_BY_GIT = "/store/\n/tmp/\n/logs/\n/cuts/\n/remotes/\n/cache.db*\n/config.local.yaml\n"
 
 
 @dataclass(slots=True)
@@ -49,6 +50,7 @@ class Session:
     observer: Observer
     placer: Placer
     sources: ProjectSources
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def root(self) -> Path:
@@ -70,6 +72,10 @@ class Session:
         """The file of all derived data."""
         return self.location.state / "cache.db"
 
+    def key(self) -> Key | None:
+        """Return the project's key, None where none is set. Reads it anew. Raises `KeyUnusable`."""
+        return find_key(self.root, self.settings.key_file, self.env)
+
     def close(self) -> None:
         """Close the cache and the store."""
         self.cache.close()
@@ -82,9 +88,11 @@ class Session:
         self.sources = ProjectSources(self.root)
 
 
-def open_session(location: Location, settings: Settings, *, create: bool) -> Session:
+def open_session(
+    location: Location, settings: Settings, *, create: bool, env: Mapping[str, str] | None = None
+) -> Session:
     """Open a project. `create` makes the store if there is none. Without it nothing is written to the store, and a
-    project that has none has nothing done yet.
+    project that has none has nothing done yet. `env` is where the project's key may be.
 
     Raises `StoreError`.
     """
@@ -112,6 +120,7 @@ def open_session(location: Location, settings: Settings, *, create: bool) -> Ses
         observer=observer,
         placer=Placer(location.root, objects, observer, cache, settings.link),
         sources=ProjectSources(location.root),
+        env=env or {},
     )
 
 

@@ -16,6 +16,7 @@ from ..plan.schedule import Schedule
 from ..plan.stagerun import Phase
 from ..store import layout
 from ..workspace.discover import IGNORE_FILES, walk
+from ..workspace.keys import key_path
 from ..workspace.observe import GRANULARITY_NS, Observed, Stamp, is_racy
 from ..workspace.place import OutState
 from ..workspace.settings import config_paths
@@ -95,7 +96,7 @@ def _files(session: Session, survey: Survey, schedule: Schedule, observed: Itera
     for path_ in map(_installed, sorted(packages)):
         yield _row(str(path_), Stamp.of(path_.stat()), now)
     known = [session.location.lock_of(file) for file in survey.pipeline.files]
-    known += config_paths(session.root, os.environ)
+    known += _settings(session)
     known += [session.store_root / layout.MARKER]
     for run in schedule.stages.values():
         known += [session.store_root / layout.object_name(name) for name in run.names.values()]
@@ -124,7 +125,13 @@ def _installed(distribution: str) -> Path:
 def _absent(session: Session, survey: Survey) -> Iterator[str]:
     yield from (path for path, seen in survey.seen.items() if seen is None)
     yield from (path for path, digest in session.sources.read.items() if digest is None)
-    yield from (str(p) for p in config_paths(session.root, os.environ) if not p.exists())
+    yield from (str(p) for p in _settings(session) if not p.exists())
+
+
+def _settings(session: Session) -> list[Path]:
+    """Return the files that settings come from, whether they exist or not."""
+    key_file = session.settings.key_file
+    return [*config_paths(session.root, os.environ), *([key_path(session.root, key_file)] if key_file else [])]
 
 
 def _found(session: Session, survey: Survey) -> list[tuple[str, int, tuple[str, ...]]]:

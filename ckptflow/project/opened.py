@@ -39,7 +39,8 @@ class Opened:
         if start.is_file():
             start, file = start.parent, start.name
         self.location: Location = (find_or_begin if begin else find_project)(start, file)
-        self.settings: Settings = load_settings(self.location.root, os.environ if env is None else env, overrides)
+        self._env = os.environ if env is None else env
+        self.settings: Settings = load_settings(self.location.root, self._env, overrides)
 
     @classmethod
     def find(cls, start: Path | None = None, *, file: str | None = None, overrides: Mapping[str, Any] = {}) -> Self:
@@ -59,7 +60,7 @@ class Opened:
 
     @contextmanager
     def _session(self, *, create: bool = False) -> Iterator[Session]:
-        session = open_session(self.location, self.settings, create=create)
+        session = open_session(self.location, self.settings, create=create, env=self._env)
         try:
             yield session
         finally:

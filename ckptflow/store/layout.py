@@ -20,8 +20,10 @@ CHECKPOINTS = "checkpoints/"
 LOCKS = "locks/"
 RUNS = "runs/"
 TEMPORARY = "tmp/"
+PROBES = "probes/"
 QUARANTINE = "quarantine/"
 LATEST = "latest.json"
+SEEN = "seen.json"
 
 _NAME = re.compile(r"(?:[A-Za-z0-9_@%~=+-][A-Za-z0-9_@%~=+.-]*/)*[A-Za-z0-9_@%~=+-][A-Za-z0-9_@%~=+.-]*")
 _SEGMENT = re.compile(r"records/(?P<run>[A-Za-z0-9][A-Za-z0-9-]*)-(?P<seq>[0-9]{6,})\.jsonl")
@@ -139,6 +141,11 @@ def lock_name(what: str) -> str:
 def temporary_name(token: str) -> str:
     """Return a name for unfinished work; `token` makes it unique. Nothing under `tmp/` is listed or trusted."""
     return check_name(f"{TEMPORARY}{token}")
+
+
+def probe_name(token: str, what: str) -> str:
+    """Return a name for what `remote check` writes, reads and removes again; nothing else looks there."""
+    return check_name(f"{PROBES}{token}-{what}")
 
 
 def quarantine_name(object_: Digest, token: str) -> str:

@@ -76,6 +76,10 @@ class Git:
         """Tell whether a tracked file of the project differs from HEAD."""
         return bool(self._run("status", "--porcelain", "--untracked-files=no", "--", "."))
 
+    def is_tracked(self, path: str) -> bool:
+        """Tell whether the file `path` of the project is in the index."""
+        return bool(self._run("ls-files", "-z", "--", f":(literal){path}"))
+
     def files(self, commit: str, directory: str) -> Iterator[str]:
         """Yield the files below `directory` of the project in `commit`, as paths of the project, sorted."""
         path = normalise(".", f"{self.prefix}{directory}") or "."
