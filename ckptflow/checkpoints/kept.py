@@ -43,7 +43,7 @@ def write_checkpoint(store: Store, checkpoint: Checkpoint, keep: int) -> str:
     stage = checkpoint.dataset
     folder = layout.stage_folder(stage)
     name = layout.checkpoint_name(stage, checkpoint.timestamp, checkpoint.status.value)
-    data = _encode(checkpoint)
+    data = encode_checkpoint(checkpoint)
     before = list(_files(store, stage))
     store.put(name, data)
     _point(store, layout.latest_name(stage), name, data, first=not before)
@@ -53,7 +53,7 @@ def write_checkpoint(store: Store, checkpoint: Checkpoint, keep: int) -> str:
     return name
 
 
-def _encode(checkpoint: Checkpoint) -> bytes:
+def encode_checkpoint(checkpoint: Checkpoint) -> bytes:
     """Return the document with a line a field: for people, and in a tenth of the time that `indent` takes."""
     fields = (f" {_ENCODE(name)}: {_ENCODE(value)}" for name, value in checkpoint.to_dict().items())
     return ("{\n" + ",\n".join(fields) + "\n}\n").encode("utf-8", "backslashreplace")

@@ -1,9 +1,9 @@
 """Edge. Merging the record segments of a remote: many small ones cost a new reader a request each.
 
-Rules: the merged segment is there before those that it replaces are removed, so that a reader meets either or both, and
-both say the same. Only what was listed and read is replaced; a segment that came meanwhile stays, and so does one with a
-line that this program cannot read. Lines are copied as they are, signatures and fields of later versions included; a
-record that a later line of the same key supersedes is left out.
+Rules: the merged segment is there before those that it replaces are removed, so that a reader meets either or both,
+and both say the same. Only what was listed and read is replaced; a segment that came meanwhile stays, and so does one
+with a line that this program cannot read. Lines are copied as they are, signatures and fields of later versions
+included; a record that a later line of the same key supersedes is left out.
 """
 
 from __future__ import annotations
@@ -68,9 +68,7 @@ def _mergeable(remote: Remote) -> list[str]:
     return sorted(name for name, size in remote.mirror.segments().items() if size < _SMALL and name not in strange)
 
 
-def _merged(
-    remote: Remote, names: list[str], objects: Container[Digest], keys: Container[ChunkKey]
-) -> Iterator[bytes]:
+def _merged(remote: Remote, names: list[str], objects: Container[Digest], keys: Container[ChunkKey]) -> Iterator[bytes]:
     """Yield the lines that are left of segments, each with its end of line; the latest of each key and object."""
     seen: set[bytes] = set()
     told: set[Digest] = set()

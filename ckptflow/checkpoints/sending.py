@@ -73,11 +73,14 @@ class Sender:
                 whole.append(record)
         self._tell(held, whole)
 
-    def lacking(self, records: Iterable[Record], extra: Iterable[Digest] = ()) -> dict[Digest, int]:
-        """Return the objects that `send` would upload, with their sizes in bytes."""
-        sizes = self._sizes([(record, self._needs(record)) for record in records], extra)
+    def weigh(self, records: Iterable[Record], extra: Iterable[Digest] = ()) -> tuple[dict[Digest, int], list[Record]]:
+        """Return what `send` would do: the objects it would upload, with their sizes in bytes, and the records."""
+        needs = [(record, self._needs(record)) for record in records]
+        sizes = self._sizes(needs, extra)
         known = self._remote.where(sizes)
-        return {name: size for name, size in sizes.items() if name not in known}
+        lacking = {n: size for n, size in sizes.items() if n not in known and self._objects.is_here(n)}
+        there = known.keys() | lacking.keys()
+        return lacking, [record for record, named in needs if named is not None and named.keys() <= there]
 
     def document(self, name: str, data: bytes) -> None:
         """Put a document under its name: a checkpoint, a pointer, what a run came to."""
