@@ -234,7 +234,7 @@ class Failure:
     `timeout`, `killed` (the worker died), `dep` (a dep could not be read), `dep-changed` (a dep, or a module of
     the project, changed under the run), `damaged` (an object in the store that a dep is made of is missing or not what
     its name says, or what was kept of a cut is: plan again), `store` (the store could not be used: disk
-    full, read-only). `traceback` has no engine frames.
+    full, read-only). `traceback` has no engine frames. `lost` names objects that a remote should hold and does not.
     """
 
     kind: str
@@ -244,3 +244,4 @@ class Failure:
     log: str = ""
     hint: str | None = None
     notes: tuple[str, ...] = field(default=())
+    lost: tuple[str, ...] = field(default=())

@@ -7,6 +7,7 @@ may be deleted at any time, and is dropped by itself when the remote turns out t
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -42,6 +43,11 @@ class Mirror:
             return self._store.get(layout.MARKER) if self._store is not None else None
         except NotThere:
             return None
+
+    def store_id(self) -> str | None:
+        """Return what that marker calls the remote."""
+        marker = self.marker()
+        return str(json.loads(marker)["repository"]) if marker is not None else None
 
     def begin(self, marker: bytes) -> None:
         """Let this be the mirror of the remote with this marker; what is of another one is dropped."""

@@ -112,6 +112,13 @@ class Remote:
         """Where it is, without credentials."""
         return self.bucket.url
 
+    @property
+    def store_id(self) -> str:
+        """What its marker calls it; as far as is known here, where it was not connected to. Raises `StoreError`."""
+        if self._shared.marker is not None:
+            return self._shared.marker.repository
+        return self.mirror.store_id() or self.connect().repository
+
     def connect(self, *, create: bool = False) -> Marker:
         """Read the marker, once; with `create`, write one where there is nothing at all."""
         shared = self._shared

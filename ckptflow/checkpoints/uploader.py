@@ -128,7 +128,12 @@ class Uploader:
         """Send a document; `read` returns it as it is then. After the records and objects that were added before."""
         self._put(self._small, lambda group: group.documents.update({name: read}))
 
-    def finish(self, *, give_up: Callable[[], bool], patience: float) -> bool:
+    def abandon(self) -> None:
+        """Send nothing more. Does nothing after `finish`."""
+        self._abandoned.set()
+        self._closing.set()
+
+    def finish(self, give_up: Callable[[], bool], patience: float) -> bool:
         """Wait until all is sent; tell whether it is. Not longer than `patience` seconds without any answer from the
         remote, and not when `give_up` says so. The uploader is of no use afterwards.
         """

@@ -313,6 +313,7 @@ class Loop:
             raise StoreError(failure.message, hint=failure.hint)
         if failure.kind in REPLAN_KINDS:
             self.schedule.failed(task.stage, task.index or 0, failure, counts=False)
+            self.past.disown(failure.lost)
             self.replan = failure.message
             return
         verdict = self.schedule.failed(task.stage, task.index or 0, failure)
@@ -330,7 +331,10 @@ class Loop:
 
     def _cut_failed(self, report: Failed) -> None:
         request = self._cuts.pop(report.task)
+        if report.failure.kind == "store":
+            raise StoreError(report.failure.message, hint=report.failure.hint)
         if report.failure.kind in REPLAN_KINDS:
+            self.past.disown(report.failure.lost)
             self.replan = report.failure.message
             return
         self.schedule.fail_cut(request, report.failure)

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from ..checkpoints.index import Past as RecordIndex
 from ..checkpoints.records import RecordLog
-from ..checkpoints.trees import get_tree, is_present
+from ..checkpoints.trees import get_tree, is_here, is_present
 from ..checkpoints.verified import VerifiedFiles
 from ..chunk.tree import Tree
 from ..ids import ChunkKey, Digest, StageName
@@ -34,7 +34,7 @@ from ..workspace.place import Placer
 from ..workspace.settings import Settings
 from ..workspace.sources import ProjectSources
 
-IGNORED_BY_GIT = "/store/\n/tmp/\n/logs/\n/cuts/\n/remotes/\n/cache.db*\n/config.local.yaml\n"
+IGNORED_BY_GIT = "/store/\n/remotes/\n/tmp/\n/logs/\n/cuts/\n/cache.db*\n/config.local.yaml\n"
 
 
 @dataclass(slots=True)
@@ -129,8 +129,11 @@ def make_state(location: Location) -> None:
     try:
         location.state.mkdir(exist_ok=True)
         ignore = location.state / ".gitignore"
-        if not ignore.exists():
-            ignore.write_text(IGNORED_BY_GIT)
+        present = ignore.read_text() if ignore.exists() else ""
+        missing = [line for line in IGNORED_BY_GIT.splitlines() if line not in present.splitlines()]
+        if missing:
+            end = "\n" if present and not present.endswith("\n") else ""
+            ignore.write_text(present + end + "".join(f"{line}\n" for line in missing))
     except OSError as error:
         raise store_error(error, f"make {location.state}", str(location.root)) from error
 
@@ -174,8 +177,27 @@ class Adopter(Protocol):
         ...
 
 
+class Far(Protocol):
+    """Finished work that other machines share."""
+
+    def lookup(self, stage: StageName, keys: Iterable[ChunkKey]) -> dict[ChunkKey, Record]:
+        """Return the records of those `keys` that have one, and may be used for this stage."""
+        ...
+
+    def guards(self, tree: Digest) -> bool:
+        """Tell whether an out of this name counts only where it is here: what is far away needs a record to be used."""
+        ...
+
+    def disown(self, objects: Iterable[str]) -> None:
+        """Count on these objects no more: they are missing there, or damaged."""
+        ...
+
+
 class StorePast:
-    """Finished work as the planner sees it: a record counts only if the objects that it names are there in full."""
+    """Finished work as the planner sees it: a record counts only if the objects that it names are there in full.
+
+    `far` is asked for what is not found here; what is found there is `borrowed`.
+    """
 
     def __init__(
         self,
@@ -183,16 +205,32 @@ class StorePast:
         log: RecordLog | None = None,
         adopter: Adopter | None = None,
         regainer: Regainer | None = None,
+        far: Far | None = None,
     ) -> None:
         self._objects = session.objects
         self._log = log
         self._adopter = adopter
         self._regainer = regainer
+        self._far = far
+        self.borrowed: dict[ChunkKey, Record] = {}
         self.index = RecordIndex(session.store, session.cache_path if session.location.state.is_dir() else None, log)
 
-    def lookup(self, keys: Iterable[ChunkKey]) -> dict[ChunkKey, Record]:
+    def lookup(self, stage: StageName, keys: Iterable[ChunkKey]) -> dict[ChunkKey, Record]:
         """See `plan.model.Past`."""
-        found = self.index.lookup(keys)
+        wanted = list(keys)
+        found = self._present(self.index.lookup(wanted))
+        if self._far is not None and len(found) < len(wanted):
+            borrowed = self._present(self._far.lookup(stage, [key for key in wanted if key not in found]))
+            self.borrowed.update(borrowed)
+            found.update(borrowed)
+        return found
+
+    def disown(self, objects: Iterable[str]) -> None:
+        """Objects that were to be had elsewhere proved missing or damaged."""
+        if self._far is not None:
+            self._far.disown(objects)
+
+    def _present(self, found: Mapping[ChunkKey, Record]) -> dict[ChunkKey, Record]:
         return {
             key: record
             for key, record in found.items()
@@ -202,7 +240,8 @@ class StorePast:
     def tree(self, name: Digest) -> Tree | None:
         """See `plan.model.Past`."""
         tree = self.document(name)
-        return tree if tree is not None and all(is_present(self._objects, part) for part in tree.parts) else None
+        there = is_here if self._far is not None and self._far.guards(name) else is_present
+        return tree if tree is not None and all(there(self._objects, part) for part in tree.parts) else None
 
     def regain(self, stage: Stage, key: ChunkKey, noted: Mapping[str, Digest]) -> Record | None:
         """See `plan.model.Past`. What was found is recorded, where this past has a log."""

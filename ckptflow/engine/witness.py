@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +38,13 @@ def write(
     facts: ProjectFacts,
     results: Iterable[StageResult],
     targets: Sequence[str],
+    absent: Collection[str] = (),
     *,
     wait: bool,
 ) -> None:
     """Keep a witness that everything is up to date; nothing if that is not so, or not certain.
 
+    `absent` are paths with nothing there, which the verdict relies on: outs that were left in a remote, among others.
     `wait`: files were written a moment ago, so let their stamps grow old enough to be believed.
     """
     if any(r.phase is not Phase.SETTLED or (r.forced and not r.pinned) for r in schedule.stages.values()):
@@ -50,12 +52,12 @@ def write(
     if wait:
         time.sleep(GRANULARITY_NS / 1e9)
     try:
-        observed = list(_observed(session, schedule, facts))
+        observed = list(_observed(session, schedule, facts, absent))
         found = _found(session, survey)
         witness = {
             "about": fresh.about(),
             "files": [*_files(session, survey, schedule, observed), *_ignores(session, found)],
-            "absent": list(_absent(session, survey)),
+            "absent": [*_absent(session, survey), *absent],
             "dirs": list(_dirs(session, observed)),
             "places": list(_places(found)),
             "result": {"stages": [_quiet(r) for r in results]},
@@ -180,12 +182,12 @@ def _dirs(session: Session, observed: Iterable[Observed]) -> Iterator[list[str]]
             raise NotYet(seen.path)
 
 
-def _observed(session: Session, schedule: Schedule, facts: ProjectFacts) -> Iterator[Observed]:
+def _observed(session: Session, schedule: Schedule, facts: ProjectFacts, absent: Collection[str]) -> Iterator[Observed]:
     """Yield what was seen of the workspace: the deps that are no outs, and the outs."""
     yield from facts.observed.values()
     for run in schedule.stages.values():
         for out in run.stage.outs:
-            if not out.workspace:
+            if not out.workspace or out.path in absent:
                 continue
             tree = run.trees.get(out.label)
             seen = session.observer.see(out.path)

@@ -141,8 +141,8 @@ class Facts(Protocol):
 class Past(Protocol):
     """What the planner asks about finished work."""
 
-    def lookup(self, keys: Iterable[ChunkKey]) -> Mapping[ChunkKey, Record]:
-        """Return the records of those keys that have one."""
+    def lookup(self, stage: StageName, keys: Iterable[ChunkKey]) -> Mapping[ChunkKey, Record]:
+        """Return the records of those keys that have one and may be used for this stage."""
         ...
 
     def tree(self, name: Digest) -> Tree | None:

@@ -292,7 +292,7 @@ class Schedule:
         items = list(found.items())
         for at in range(0, len(items), LOOKUP_AT_ONCE):
             group = items[at : at + LOOKUP_AT_ONCE]
-            records = self._past.lookup([key for index, key in group if again is None or not again(index)])
+            records = self._past.lookup(run.name, [key for index, key in group if again is None or not again(index)])
             for index, key in group:
                 record = records.get(key)
                 if record is None and again is None and not run.chunked:
@@ -320,7 +320,7 @@ class Schedule:
         for found in ({}, noted):
             pieces = _found(found)
             key = chunk_key(run.base, [*run.whole.items(), *pieces])
-            record = self._past.lookup([key]).get(key)
+            record = self._past.lookup(run.name, [key]).get(key)
             if record is not None and all(record.outs[label].object == made for label, made in now.items()):
                 return pieces
         return _found({label: made for label, made in now.items() if made is not None})

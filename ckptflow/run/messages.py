@@ -157,6 +157,21 @@ Report: TypeAlias = Started | Done | CutDone | Failed | Progress | Returned
 
 
 @dataclass(frozen=True, slots=True)
+class RemoteSetup:
+    """A remote from which a worker brings objects that the local store lacks. `options` may hold credentials.
+
+    `folder` is that of the mirror, `cache` the file of derived data; `timeout` in seconds.
+    """
+
+    name: str
+    url: str
+    options: Mapping[str, Any] = field(repr=False)
+    timeout: float
+    folder: str
+    cache: str
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerSetup:
     """What every worker of a run is told once. Paths are absolute; `store` and `spills` are local directories.
 
@@ -171,6 +186,7 @@ class WorkerSetup:
     env: Mapping[str, str] = field(default_factory=dict)
     cache_bytes: int = 256 << 20
     sources: Mapping[str, Digest] = field(default_factory=dict)
+    remote: RemoteSetup | None = None
 
 
 SENT: tuple[type, ...] = (

@@ -122,6 +122,10 @@ class Worker:
         self._spills = Path(setup.spills)
         self._setup = setup
         self._objects = Objects(LocalStore(setup.store))
+        if setup.remote is not None:
+            from .bringing import Bringer
+
+            self._objects.elsewhere = Bringer(setup)
         self._staging = Staging(self._objects, staging, Path(setup.store), self._root, self._spills)
         self._aside = Aside(self._root, staging.name)
         self._cache: ReadCache | None = None
@@ -163,6 +167,10 @@ class Worker:
     def _attempt(self, task: Task | CutTask) -> Report:
         began = time.perf_counter()
         try:
+            if self._setup.remote is not None:
+                from .bringing import prepare
+
+                prepare(self._objects, task.inputs)
             os.chdir(self._root)  # the task before may have gone elsewhere
             self._capture.begin(task.log)
             report = self._cut(task, began) if isinstance(task, CutTask) else self._run(task, began)
@@ -259,7 +267,9 @@ class Worker:
                 return Failure("dep-changed", error.message, hint=hint)
             case DepMissing() | DepUnreadable():
                 return Failure("dep", error.message, hint=hint)
-            case StoreDamaged() | NotThere() | SpillMissing():
+            case StoreDamaged():
+                return Failure("damaged", error.message, hint=hint, lost=error.objects)
+            case NotThere() | SpillMissing():
                 return Failure("damaged", error.message, hint=hint)
             case StoreError():
                 return Failure("store", error.message, hint=hint)

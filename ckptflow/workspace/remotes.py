@@ -29,7 +29,12 @@ class Remote:
     trust: bool = False
 
     def __str__(self) -> str:
-        return f"{self.url} ({', '.join(sorted(self.options))})" if self.options else self.url
+        return f"{self.shown} ({', '.join(sorted(self.options))})" if self.options else self.shown
+
+    @property
+    def shown(self) -> str:
+        """The URL, without a user's name or password."""
+        return re.sub(r"(?<=://)[^/@]*@", "", self.url)
 
 
 def merge_remotes(below: Mapping[str, Any], above: Any) -> Mapping[str, Any]:

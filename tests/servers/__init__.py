@@ -5,7 +5,7 @@
 | `fixtures` | what tests ask for: a server a session, a fresh bucket a test |
 | `moto` | S3 by moto, behind a layer that counts requests and makes them fail |
 | `rclone` | S3 by `rclone serve s3`: an independent server that knows no conditional requests |
-| `azurite`, `gcs` | Azure and Google by their emulators, where those are installed |
+| `azurite`, `gcs`, `emulators` | Azure and Google by their emulators, where those are installed |
 | `faults`, `tally` | what is to go wrong; what was asked for: values that the tests and the server's process share |
 | `serving`, `handler` | the process behind `moto` |
 | `process`, `leash` | a process that ends with the tests, whatever ends them |

@@ -10,7 +10,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from .azurite import AzuriteServer
+from .emulators import find_azurite, find_gcs
 from .fresh import FreshBucket
+from .gcs import GcsServer
 from .moto import MotoServer
 from .rclone import RcloneServer, find_rclone
 
@@ -51,3 +54,39 @@ def rclone_bucket(rclone_server: RcloneServer) -> Iterator[FreshBucket]:
     bucket = rclone_server.create_bucket()
     yield bucket
     rclone_server.drop_bucket(bucket)
+
+
+@pytest.fixture(scope="session")
+def azurite_server() -> Iterator[AzuriteServer]:
+    """Azure's blob storage."""
+    if find_azurite() is None:
+        pytest.skip("Azurite is not installed: sh .ci/setup-emulators")
+    server = AzuriteServer()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def azurite_bucket(azurite_server: AzuriteServer) -> Iterator[FreshBucket]:
+    """An empty container on it."""
+    bucket = azurite_server.create_bucket()
+    yield bucket
+    azurite_server.drop_bucket(bucket)
+
+
+@pytest.fixture(scope="session")
+def gcs_server() -> Iterator[GcsServer]:
+    """Google's storage."""
+    if find_gcs() is None:
+        pytest.skip("gcp-storage-emulator is not installed: sh .ci/setup-emulators")
+    server = GcsServer()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def gcs_bucket(gcs_server: GcsServer) -> Iterator[FreshBucket]:
+    """An empty bucket on it."""
+    bucket = gcs_server.create_bucket()
+    yield bucket
+    gcs_server.drop_bucket(bucket)
