@@ -6,6 +6,7 @@ is touched. What the store does not have in full is left as it stands and told.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -73,6 +74,7 @@ def checkout(
         tally.begin("looking at the workspace")
         outs, missing = _look(session, survey, chosen)
         states = [(out, tree, session.placer.state(_declared(out), tree)) for out, tree in outs]
+        there = {out.path for out, _, _ in states if os.path.lexists(session.root / out.path)}
         bad = [out.path for out, _, state in states if state is OutState.EDITED and not force]
         if bad:
             raise _edited(bad)
@@ -85,7 +87,7 @@ def checkout(
             except (NotThere, StoreDamaged) as error:
                 missing.append(Lack(out.stage, out.path, error.message, _hint(session, out), damaged=True))
             else:
-                placed.append(Placed(out.stage, out.path, _word(state)))
+                placed.append(Placed(out.stage, out.path, _word(state, out.path in there)))
             tally.settle(1, tree.bytes)
     return CheckedOut(time.monotonic() - began, tuple(placed), tuple(missing))
 
@@ -122,14 +124,10 @@ def _hint(session: Session, out: LockedOut) -> str:
     return f"`ckptflow pull` brings it; {again}" if session.settings.remotes and out.pushed else again
 
 
-def _word(state: OutState) -> str:
-    match state:
-        case OutState.SAME:
-            return UNCHANGED
-        case OutState.MISSING:
-            return ADDED
-        case _:
-            return CHANGED
+def _word(state: OutState, there: bool) -> str:
+    if state is OutState.SAME:
+        return UNCHANGED
+    return CHANGED if there else ADDED
 
 
 def _edited(paths: list[str]) -> OutEdited:

@@ -15,10 +15,10 @@ from ..checkpoints.kept import encode_checkpoint, read_checkpoint
 from ..checkpoints.manifest import BadCheckpoint, oldest_first, split_name, to_remove
 from ..checkpoints.remote import Remote
 from ..checkpoints.sending import Sender
-from ..checkpoints.signing import Signer
 from ..ids import Digest, StageName, is_digest
 from ..store import layout
 from ..store.protocol import Entry, NotThere, Store
+from .gate import Gate
 from .keeping import KEEP
 
 
@@ -37,19 +37,21 @@ class Documents:
     def __len__(self) -> int:
         return len(self.names) + len(self.pointers)
 
-    def send(self, sender: Sender, signer: Signer | None) -> None:
-        """Put them, checkpoints signed by `signer`. What is gone meanwhile is left out. Raises `StoreError`."""
-        put = partial(self._put, sender, signer)
+    def send(self, sender: Sender, gate: Gate) -> None:
+        """Put them, checkpoints signed by `gate`. What is gone meanwhile is left out. Raises `StoreError`."""
+        put = partial(self._put, sender, gate)
         for pairs in ([(name, name) for name in self.names], list(self.pointers.items())):
             for _ in self.remote.map(put, pairs):
                 pass
 
-    def _put(self, sender: Sender, signer: Signer | None, pair: tuple[str, str]) -> None:
+    def _put(self, sender: Sender, gate: Gate, pair: tuple[str, str]) -> None:
         name, source = pair
         try:
             data = self.store.get(source)
-            if source.startswith(layout.CHECKPOINTS) and signer is not None:
-                data = encode_checkpoint(signer.sign_checkpoint(read_checkpoint(self.store, source)))
+            if source.startswith(layout.CHECKPOINTS):
+                plain = read_checkpoint(self.store, source)
+                signed = gate.sign_checkpoint(plain)
+                data = data if signed is plain else encode_checkpoint(signed)
         except (NotThere, BadCheckpoint):
             return
         sender.document(name, data)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,6 +21,7 @@ from ..checkpoints.index import Past as RecordIndex
 from ..checkpoints.records import Durability, RecordLog
 from ..checkpoints.remote import Remote
 from ..checkpoints.trees import get_listing, get_tree, is_present
+from ..checkpoints.trust import marked
 from ..chunk.model import Part
 from ..chunk.tree import Tree
 from ..errors import StoreDamaged
@@ -28,9 +29,10 @@ from ..ids import Digest, StageName
 from ..plan.model import Record
 from ..store.local import LocalStore
 from ..store.objects import Objects
+from .gate import Gate
 from .session import Session, new_run_id
 from .survey import Survey
-from .transfer import FROM, NO_REFS, Chosen, Gate, Lack, LockedOut, Refs, Tally, gate_for, locked_outs
+from .transfer import NO_REFS, Chosen, Lack, LockedOut, Refs, Tally, gate_for, locked_outs
 
 AT_ONCE = 20_000
 """Objects that are looked up and fetched together."""
@@ -155,12 +157,11 @@ class _Fetch:
         parts: dict[tuple[StageName, str], set[Part]] = {}
         for item in wanted:
             parts.setdefault((item.out.stage, item.out.label), set()).update(item.tree.parts if item.tree else ())
-        asked = [item for item in wanted if item.out.code and item.tree is not None and self._is_lacking(item.tree)]
+        asked = [item for item in wanted if item.out.code and not self._gate.trusts and self._is_lacking(item.tree)]
         theirs = self._remote.mirror.past()
         assert theirs is not None  # it was connected to
         path = self._session.cache_path if self._session.location.state.is_dir() else None
         vouched: set[tuple[StageName, str, Digest]] = set()
-        refusals: dict[StageName, str] = {}
         found: list[Record] = []
         with closing(RecordIndex(self._session.store, path)) as own:
             # Whether objects may be loaded is asked of all records; else only those are read that are not here.
@@ -170,10 +171,7 @@ class _Fetch:
                     known = [
                         label for label, part in record.outs.items() if part in parts.get((record.stage, label), ())
                     ]
-                    if not known:
-                        continue
-                    if (refusal := self._gate.admit(record)) is not None:
-                        refusals[record.stage] = refusal.text
+                    if not known or not self._gate.admitted(record.stage, {record.key: record}):
                         continue
                     vouched.update((record.stage, label, record.outs[label].object) for label in known)
                     if len(known) == len(record.outs) and record.key not in mine:
@@ -182,7 +180,8 @@ class _Fetch:
             stage, label = item.out.stage, item.out.label
             lacking = (n for n in self._objects_of(item.tree) if not self._objects.is_here(n))
             if any((stage, label, name) not in vouched for name in lacking):
-                item.refused = refusals.get(stage, f"the remote has no record of `{stage}` that vouches for it")
+                unknown = f"the remote has no record of `{stage}` that names it, and to load it may run code"
+                item.refused = self._gate.refused.get(stage, unknown)
         return found
 
     def fetch(self, wanted: list[_Wanted], tally: Tally) -> tuple[int, int]:
@@ -212,7 +211,7 @@ class _Fetch:
         taken = 0
         for record in records:
             if all(is_present(self._objects, part) for part in record.outs.values()):
-                log.add(record if self._gate.vouches(record) else self._marked(record))
+                log.add(record if self._gate.vouches(record) else marked(record, self._remote.name))
                 taken += 1
         log.sync()
         return taken
@@ -251,7 +250,7 @@ class _Fetch:
             listing = get_listing(self._looked_at, part.object) if part.listing else None
             yield from (file.object for file in (listing.files if listing is not None else ()))
 
-    def _is_lacking(self, tree: Tree) -> bool:
+    def _is_lacking(self, tree: Tree | None) -> bool:
         return not all(map(self._objects.is_here, self._objects_of(tree)))
 
     @staticmethod
@@ -260,9 +259,6 @@ class _Fetch:
 
     def _is_to_be_had(self, name: Digest) -> bool:
         return self._objects.is_here(name) or (self._dry and self._remote.holds(name))
-
-    def _marked(self, record: Record) -> Record:
-        return replace(record, extra={**record.extra, FROM: self._remote.name})
 
 
 class _Both(Objects):

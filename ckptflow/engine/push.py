@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Any, TypeVar
 
@@ -21,7 +21,6 @@ from ..checkpoints.locks import hold
 from ..checkpoints.remote import Remote
 from ..checkpoints.rollup import SEGMENTS_MOST, roll_up
 from ..checkpoints.sending import Sender
-from ..checkpoints.signing import Signer
 from ..checkpoints.trees import get_listing, get_tree
 from ..errors import Locked, StoreError
 from ..ids import Digest
@@ -29,7 +28,7 @@ from ..plan.model import Record
 from .documents import Documents, find_documents
 from .session import Session, new_run_id
 from .survey import Survey, find_files
-from .transfer import FROM, NO_REFS, Chosen, Lack, LockedOut, Refs, Tally, kept_back, locked_outs, signer_for
+from .transfer import NO_REFS, Chosen, Lack, LockedOut, Refs, Tally, gate_for, kept_back, locked_outs
 
 BATCH_RECORDS = 2000
 BATCH_OBJECTS = 8000
@@ -119,8 +118,8 @@ def push(
     _connect(remote, dry=dry)
     outs = [out for out in locked_outs(session, survey, chosen, refs, notes) if out.pushed]
     documents = find_documents(session.store, remote, None if chosen is None else frozenset(chosen))
-    signer = None if dry else signer_for(session, remote)
-    sender = Sender(remote, session.objects, new_run_id(), sign=_signing(signer))
+    gate = gate_for(session, remote, outs)
+    sender = Sender(remote, session.objects, new_run_id(), sign=gate.sign)
     with closing(_Lacking(session, survey, remote, chosen, outs, documents)) as lacking:
         load = _weigh(sender, lacking)
         merged = 0
@@ -131,7 +130,7 @@ def push(
                 for batch in lacking.batches():
                     sender.send(batch.records, batch.objects)
                 load.left_out = Counter(str(record.stage) for record in sender.left_out)
-            documents.send(sender, signer)
+            documents.send(sender, gate)
             merged = _merge(remote, notes)
             if chosen is None:
                 _note_all_sent(session, remote, lacking)
@@ -254,17 +253,6 @@ def _weigh(sender: Sender, lacking: _Lacking) -> _Load:
         load.left_out.subtract(str(record.stage) for record in whole)
     load.left_out = +load.left_out
     return load
-
-
-def _signing(signer: Signer | None) -> Callable[[Record], Record]:
-    """Return what makes a record ready to be sent. One that somebody else made and nobody vouched for is not signed."""
-
-    def sign(record: Record) -> Record:
-        if FROM in record.extra:
-            return replace(record, extra={name: value for name, value in record.extra.items() if name != FROM})
-        return record if signer is None else signer.sign_record(record)
-
-    return sign
 
 
 def _merge(remote: Remote, notes: list[str]) -> int:

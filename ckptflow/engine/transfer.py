@@ -8,21 +8,16 @@ from typing import TypeAlias
 
 from ..checkpoints.lockfile import LockEntry
 from ..checkpoints.remote import Remote, Traffic
-from ..checkpoints.signing import Signer
-from ..checkpoints.trust import accept, code_outs
+from ..checkpoints.trust import code_outs
 from ..errors import SpecError
 from ..ids import Digest, StageName
 from ..plan.graph import Graph, build_graph
-from ..plan.model import Record, Refusal
 from ..spec.model import Out, Pipeline
+from .gate import Gate
 from .session import Session
 from .survey import Survey
 from .targets import resolve
 from .versions import Versions
-
-FROM = "from"
-"""The field of a record in the local store that was fetched unsigned: the remote that it came from. It counts here as
-it counted there, and nobody signs it."""
 
 
 class Tally:
@@ -190,37 +185,12 @@ def kept_back(pipeline: Pipeline) -> frozenset[StageName]:
     return frozenset(n for n, stage in pipeline.stages.items() if not all(out.push for out in stage.outs))
 
 
-def signer_for(session: Session, remote: Remote) -> Signer | None:
-    """Return what signs and checks for a remote that was connected to; None without a key. Raises `KeyUnusable`."""
-    key = session.key()
-    return None if key is None else Signer(key.secret, remote.connect().repository)
-
-
-@dataclass(frozen=True, slots=True)
-class Gate:
-    """What may be taken from a remote: see `checkpoints.trust`."""
-
-    remote: str
-    trust: bool
-    signer: Signer | None
-    code: Mapping[StageName, frozenset[str]]
-
-    def admit(self, record: Record) -> Refusal | None:
-        """Return why a record that came from the remote does not count, None where it does."""
-        return accept(
-            record, self.code.get(record.stage, frozenset()), signer=self.signer, trust=self.trust, remote=self.remote
-        )
-
-    def vouches(self, record: Record) -> bool:
-        """Tell whether the record is as good as one that was made here."""
-        return self.trust or (self.signer is not None and self.signer.is_signed(record))
-
-
 def gate_for(session: Session, remote: Remote, outs: Iterable[LockedOut]) -> Gate:
-    """Return the gate of a remote that was connected to. Raises `KeyUnusable`."""
+    """Return the gate for `outs` of a remote. Raises `KeyUnusable`."""
     code: dict[StageName, frozenset[str]] = {}
     for out in outs:
         if out.code:
             code[out.stage] = code.get(out.stage, frozenset()) | {out.label}
-    trust = session.settings.remotes[remote.name].trust
-    return Gate(remote.name, trust, signer_for(session, remote), code)
+    gate = Gate(session, remote)
+    gate.cover(code)
+    return gate

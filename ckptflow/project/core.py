@@ -22,6 +22,7 @@ from ..ids import Digest
 from ..plan.view import PlanView
 from .compared import Compared
 from .edits import Edits
+from .transfers import Transfers
 
 if TYPE_CHECKING:
     from ..checkpoints.verify import Finding
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from ..formats.dataset import Dataset
 
 
-class Project(Edits, Compared):
+class Project(Edits, Compared, Transfers):
     """A directory with a pipeline file, and all that can be done with it."""
 
     def repro(
