@@ -117,7 +117,7 @@ class Remote:
         """What its marker calls it; as far as is known here, where it was not connected to. Raises `StoreError`."""
         if self._shared.marker is not None:
             return self._shared.marker.repository
-        return self.mirror.store_id() or self.connect().repository
+        return self.mirror.store_id or self.connect().repository
 
     def connect(self, *, create: bool = False) -> Marker:
         """Read the marker, once; with `create`, write one where there is nothing at all."""
@@ -126,7 +126,7 @@ class Remote:
             if shared.marker is None:
                 shared.marker = open_store(self.bucket, create=create)
                 self.fetched.add(requests=1)
-            self.mirror.begin(shared.marker.encode())
+            self.mirror.begin(shared.marker)
             return shared.marker
 
     def refresh(self, *, seconds: float = 0.0) -> None:
@@ -164,21 +164,24 @@ class Remote:
     def where(self, objects: Iterable[Digest]) -> dict[Digest, Held]:
         """Return where those of `objects` are that the remote holds, as far as is known here."""
         found = self.mirror.where(objects)
-        return {name: held for name, held in found.items() if name not in self.disowned}
+        return {name: held[0] for name, held in found.items() if name not in self.disowned}
 
     def holds(self, object_: Digest) -> bool:
         """See `store.objects.Elsewhere`."""
         return object_ not in self.disowned and bool(self.mirror.where((object_,)))
 
     def fetch(self, objects: Sequence[Digest]) -> None:
-        """See `store.objects.Elsewhere`. Raises `StoreDamaged` naming objects that are not what they should be."""
-        held = self.where(objects)
-        loose = [h for h in held.values() if h.pack is None]
-        work: list[Callable[[], list[Digest]]] = [
-            *(partial(self._fetch_span, span) for span in packs.spans(h for h in held.values() if h.pack is not None)),
-            *(partial(self._fetch_loose, h) for h in sorted(loose, key=lambda h: -h.bytes)),
-        ]
-        bad = [name for names in self.map(_call, work) for name in names]
+        """See `store.objects.Elsewhere`. Raises `StoreDamaged` naming objects that are not what they should be.
+
+        What proves bad in one place is sought in the others that were told of: somebody may have sent it anew, and
+        which of two was told last is not certain where clocks differ.
+        """
+        places = {name: held for name, held in self.mirror.where(objects).items() if name not in self.disowned}
+        bad: list[Digest] = []
+        while places:
+            failed = set(self._fetch([held.pop(0) for held in places.values()]))
+            bad += (name for name in failed if not places[name])
+            places = {name: held for name, held in places.items() if held and name in failed}
         if bad:
             self.disowned.update(bad)
             raise StoreDamaged(
@@ -186,6 +189,15 @@ class Remote:
                 hint=f"`ckptflow verify -r {self.name}` checks the remote; a run makes them again",
                 objects=tuple(bad),
             )
+
+    def _fetch(self, wanted: Sequence[Held]) -> list[Digest]:
+        """Fetch objects from these places; return those that were not there, or not good."""
+        loose = [held for held in wanted if held.pack is None]
+        work: list[Callable[[], list[Digest]]] = [
+            *(partial(self._fetch_span, span) for span in packs.spans(h for h in wanted if h.pack is not None)),
+            *(partial(self._fetch_loose, held) for held in sorted(loose, key=lambda held: -held.bytes)),
+        ]
+        return [name for names in self.map(_call, work) for name in names]
 
     def _fetch_span(self, span: packs.Span) -> list[Digest]:
         """Fetch a range of a pack; return the objects that were not there, or not good at the second time either."""

@@ -69,9 +69,9 @@ def _mergeable(remote: Remote) -> list[str]:
 
 
 def _merged(remote: Remote, names: list[str], objects: Container[Digest], keys: Container[ChunkKey]) -> Iterator[bytes]:
-    """Yield the lines that are left of segments, each with its end of line; the latest of each key and object."""
+    """Yield the lines that are left of segments, each with its end of line; the latest of each key."""
     seen: set[bytes] = set()
-    told: set[Digest] = set()
+    told: set[Held] = set()
     loose: list[Held] = []
     for name in reversed(names):
         for _, line in reversed(list(split_lines(remote.mirror.read(name)))):
@@ -81,8 +81,8 @@ def _merged(remote: Remote, names: list[str], objects: Container[Digest], keys: 
                     seen.add(key)
                     yield line + b"\n"
                 continue
-            held = [h for h in lines.held_in(line) if h.object not in told and h.object not in objects]
-            told.update(h.object for h in held)
+            held = [h for h in lines.held_in(line) if h not in told and h.object not in objects]
+            told.update(held)
             if held and held[0].pack is not None:
                 yield lines.encode_holding(held)
             else:

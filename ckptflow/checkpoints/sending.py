@@ -51,7 +51,8 @@ class Sender:
 
         Where that is interrupted, what has arrived until then is told of, so that it need not be sent again.
         """
-        needs = [(record, self._needs(record)) for record in records]
+        latest = {record.key: record for record in records}
+        needs = [(record, self._needs(record)) for record in latest.values()]
         sizes = self._sizes(needs, extra)
         known = self._remote.where(sizes)
         if known:  # relied on: what was listed long ago may have been condemned since
@@ -65,11 +66,12 @@ class Sender:
             with suppress(StoreError):
                 self._tell(held, [])
             raise
+        told = self._remote.lookup(record.key for record, _ in needs)
         whole = []
         for record, named in needs:
             if named is None or not missing.isdisjoint(named):
                 self.left_out.append(record)
-            else:
+            elif record.key not in told or told[record.key].outs != record.outs:
                 whole.append(record)
         self._tell(held, whole)
 

@@ -1,7 +1,8 @@
 """Edge. Is the store what it says? Everything is looked at, findings are values, nothing is changed but by `repair`.
 
 Looked at are the marker, the names and bytes of objects, what trees and listings refer to, the record log and what
-its records name, checkpoints, and the texts that runs name. Without `deep`, objects are not hashed: sizes and references only.
+its records name, checkpoints, and the texts that runs name. Without `deep`, objects are not hashed: sizes and
+references only.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ store is fetched to see what it names, and not kept.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import islice
 from typing import TypeVar
@@ -62,13 +62,16 @@ class RemoteCheck:
             yield Finding(What.RECORD, f"{damage.segment}:{damage.offset}", damage.problem, remedy)
         wanted = None if stages is None else self._named_by(stages)
         sizes = self._sizes()
-        for group in _groups((h for h in past.held() if wanted is None or h.object in wanted), _GROUP):
-            sound = [held for held in group if self._is_there(held, sizes)]
-            if deep:
-                self._hash(sound)
+        for group in _groups((h for h in past.held() if wanted is None or h[0] in wanted), _GROUP):
+            size = sum(held[0].bytes for _, held in group)
+            places = {name: held for name, held in group if self._is_there(name, held, sizes)}
+            while deep and places:
+                failed = set(self._hash([held.pop(0) for held in places.values()]))
+                self._bad.update((name, _OTHER) for name in failed if not places[name])
+                places = {name: held for name, held in places.items() if held and name in failed}
             self.objects += len(group)
-            self.bytes += sum(held.bytes for held in group)
-            self._progress(len(group), sum(held.bytes for held in group))
+            self.bytes += size
+            self._progress(len(group), size)
         yield from self._records(stages)
 
     def _sizes(self) -> dict[str, int]:
@@ -76,21 +79,26 @@ class RemoteCheck:
         self._remote.fetched.add(requests=len(_PREFIXES))
         return found
 
-    def _is_there(self, held: Held, sizes: dict[str, int]) -> bool:
-        size = sizes.get(layout.object_name(held.object) if held.pack is None else layout.pack_name(held.pack))
-        if size is None:
-            self._bad[held.object] = _GONE
-        elif size != held.bytes if held.pack is None else size < held.offset + held.bytes:
-            self._bad[held.object] = _SHORT
-        return held.object not in self._bad
+    def _is_there(self, name: Digest, places: list[Held], sizes: dict[str, int]) -> bool:
+        """Leave of the places where an object is said to be those that hold enough bytes; tell whether any is left."""
+        problem = _GONE
+        for held in list(places):
+            size = sizes.get(layout.object_name(name) if held.pack is None else layout.pack_name(held.pack))
+            fits = size is not None and (size == held.bytes if held.pack is None else size >= held.offset + held.bytes)
+            if not fits:
+                places.remove(held)
+                problem = problem if size is None else _SHORT
+        if not places:
+            self._bad[name] = problem
+        return bool(places)
 
-    def _hash(self, held: list[Held]) -> None:
+    def _hash(self, held: Sequence[Held]) -> list[Digest]:
+        """Fetch and hash what is in these places; return the objects that are not right there."""
         work: list[Callable[[], list[Digest]]] = [
             *(partial(self._hash_span, span) for span in packs.spans(h for h in held if h.pack is not None)),
             *(partial(self._hash_loose, h) for h in held if h.pack is None),
         ]
-        for names in self._remote.map(_call, work):
-            self._bad.update((name, _OTHER) for name in names)
+        return [name for names in self._remote.map(_call, work) for name in names]
 
     def _hash_span(self, span: packs.Span) -> list[Digest]:
         try:

@@ -58,6 +58,7 @@ class Attempt:
     stop: Stop
     log: RecordLog
     sharing: Sharing | None = None
+    left: frozenset[str] = frozenset()
     _ran: dict[StageName, int] = field(default_factory=dict)
     _told: set[StageName] = field(default_factory=set)
     _started: bool = False
@@ -174,10 +175,7 @@ class Attempt:
         settler.bring_near()
         read = {dep.path for run in schedule.stages.values() for dep in run.stage.deps}
         settler.bring([path for path in settler.left if self.options.pull or path not in read])
-        if settler.left:
-            names = ", ".join(f"`{path}`" for path in sorted(settler.left)[:3])
-            more = f" and {len(settler.left) - 3} more" if len(settler.left) > 3 else ""
-            self.reporter.emit(Note("info", f"{names}{more} stay in the remote; `ckptflow pull` brings them"))
+        self.left = settler.left
 
     def _publish(self, checkpoint: str, objects: Iterable[Digest]) -> None:
         """Let the remote have a checkpoint, and the objects that it names."""
@@ -237,6 +235,9 @@ class Attempt:
                 noted = entry.outs.get(out.label) if entry is not None else None
                 tree = past.document(Digest(noted["tree"])) if noted is not None else None
                 state = self.session.placer.state(out, tree)
+                if state is OutState.EDITED and self.sharing is not None:  # or kept in the remote, as others left it
+                    self.sharing.look()
+                    state = self.session.placer.state(out, past.document(Digest(noted["tree"])) if noted else None)
                 if state is OutState.EDITED and not self.options.force:
                     raise edited(out.path)
                 if state is OutState.DAMAGED:

@@ -219,6 +219,7 @@ class Loop:
                     task, _ = self._chunks[number]
                     self.reporter.emit(ChunkProgress(task.stage, task.index, done, total))
                 case CutDone(number, sheet):
+                    self.past.brought(*report.brought)
                     request = self._cuts.pop(number)
                     self.facts.keep_sheet(request, sheet)
                     self.schedule.cut(request, sheet)
@@ -245,6 +246,7 @@ class Loop:
     def _done(self, report: Done, checked: dict[tuple[StageName, str], bool]) -> None:
         task = self._leave(report.task)
         index = task.index or 0
+        self.past.brought(*report.brought)
         changed = self._changed_dep(task, checked)
         if changed is not None:
             self.schedule.failed(task.stage, index, _moved(changed), counts=False)

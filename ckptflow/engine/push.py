@@ -25,6 +25,7 @@ from ..checkpoints.trees import get_listing, get_tree
 from ..errors import Locked, StoreError
 from ..ids import Digest
 from ..plan.model import Record
+from ..store.marker import Marker, first_stranger
 from .documents import Documents, find_documents
 from .session import Session, new_run_id
 from .survey import Survey, find_files
@@ -232,8 +233,8 @@ class _Lacking:
 
 def _connect(remote: Remote, *, dry: bool) -> None:
     """Connect, and learn what is there. A remote that is not there yet is made, but not if `dry`."""
-    if dry and next(iter(remote.bucket.list("")), None) is None:
-        remote.mirror.begin(b"")  # of a remote with nothing in it
+    if dry and first_stranger(remote.bucket) is None:
+        remote.mirror.begin(Marker(repository="none"))  # so that nothing is known to be there
         return
     remote.connect(create=not dry)
     remote.refresh()

@@ -86,7 +86,7 @@ def _repro(
                 if kept:
                     named = [name for field in ("files", "locks") for name in kept.get(field, {}).values()]
                     sharing.publish((layout.run_name(run_id),), named)
-                result = replace(result, shared=sharing.finish(reporter, give_up=lambda: stop.at_once))
+                result = replace(result, shared=sharing.finish(reporter, lambda: stop.at_once, attempt.left))
     reporter.emit(RunEnded(run_id, result.ok, result.seconds, result.to_json()))
     return result
 

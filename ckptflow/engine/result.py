@@ -43,7 +43,10 @@ class StageResult:
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What went to a remote and came from it. `complete`: it has all that is finished here; else `problem` says why."""
+    """What went to a remote and came from it. `complete`: it has all that is finished here; else `problem` says why.
+
+    `left` are the paths of outs that are up to date there, and not in the workspace.
+    """
 
     remote: str
     url: str
@@ -53,6 +56,7 @@ class Shared:
     fetched_bytes: int
     complete: bool
     problem: str | None = None
+    left: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form."""
@@ -63,6 +67,7 @@ class Shared:
             "fetched": {"objects": self.fetched_objects, "bytes": self.fetched_bytes},
             "complete": self.complete,
             **({"problem": self.problem} if self.problem is not None else {}),
+            "left": list(self.left),
         }
 
 

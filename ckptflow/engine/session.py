@@ -19,7 +19,7 @@ from ..ids import ChunkKey, Digest, StageName
 from ..plan.model import Record, Refusal
 from ..plan.schedule import Schedule
 from ..run.storing import Staging
-from ..spec.model import Stage
+from ..spec.model import Out, Stage
 from ..store.lent import LentObjects
 from ..store.local import LocalStore
 from ..store.marker import open_store
@@ -162,6 +162,13 @@ def staging(session: Session, objects: Objects | None = None) -> Staging:
     )
 
 
+def may_stay(session: Session, out: Out, tree: Tree) -> bool:
+    """Tell whether an out need not be in the workspace: it is far away, and nothing stands in its place."""
+    if session.objects.elsewhere is None or not out.workspace or os.path.lexists(session.root / out.path):
+        return False
+    return not all(is_here(session.objects, part) for part in tree.parts)
+
+
 class Regainer(Protocol):
     """Finds what the store has lost: see `plan.model.Past`."""
 
@@ -191,6 +198,10 @@ class Far(Protocol):
 
     def disown(self, objects: Iterable[str]) -> None:
         """Count on these objects no more: they are missing there, or damaged."""
+        ...
+
+    def brought(self, objects: int, bytes: int) -> None:
+        """Count what a worker fetched from there."""
         ...
 
 
@@ -240,6 +251,11 @@ class StorePast:
             return found
         code = self._code().get(stage, frozenset())
         return {key: record for key, record in found.items() if counts_here(record, code)}
+
+    def brought(self, objects: int, bytes: int) -> None:
+        """A worker has fetched so much."""
+        if self._far is not None and objects:
+            self._far.brought(objects, bytes)
 
     def _present(self, found: Mapping[ChunkKey, Record]) -> dict[ChunkKey, Record]:
         return {

@@ -9,7 +9,6 @@ of stages it would else cost more than they do. What a kill leaves out of it the
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterable
 from functools import partial
@@ -24,7 +23,7 @@ from ..plan.stagerun import ChunkState, StageRun
 from ..spec.model import Out
 from ..workspace.place import OutState
 from .locks import Locks
-from .session import Session
+from .session import Session, may_stay
 
 LOCK_EVERY_SECONDS = 1.0
 LOCK_SHARE = 0.05
@@ -57,7 +56,7 @@ class Settler:
                 session.objects.put(tree.encode())
             if run.pinned and session.placer.state(out, tree) is not OutState.MISSING:
                 continue  # frozen: what stands there is as good as what was made
-            if not ran and self._may_stay(out, tree):
+            if not ran and may_stay(session, out, tree):
                 self._far[out.path] = out, tree
             elif out.workspace:
                 links = out.cache and not out.persist
@@ -79,13 +78,6 @@ class Settler:
     def left(self) -> frozenset[str]:
         """The paths of outs that are in the remote, and neither in the workspace nor in the store."""
         return frozenset(self._far)
-
-    def _may_stay(self, out: Out, tree: Tree) -> bool:
-        """Tell whether an out need not be brought: it is far away, and nothing stands in its place."""
-        session = self._session
-        if session.objects.elsewhere is None or not out.workspace or os.path.lexists(session.root / out.path):
-            return False
-        return not all(is_here(session.objects, part) for part in tree.parts)
 
     def bring(self, paths: Iterable[str]) -> None:
         """Place those of the outs at `paths` that were left far away. Raises `StoreError`."""

@@ -67,6 +67,9 @@ class Offline:
     def disown(self, objects: Iterable[str]) -> None:
         """See `session.Far`."""
 
+    def brought(self, objects: int, bytes: int) -> None:
+        """See `session.Far`."""
+
 
 class Sharing:
     """One run and its remote. `auto`: what the run finishes is uploaded while it goes on. Raises `StoreError`."""
@@ -100,12 +103,16 @@ class Sharing:
         """Return the records of those `keys` that the remote has, as of some seconds ago at most, and that may be used
         for `stage`.
         """
-        self.remote.connect(create=self.auto)
-        self.remote.refresh(seconds=LOOK_AGAIN_SECONDS)
+        self.look()
         found = self._gate.admitted(stage, self.remote.lookup(keys))
         # Listings are read to see whether what they list is there: at once rather than one by one.
         self._session.objects.prepare(p.object for r in found.values() for p in r.outs.values() if p.listing)
         return found
+
+    def look(self) -> None:
+        """Learn what the remote holds now, or held some seconds ago."""
+        self.remote.connect(create=self.auto)
+        self.remote.refresh(seconds=LOOK_AGAIN_SECONDS)
 
     def guards(self, tree: Digest) -> bool:
         """Tell whether an out of this name counts only where it is here, or has a record that may be used."""
@@ -127,9 +134,13 @@ class Sharing:
             for name in documents:
                 self._uploader.add_document(name, partial(self._session.store.get, name))
 
-    def finish(self, reporter: Reporter, give_up: Callable[[], bool]) -> Shared:
+    def brought(self, objects: int, bytes: int) -> None:
+        """Count what a worker fetched."""
+        self.remote.fetched.add(objects=objects, bytes=bytes)
+
+    def finish(self, reporter: Reporter, give_up: Callable[[], bool], left: Iterable[str]) -> Shared:
         """Wait until all is sent, as long as the remote answers; tell people where it does not take everything: that
-        is kept here, and sent by the next run or by `ckptflow push`.
+        is kept here, and sent by the next run or by `ckptflow push`. `left` are outs that stay in the remote.
         """
         uploader, fetched = self._uploader, self.remote.fetched
         complete = uploader is None or uploader.finish(give_up, patience=self._session.settings.remote_timeout)
@@ -148,6 +159,7 @@ class Sharing:
             fetched.bytes,
             complete,
             problem,
+            tuple(sorted(left)),
         )
 
     def setup(self) -> RemoteSetup:

@@ -62,8 +62,8 @@ def verify_remote(
     tally.begin("checking")
     past = remote.mirror.past()
     if deep and chosen is None and past is not None:
-        for held in past.held():
-            tally.expect(1, held.bytes)
+        for _, held in past.held():
+            tally.expect(1, held[0].bytes)
     check = RemoteCheck(remote, session.objects, tally.settle)
     findings = tuple(check.look(deep=deep, stages=None if chosen is None else chosen.keys()))
     return Verified(

@@ -26,6 +26,7 @@ class Bringer:
     def __init__(self, setup: WorkerSetup) -> None:
         self._setup = setup
         self._remote: Remote | None = None
+        self._told = (0, 0)
 
     def holds(self, object_: Digest) -> bool:
         """See `store.objects.Elsewhere`."""
@@ -36,6 +37,14 @@ class Bringer:
         remote = self._opened()
         remote.mirror.refresh()  # the engine has taken in more since
         remote.fetch(objects)
+
+    def taken(self) -> tuple[int, int]:
+        """Return how many objects and bytes were fetched since the last time this was asked."""
+        if self._remote is None:
+            return 0, 0
+        now = self._remote.fetched.objects, self._remote.fetched.bytes
+        before, self._told = self._told, now
+        return now[0] - before[0], now[1] - before[1]
 
     def _opened(self) -> Remote:
         if self._remote is None:

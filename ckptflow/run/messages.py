@@ -117,6 +117,7 @@ class Done:
     outs: Mapping[str, Part]
     seconds: float
     rows_in: int | None = None
+    brought: tuple[int, int] = (0, 0)  # objects and bytes that came from a remote for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +127,7 @@ class CutDone:
     task: int
     sheet: Sheet
     seconds: float
+    brought: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)

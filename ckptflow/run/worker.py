@@ -60,6 +60,7 @@ from .messages import (
 from .storing import Staging
 
 if TYPE_CHECKING:
+    from .bringing import Bringer
     from .readcache import ReadCache
 
 
@@ -122,10 +123,11 @@ class Worker:
         self._spills = Path(setup.spills)
         self._setup = setup
         self._objects = Objects(LocalStore(setup.store))
+        self._bringer: Bringer | None = None
         if setup.remote is not None:
             from .bringing import Bringer
 
-            self._objects.elsewhere = Bringer(setup)
+            self._objects.elsewhere = self._bringer = Bringer(setup)
         self._staging = Staging(self._objects, staging, Path(setup.store), self._root, self._spills)
         self._aside = Aside(self._root, staging.name)
         self._cache: ReadCache | None = None
@@ -193,7 +195,7 @@ class Worker:
         from .cutting import cut
 
         sheet = cut(task, self._objects.path, self._root, self._spills)
-        return CutDone(task.id, sheet, time.perf_counter() - began)
+        return CutDone(task.id, sheet, time.perf_counter() - began, self._brought())
 
     def _run(self, task: Task, began: float) -> Done:
         before = stage_environment(task.env) if task.env else {}
@@ -211,7 +213,12 @@ class Worker:
             outs=stored,
             seconds=time.perf_counter() - began,
             rows_in=next(rows, None),
+            brought=self._brought(),
         )
+
+    def _brought(self) -> tuple[int, int]:
+        """Return how much came from a remote since the last time."""
+        return self._bringer.taken() if self._bringer is not None else (0, 0)
 
     def _run_call(self, task: Task) -> dict[str, Part]:
         from .calling import run_call

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 
@@ -27,10 +28,11 @@ def no_proxy() -> dict[str, str]:
     return {"NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost"}
 
 
-def s3_env(endpoint: str, key: str, secret: str) -> dict[str, str]:
+def s3_env(endpoint: str, key: str, secret: str, empty: Path) -> dict[str, str]:
     """Return an environment in which clients of S3 talk to `endpoint` with these credentials and look nowhere else.
 
-    botocore and obstore both read `AWS_ENDPOINT_URL`; obstore wants to be told that http will do.
+    botocore and obstore both read `AWS_ENDPOINT_URL`; obstore wants to be told that http will do. `empty` is an empty
+    file, which stands for those in the user's home; botocore does not take `/dev/null` for one.
     """
     return {
         "AWS_ACCESS_KEY_ID": key,
@@ -40,8 +42,8 @@ def s3_env(endpoint: str, key: str, secret: str) -> dict[str, str]:
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_ALLOW_HTTP": "true",
         "AWS_EC2_METADATA_DISABLED": "true",
-        "AWS_CONFIG_FILE": "/dev/null",
-        "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+        "AWS_CONFIG_FILE": str(empty),
+        "AWS_SHARED_CREDENTIALS_FILE": str(empty),
         **no_proxy(),
     }
 

@@ -26,6 +26,7 @@ class GcsServer:
         self._process = Process("gcs")
         self.port = free_port()
         self._process.start([program, "start", "--host", "127.0.0.1", "--port", str(self.port), "--in-memory"])
+        self._process.said("All services started")  # not if another program has taken the port since
         self._process.await_port(self.port)
         self.endpoint = f"http://127.0.0.1:{self.port}"
         self._numbers = itertools.count(1)

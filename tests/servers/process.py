@@ -22,11 +22,13 @@ PATIENCE = 60.0
 
 
 class Process:
-    """A running server. `directory` is a new one of its own, removed with it."""
+    """A running server. `directory` is a new one of its own, removed with it; `empty` an empty file in it."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.directory = Path(tempfile.mkdtemp(prefix=f"ckptflow-{name}-"))
+        self.empty = self.directory / "empty"
+        self.empty.touch()
         self._log = self.directory / "server.log"
         self._running: subprocess.Popen[bytes] | None = None
 

@@ -51,7 +51,7 @@ class RcloneServer:
 
     def env(self) -> dict[str, str]:
         """Return an environment in which clients find this server and its credentials."""
-        return s3_env(self.endpoint, KEY, SECRET)
+        return s3_env(self.endpoint, KEY, SECRET, self._process.empty)
 
     def options(self) -> dict[str, Any]:
         """Return the options of a remote on this server."""
