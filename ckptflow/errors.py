@@ -146,6 +146,12 @@ class StoreDamaged(StoreError):
         self.objects = objects
 
 
+class RootUnreadable(StoreError):
+    """What must be kept cannot be told: a lock file, a tree or the document of a run is there and cannot be read."""
+
+    code = "CF018"
+
+
 class KeyUnusable(CkptflowError):
     """The project's key cannot be used: too short, unreadable, or in a file that git tracks. Never shows the key."""
 

@@ -127,7 +127,7 @@ class Past:
         return indexed + sum(record is not None for record in self._fresh.values())
 
     def where(self, objects: Iterable[Digest]) -> dict[Digest, list[Held]]:
-        """Return where those of `objects` are that the lines of a remote tell of: all places, what was told last first."""
+        """Return where those of `objects` are that the lines of a remote tell of: all places, the last told first."""
         self._ready()
         wanted = list(dict.fromkeys(objects))
         rows = self._safely(lambda: [pair for batch in _batches(wanted) for pair in self._where(batch)])

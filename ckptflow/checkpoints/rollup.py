@@ -3,19 +3,22 @@
 Rules: the merged segment is there before those that it replaces are removed, so that a reader meets either or both,
 and both say the same. Only what was listed and read is replaced; a segment that came meanwhile stays, and so does one
 with a line that this program cannot read. Lines are copied as they are, signatures and fields of later versions
-included; a record that a later line of the same key supersedes is left out.
+included; a record that a later line of the same key supersedes is left out. One program at a time: see `lease`.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Container, Iterable, Iterator
+from contextlib import suppress
 
+from ..errors import Locked
 from ..ids import ChunkKey, Digest
 from ..plan.model import Record
 from ..store import layout
 from ..store.packs import Held
 from . import lines
+from .lease import take
 from .records import SEGMENT_BYTES, split_lines
 from .remote import Remote
 from .sending import PACK_OBJECTS
@@ -29,14 +32,17 @@ _RUN_PARTS = 2
 def roll_up(remote: Remote, *, most: int = SEGMENTS_MOST) -> int:
     """Merge the small segments of `remote` if there are more than `most`; return how many were replaced.
 
-    Costs one listing, and only where there are too many. Raises `StoreError`; nothing is lost then.
+    Costs nothing where there are few, and is left to the next time where somebody else cleans up the remote just now.
+    Raises `StoreError`; nothing is lost then.
     """
     if len(_mergeable(remote)) <= most:
         return 0
-    remote.refresh()
-    names = _mergeable(remote)
-    merge(remote, names)
-    return len(names)
+    with suppress(Locked), take(remote.bucket, f"push-{os.urandom(4).hex()}"):
+        remote.refresh()
+        names = _mergeable(remote)
+        merge(remote, names)
+        return len(names)
+    return 0
 
 
 def merge(

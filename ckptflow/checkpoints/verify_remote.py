@@ -7,6 +7,7 @@ store is fetched to see what it names, and not kept.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import islice
@@ -20,6 +21,7 @@ from ..store import layout, packs
 from ..store.objects import Objects
 from ..store.packs import Held
 from ..store.protocol import NotThere
+from .lease import take
 from .remote import Remote
 from .rollup import merge
 from .trees import get_listing
@@ -186,17 +188,20 @@ class RemoteCheck:
 
 def repair(remote: Remote, findings: Iterable[Finding]) -> int:
     """Let the remote tell no more of what was found bad or missing, nor have records that name it; return how many
-    findings that settled. `push` then sends it again from where it is, and a run makes it again. Raises `StoreError`.
+    findings that settled. `push` then sends it again from where it is, and a run makes it again.
+
+    Raises `StoreError`, and `Locked` where somebody else cleans up the remote.
     """
     some = [finding for finding in findings if finding.object is not None]
     objects = {finding.object for finding in some if finding.object is not None}
     keys = {finding.key for finding in some if finding.key is not None}
     if not some:
         return 0
-    remote.refresh()
-    past = remote.mirror.past()
-    strange = {damage.segment for damage in past.damage()} if past is not None else set()
-    merge(remote, remote.mirror.segments().keys() - strange, objects=objects, keys=keys)
+    with take(remote.bucket, f"verify-{os.urandom(4).hex()}"):
+        remote.refresh()
+        past = remote.mirror.past()
+        strange = {damage.segment for damage in past.damage()} if past is not None else set()
+        merge(remote, remote.mirror.segments().keys() - strange, objects=objects, keys=keys)
     return len(some)
 
 

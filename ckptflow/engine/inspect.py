@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..checkpoints.locks import share
 from ..checkpoints.records import RecordLog
 from ..checkpoints.verify import Finding, What, repair
 from ..checkpoints.verify import verify as verify_store
@@ -194,7 +195,7 @@ def verify(session: Session, deep: bool, objects: frozenset[Digest] | None) -> l
         findings += _lost_outs(session)
     if findings:
         session.cache.drop_documents("fresh")
-        with contextlib.suppress(StoreError):  # a store that may only be read is told of all the same
+        with contextlib.suppress(StoreError), share(session.store_root):  # one that may only be read is told of as well
             repair(session.store, findings, RecordLog(session.store, new_run_id()))
     return findings
 

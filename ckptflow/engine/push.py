@@ -3,7 +3,7 @@
 Order: objects, the records that name them, then documents that refer to either (checkpoints, `latest.json`, runs).
 What is sent goes in batches, each with a segment of its own: memory is bounded, and after an interruption the next push
 goes on behind the last batch. What the remote holds is known from its records, so a push with nothing to do asks for
-the marker and three listings, whatever the size of the store.
+the marker and four listings, whatever the size of the store.
 """
 
 from __future__ import annotations
@@ -227,7 +227,7 @@ class _Lacking:
         yield out.tree
 
     def _unheld(self, names: list[Digest]) -> list[Digest]:
-        held = self._remote.where(names)
+        held = self._remote.keeps(names)
         return [name for name in names if name not in held]
 
 
@@ -238,6 +238,7 @@ def _connect(remote: Remote, *, dry: bool) -> None:
         return
     remote.connect(create=not dry)
     remote.refresh()
+    remote.look_for_condemned()
 
 
 def _weigh(sender: Sender, lacking: _Lacking) -> _Load:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ..checkpoints.locks import hold
+from ..checkpoints.locks import hold, share
 from ..checkpoints.records import Durability, RecordLog
 from ..errors import CkptflowError
 from ..events import Note, Reporter, RunEnded, Waiting
@@ -61,12 +61,10 @@ def _repro(
     def waiting(what: str, holder: str) -> None:
         reporter.emit(Waiting(what, holder))
 
-    with hold(
-        session.store_root,
-        [f"pipeline {file}" for file in files],
-        run=run_id,
-        on_wait=waiting,
-        timeout=session.settings.lock_timeout,
+    patience = session.settings.lock_timeout
+    with (
+        share(session.store_root, run=run_id, on_wait=waiting, timeout=patience),  # nothing is deleted meanwhile
+        hold(session.store_root, [f"pipeline {f}" for f in files], run=run_id, on_wait=waiting, timeout=patience),
     ):
         for path in recover(session.root):
             reporter.emit(Note("warning", f"put back `{path}`, which an interrupted run had moved aside"))

@@ -112,6 +112,43 @@ class Finding(Protocol):
     def remedy(self) -> str: ...
 
 
+class Group(Protocol):
+    """Garbage of one kind: what it is, how many things and bytes, why it may go."""
+
+    @property
+    def what(self) -> str: ...
+    @property
+    def count(self) -> int: ...
+    @property
+    def bytes(self) -> int: ...
+    @property
+    def why(self) -> str: ...
+
+
+class Cleaned(Protocol):
+    """What goes from one store, or would go, and what stays; `waiting` says why it is still there.
+
+    `condemned` are bytes that go in a later call, `reason` says when.
+    """
+
+    @property
+    def where(self) -> str: ...
+    @property
+    def groups(self) -> Sequence[Group]: ...
+    @property
+    def kept_objects(self) -> int: ...
+    @property
+    def kept_bytes(self) -> int: ...
+    @property
+    def counted(self) -> str: ...
+    @property
+    def notes(self) -> Sequence[str]: ...
+    @property
+    def done(self) -> bool: ...
+    @property
+    def waiting(self) -> str | None: ...
+
+
 class Check(Protocol):
     """One thing `doctor` looked at; `hint` says what to do where it is not well."""
 

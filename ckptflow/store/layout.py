@@ -27,6 +27,7 @@ SEEN = "seen.json"
 
 _NAME = re.compile(r"(?:[A-Za-z0-9_@%~=+-][A-Za-z0-9_@%~=+.-]*/)*[A-Za-z0-9_@%~=+-][A-Za-z0-9_@%~=+.-]*")
 _SEGMENT = re.compile(r"records/(?P<run>[A-Za-z0-9][A-Za-z0-9-]*)-(?P<seq>[0-9]{6,})\.jsonl")
+_MERGED = "m"  # no hexadecimal digit
 _RUN = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
 _PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-@")
 _LONGEST = 120
@@ -49,6 +50,15 @@ def check_prefix(prefix: str) -> str:
     if prefix and _NAME.fullmatch(prefix.removesuffix("/")) is None:
         raise StoreError(f"not a prefix of names in a store: {prefix!r}")
     return prefix
+
+
+LEASE = "condemned/lease.json"
+"""Who is cleaning up; not one of the lists of what is condemned."""
+
+
+def condemned_name(run: str, token: str) -> str:
+    """Return the name of a list of what is condemned: `condemned/<run>-<token>.json`."""
+    return check_name(f"{CONDEMNED}{run}-{token}.json")
 
 
 def object_name(object_: Digest) -> str:
@@ -97,6 +107,20 @@ def segment_of(name: str) -> tuple[str, int] | None:
     """Inverse of `segment_name`: (run, seq); None for any other name."""
     found = _SEGMENT.fullmatch(name)
     return (found["run"], int(found["seq"])) if found else None
+
+
+def merged_run(run: str, token: str) -> str:
+    """Return what stands for the run in the names of segments that are merged out of others, `run`'s the latest.
+
+    They sort behind it. `token` makes them unique: hexadecimal digits.
+    """
+    return f"{'-'.join(run.split('-')[:2])}-{_MERGED}{token}"
+
+
+def is_merged(segment: str) -> bool:
+    """Tell whether a segment of this name is merged out of others, so that its age is not that of its lines."""
+    parts = segment_of(segment)
+    return parts is not None and parts[0].rpartition("-")[2].startswith(_MERGED)
 
 
 def run_name(run: str) -> str:
