@@ -77,6 +77,16 @@ class UsageError(CkptflowError):
     code = "CF003"
 
 
+class RemoteNotFound(UsageError):
+    """There is no remote of that name."""
+
+    code = "CF017"
+
+    def __init__(self, name: str, *, hint: str | None = None) -> None:
+        super().__init__(f"there is no remote `{name}`", hint=hint)
+        self.name = name
+
+
 class TargetNotFound(CkptflowError):
     """A target matches no stage, chunk or out."""
 

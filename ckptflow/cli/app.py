@@ -45,6 +45,7 @@ _SECTIONS: dict[str, dict[str, str]] = {
     "Keep": {
         "init": "Start a project.",
         "import-dvc": "Make a DVC project a ckptflow project.",
+        "remote": "Add, list, change, remove and check remotes.",
         "gc": "Remove what nothing leads to any more.",
         "verify": "Check what the store holds.",
         "doctor": "Check this machine and this project.",

@@ -128,14 +128,16 @@ def about() -> list[Any]:
     """Return what else a verdict depends on: versions of program and interpreter, settings in the environment.
 
     The project's key decides which records of others count, so another key makes another verdict. It is not kept: what
-    stands here in its place is its signature of a fixed text, which tells no more of it than those in a remote do.
+    stands here in its place is its signature of a fixed text, which tells no more of it than those in a remote do. The
+    same goes for URLs, which may hold passwords.
     """
-    settings = [(k, v if k != KEY else signature(v)) for k, v in os.environ.items() if k.startswith("CKPTFLOW_")]
-    return [VERSION, __version__, sys.prefix, list(sys.version_info[:3]), [list(item) for item in sorted(settings)]]
+    own = [(k, v) for k, v in os.environ.items() if k.startswith("CKPTFLOW_")]
+    settings = sorted([k, signature(v) if k == KEY or "://" in v else v] for k, v in own)
+    return [VERSION, __version__, sys.prefix, list(sys.version_info[:3]), settings]
 
 
 def signature(key: str) -> str:
-    """Return what tells a key from others and does not give it away."""
+    """Return what tells a secret from others and does not give it away."""
     from hmac import digest
 
     return digest(key.encode("utf-8", "surrogateescape"), b"ckptflow: which key", "sha256").hex()

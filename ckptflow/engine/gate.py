@@ -5,7 +5,6 @@ The rule is in `checkpoints.trust`: what runs code when it is loaded needs a sig
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 
 from ..checkpoints.manifest import Checkpoint
@@ -14,7 +13,7 @@ from ..checkpoints.signing import Signer
 from ..checkpoints.trust import FROM, accept, code_outs, unmarked
 from ..ids import ChunkKey, Digest, StageName
 from ..plan.model import Record
-from ..workspace.keys import Key, find_key
+from ..workspace.keys import Key
 from .session import Session
 from .survey import Survey
 
@@ -25,7 +24,7 @@ class Gate:
     def __init__(self, session: Session, remote: Remote) -> None:
         self._remote = remote
         self._trust = session.settings.remotes[remote.name].trust
-        self._key: Key | None = find_key(session.root, session.settings.key_file, os.environ)
+        self._key: Key | None = session.key()
         self._code: Mapping[StageName, frozenset[str]] = {}
         self._guarded: frozenset[Digest] = frozenset()
         self.refused: dict[StageName, str] = {}

@@ -154,7 +154,7 @@ def _keep(session: Session, result: RunResult, survey: Survey, *, locked: bool) 
 @contextlib.contextmanager
 def _shared(session: Session, options: ReproOptions, run_id: str) -> Iterator[Sharing | None]:
     """Share the run's work through a remote, where the settings or the options say so."""
-    if session.settings.sync != "auto" and not options.pull:
+    if not session.settings.shares and not options.pull:
         yield None
         return
     from .sharing import share  # a run that shares nothing imports none of it

@@ -95,9 +95,12 @@ def open_session(
     """Open a project. `create` makes the store if there is none. Without it nothing is written to the store, and a
     project that has none has nothing done yet. `env` is where the project's key may be.
 
+    Of a store that is far away, what is here is a copy of parts: it is made in either case.
+
     Raises `StoreError`.
     """
-    store_root = location.root / settings.store
+    create = create or settings.far
+    store_root = location.root / settings.local_store
     store: Store
     if create or store_root.exists():
         if create:

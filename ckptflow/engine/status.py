@@ -46,7 +46,7 @@ def status(session: Session, survey: Survey, selection: Selection) -> PlanView:
 
 
 def _far(session: Session, survey: Survey) -> Far | None:
-    if session.settings.sync != "auto":
+    if not session.settings.shares:
         return None
     from .sharing import look_there  # who shares nothing imports none of it
 

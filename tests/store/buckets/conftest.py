@@ -61,11 +61,30 @@ def _s3(fixture: str, guards: bool, **more: Any) -> Callable[[Any, Path], Place]
     return make
 
 
+def _fsspec_memory(request: Any, tmp_path: Path) -> Place:
+    url = f"memory://by-fsspec/{next(_numbers)}"
+    return Place("fsspec memory", lambda: open_bucket(url, {"driver": "fsspec"}, root=tmp_path, timeout=TIMEOUT), None)
+
+
+def _fsspec_directory(request: Any, tmp_path: Path) -> Place:
+    (tmp_path / "remote").mkdir()
+    options = {"driver": "fsspec"}
+    return Place(
+        "fsspec directory",
+        lambda: open_bucket(f"file://{tmp_path}/remote", options, root=tmp_path, timeout=TIMEOUT),
+        lambda: open_bucket(f"file://{tmp_path}/not-mounted", options, root=tmp_path, timeout=TIMEOUT),
+    )
+
+
 KINDS: dict[str, Callable[[Any, Path], Place]] = {
     "memory": _memory,
     "directory": _directory,
+    "fsspec memory": _fsspec_memory,
+    "fsspec directory": _fsspec_directory,
     "obstore on moto": _s3("moto_bucket", True),
+    "s3fs on moto": _s3("moto_bucket", True, driver="fsspec"),
     "obstore on rclone": _s3("rclone_bucket", False),
+    "s3fs on rclone": _s3("rclone_bucket", False, driver="fsspec"),
 }
 
 
