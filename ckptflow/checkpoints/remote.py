@@ -77,7 +77,8 @@ class Remote:
     """A remote for one thread; `twin` is the same remote for another. Every method raises `StoreError`.
 
     `make_bucket` is called when the remote is first asked something. `store` is the local store that fetched objects
-    go to, `folder` and `db` those of the mirror. `threads` is how many requests are made at once. Implements
+    go to, `folder` and `db` those of the mirror. `threads` is how many requests are made at once; with `interruptible`
+    even one alone is left to a thread, since drivers do not hear signals while they wait. Implements
     `store.objects.Elsewhere`.
     """
 
@@ -86,6 +87,7 @@ class Remote:
     ) -> None:
         self.name = name
         self.threads = THREADS
+        self.interruptible = False
         self.mirror = Mirror(folder, db)
         self.store = store
         self.disowned: set[Digest] = set()
@@ -99,7 +101,7 @@ class Remote:
         """Return the same remote for another thread; what one disowns the other disowns as well."""
         other = Remote(self.name, self._shared.make_bucket, self._folder, self._db, self.store)
         other.disowned, other.fetched, other._shared = self.disowned, self.fetched, self._shared
-        other.threads = self.threads
+        other.threads, other.interruptible = self.threads, self.interruptible
         return other
 
     @property
@@ -301,7 +303,7 @@ class Remote:
 
     def map(self, work: Callable[[_T], _R], items: Sequence[_T]) -> Iterator[_R]:
         """Do `work` for each of `items`, several at once, and yield what comes of it in their order."""
-        if len(items) < 2 or self.threads < 2:
+        if not items or not (self.interruptible or (len(items) > 1 and self.threads > 1)):
             return map(work, items)
         if self._pool is None:
             from concurrent.futures import ThreadPoolExecutor
@@ -309,11 +311,13 @@ class Remote:
             self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="ckptflow-fetch")
         return self._pool.map(work, items)
 
-    def close(self) -> None:
-        """Let go of the mirror and of the threads; the bucket stays open for twins."""
+    def close(self, *, wait: bool = True) -> None:
+        """Let go of the mirror and of the threads; the bucket stays open for twins. Without `wait`, requests that were
+        made already are left to themselves.
+        """
         self.mirror.close()
         if self._pool is not None:
-            self._pool.shutdown(wait=True, cancel_futures=True)
+            self._pool.shutdown(wait=wait, cancel_futures=True)
             self._pool = None
 
 

@@ -136,8 +136,11 @@ class Transfers(Opened):
         from ..engine.sharing import open_remote
 
         remote = open_remote(session, name)
-        remote.threads = jobs or THREADS
+        remote.threads, remote.interruptible = jobs or THREADS, True
         try:
             yield remote
+        except KeyboardInterrupt:
+            remote.close(wait=False)
+            raise
         finally:
             remote.close()

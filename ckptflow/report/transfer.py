@@ -139,9 +139,8 @@ def pushed_lines(result: Mapping[str, Any]) -> list[str]:
 def fetched_lines(result: Mapping[str, Any]) -> list[str]:
     """Return what a fetch came to, from its JSON object."""
     outs = result["outs"]
-    nothing = f"All of {plural(outs['total'], 'out')} is here." if outs["total"] else "The lock files name no outs."
-    if outs["complete"] < outs["total"]:
-        nothing = f"{number(outs['complete'])} of {plural(outs['total'], 'out')} are here."
+    here = f"{number(outs['complete'])} of {plural(outs['total'], 'out')} here."
+    nothing = here if outs["total"] else "The lock files name no outs."
     return [_moved(result, "Fetched", "Would fetch", "from", nothing)]
 
 
