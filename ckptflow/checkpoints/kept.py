@@ -43,7 +43,7 @@ def write_checkpoint(store: Store, checkpoint: Checkpoint, keep: int) -> str:
     stage = checkpoint.dataset
     folder = layout.stage_folder(stage)
     name = layout.checkpoint_name(stage, checkpoint.timestamp, checkpoint.status.value)
-    data = encode_checkpoint(checkpoint)
+    data = _encode(checkpoint)
     before = list(_files(store, stage))
     store.put(name, data)
     _point(store, layout.latest_name(stage), name, data, first=not before)
@@ -53,10 +53,18 @@ def write_checkpoint(store: Store, checkpoint: Checkpoint, keep: int) -> str:
     return name
 
 
-def encode_checkpoint(checkpoint: Checkpoint) -> bytes:
+def _encode(checkpoint: Checkpoint) -> bytes:
     """Return the document with a line a field: for people, and in a tenth of the time that `indent` takes."""
     fields = (f" {_ENCODE(name)}: {_ENCODE(value)}" for name, value in checkpoint.to_dict().items())
     return ("{\n" + ",\n".join(fields) + "\n}\n").encode("utf-8", "backslashreplace")
+
+
+def signed_text(data: bytes, signer: Signer) -> bytes:
+    """Return the document of a checkpoint as it is to stand in a remote; what is no checkpoint stays as it is."""
+    try:
+        return _encode(signer.sign_checkpoint(Checkpoint.from_dict(json.loads(data))))
+    except (ValueError, RecursionError):  # `BadCheckpoint` is one
+        return data
 
 
 def read_checkpoint(store: Store, name: str) -> Checkpoint:

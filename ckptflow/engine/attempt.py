@@ -118,6 +118,7 @@ class Attempt:
                         facts.forms,
                         str(self.session.logs / self.run_id),
                         links=self.session.placer.makes_links(),
+                        combine_forms=facts.combine_forms,
                     ),
                     reporter=self.reporter,
                     run_id=self.run_id,
@@ -258,7 +259,8 @@ class Attempt:
 
     def _setup(self, facts: ProjectFacts) -> WorkerSetup:
         session = self.session
-        reached = {path for code in facts.code.values() for path in code.files}
+        functions = (*facts.code.values(), *facts.combining.values())
+        reached = {path for code in functions for path in code.files}
         return WorkerSetup(
             root=str(session.root),
             store=str(session.store_root),

@@ -19,6 +19,8 @@ from ..errors import OutEdited, StoreDamaged
 from ..spec.model import Out
 from ..store.protocol import NotThere
 from ..workspace.place import OutState, edited
+from .adopt import Adoption
+from .regain import Regaining
 from .session import Session
 from .survey import Survey, find_files
 from .transfer import NO_REFS, Chosen, Lack, LockedOut, Tally, locked_outs
@@ -72,7 +74,9 @@ def checkout(
     timeout = session.settings.lock_timeout
     with hold(session.store_root, locks, on_wait=on_wait, timeout=timeout):
         tally.begin("looking at the workspace")
-        outs, missing = _look(session, survey, chosen)
+        regaining = Regaining(session, survey.pipeline, survey.lock)
+        session.placer.neighbours = (regaining, Adoption(session, survey.pipeline))
+        outs, missing = _look(session, survey, chosen, regaining)
         states = [(out, tree, session.placer.state(_declared(out), tree)) for out, tree in outs]
         there = {out.path for out, _, _ in states if os.path.lexists(session.root / out.path)}
         bad = [out.path for out, _, state in states if state is OutState.EDITED and not force]
@@ -92,16 +96,23 @@ def checkout(
     return CheckedOut(time.monotonic() - began, tuple(placed), tuple(missing))
 
 
-def _look(session: Session, survey: Survey, chosen: Chosen | None) -> tuple[list[tuple[LockedOut, Tree]], list[Lack]]:
-    """Return the outs that are in the store in full, with their trees, and those that are not."""
+def _look(
+    session: Session, survey: Survey, chosen: Chosen | None, regaining: Regaining
+) -> tuple[list[tuple[LockedOut, Tree]], list[Lack]]:
+    """Return the outs that are in the store in full, with their trees, and those that are not.
+
+    One that stands in the workspace as it should, and that the store does not have (git brought it), is stored.
+    """
     found: list[tuple[LockedOut, Tree]] = []
     missing: list[Lack] = []
     locked = [out for out in locked_outs(session, survey, chosen, NO_REFS, []) if out.out is not None]
     for out in locked:
         if not _declared(out).workspace:
             continue
-        tree = get_tree(session.objects, out.tree)
-        if tree is not None and all(is_present(session.objects, part) for part in tree.parts):
+        tree = _whole(session, out)
+        if tree is None and regaining.regain_out(_declared(out)):
+            tree = _whole(session, out)
+        if tree is not None:
             found.append((out, tree))
         else:
             missing.append(Lack(out.stage, out.path, "the store here does not have all of it", _hint(session, out)))
@@ -112,6 +123,12 @@ def _look(session: Session, survey: Survey, chosen: Chosen | None) -> tuple[list
                 hint = f"`ckptflow repro {stage}` makes it"
                 missing.append(Lack(stage, declared.path, "it was not made yet: no lock file names it", hint))
     return found, missing
+
+
+def _whole(session: Session, out: LockedOut) -> Tree | None:
+    """Return the tree of an out that is in the store in full."""
+    tree = get_tree(session.objects, out.tree)
+    return tree if tree is not None and all(is_present(session.objects, part) for part in tree.parts) else None
 
 
 def _declared(out: LockedOut) -> Out:

@@ -11,8 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
-from ..checkpoints.kept import encode_checkpoint, read_checkpoint
-from ..checkpoints.manifest import BadCheckpoint, oldest_first, split_name, to_remove
+from ..checkpoints.manifest import oldest_first, split_name, to_remove
 from ..checkpoints.remote import Remote
 from ..checkpoints.sending import Sender
 from ..ids import Digest, StageName, is_digest
@@ -48,13 +47,9 @@ class Documents:
         name, source = pair
         try:
             data = self.store.get(source)
-            if source.startswith(layout.CHECKPOINTS):
-                plain = read_checkpoint(self.store, source)
-                signed = gate.sign_checkpoint(plain)
-                data = data if signed is plain else encode_checkpoint(signed)
-        except (NotThere, BadCheckpoint):
+        except NotThere:
             return
-        sender.document(name, data)
+        sender.document(name, gate.document(source, data))
 
 
 def find_documents(store: Store, remote: Remote, stages: frozenset[StageName] | None) -> Documents:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..checkpoints.manifest import Checkpoint
+from ..checkpoints.kept import signed_text
 from ..checkpoints.remote import Remote
 from ..checkpoints.signing import Signer
 from ..checkpoints.trust import FROM, accept, code_outs, unmarked
 from ..ids import ChunkKey, Digest, StageName
 from ..plan.model import Record
+from ..store.layout import CHECKPOINTS
 from ..workspace.keys import Key
 from .session import Session
 from .survey import Survey
@@ -68,11 +69,6 @@ class Gate:
         signer = self._signer()
         return record if signer is None else signer.sign_record(record)
 
-    def sign_checkpoint(self, checkpoint: Checkpoint) -> Checkpoint:
-        """Return the checkpoint as it is to stand in the remote, once that was connected to."""
-        signer = self._signer()
-        return checkpoint if signer is None else signer.sign_checkpoint(checkpoint)
-
     @property
     def trusts(self) -> bool:
         """Whether all that is in the remote is trusted."""
@@ -82,6 +78,11 @@ class Gate:
         """Tell whether a record of the remote is as good here as one that was made here."""
         signer = self._signer()
         return self._trust or (signer is not None and signer.is_signed(record))
+
+    def document(self, name: str, data: bytes) -> bytes:
+        """Return a document of the store as it is to stand in the remote under `name`. For any thread, like `sign`."""
+        signer = self._signer() if name.startswith(CHECKPOINTS) else None
+        return data if signer is None else signed_text(data, signer)
 
     def _signer(self) -> Signer | None:
         return None if self._key is None else Signer(self._key.secret, self._remote.store_id)

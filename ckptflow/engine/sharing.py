@@ -132,7 +132,10 @@ class Sharing:
         if self._uploader is not None:
             self._uploader.add_objects(objects)
             for name in documents:
-                self._uploader.add_document(name, partial(self._session.store.get, name))
+                self._uploader.add_document(name, partial(self._document, name))
+
+    def _document(self, name: str) -> bytes:
+        return self._gate.document(name, self._session.store.get(name))
 
     def brought(self, objects: int, bytes: int) -> None:
         """Count what a worker fetched."""

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,18 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Counted:
     one = Counted()
     monkeypatch.setattr(opening, "open_bucket", lambda *args, **kwargs: one)
     return one
+
+
+@pytest.fixture
+def open_project(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Project]:
+    """Open a project with the key of this process's environment, if there is one, and nothing else of it."""
+    home = str(tmp_path_factory.mktemp("home"))
+
+    def open_(root: Path) -> Project:
+        key = {name: value for name, value in os.environ.items() if name == "CKPTFLOW_KEY"}
+        return Project(root, overrides={"jobs": 1}, env={"HOME": home, "XDG_CONFIG_HOME": home, **key})
+
+    return open_
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ckptflow.errors import OutEdited
-from tests.engine.transfer.world import Made, clone, content
+from tests.engine.transfer.world import PIPELINE, Made, clone, content
 
 
 def test_checkout_keeps_what_was_edited(make: Made, tmp_path: Path, open_project: Any) -> None:
@@ -48,3 +48,18 @@ def test_checkout_tells_what_is_missing(make: Made, tmp_path: Path, open_project
     assert [(m.out, "ckptflow pull" in m.hint) for m in done.missing] == [("data/squares.parquet", True)]
     named = second.checkout(["total"])
     assert [m.problem for m in named.missing] == ["it was not made yet: no lock file names it"]
+
+
+def test_what_git_brought_stands_already(make: Made, tmp_path: Path, open_project: Any) -> None:
+    uncached = PIPELINE.replace("{total: data/total.json}", "{total: {path: data/total.json, cache: false}}")
+    first = make("first", uncached)
+    first.repro()
+    second = clone(first, tmp_path / "second", open_project)
+    (second.root / "data").mkdir()
+    shutil.copy(first.root / "data/total.json", second.root / "data/total.json")
+    done = second.checkout(["total"])
+    assert (done.missing, [o.state for o in done.outs]) == ((), ["unchanged"])
+    third = clone(first, tmp_path / "third", open_project)
+    (third.root / "data").mkdir()
+    (third.root / "data/total.json").write_text("by hand")
+    assert [m.out for m in third.checkout(["total"]).missing] == ["data/total.json"]

@@ -90,7 +90,7 @@ def test_nobody_signs_what_was_fetched_unsigned(
     bucket.delete(bucket.names(""))
     monkeypatch.setenv("CKPTFLOW_KEY", "0123456789abcdef" * 4)
     shutil.rmtree(second.root / ".ckptflow/remotes")
-    assert second.push().records == 6
+    assert open_project(second.root).push().records == 6
     sent = "".join(bucket.get(name).decode() for name in bucket.names("records/"))
     assert '"sig"' not in sent
     assert '"from"' not in sent
