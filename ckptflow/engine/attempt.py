@@ -74,7 +74,7 @@ class Attempt:
         facts = gather(session, survey, selection, partial(where_tracked, adoption.dvc))
         for path in restore_tracked(session, survey, selection, adoption.dvc):
             self.reporter.emit(Note("info", f"put `{path}` in place, out of DVC's cache"))
-        past = StorePast(session, self.log, adoption, regaining, self.sharing)
+        past = StorePast(session, self.log, adoption, regaining, self.sharing, survey.code_outs)
         try:
             self._refuse_edited(survey, selection, past)
             schedule = Schedule(survey.pipeline, survey.graph, facts, past, selection)
