@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -107,6 +107,16 @@ class Sender:
         lacking = {n: size for n, size in sizes.items() if n not in known and self._objects.is_here(n)}
         there = known.keys() | lacking.keys()
         return lacking, [record for record, named in needs if named is not None and named.keys() <= there]
+
+    def documents(self, reads: Mapping[str, Callable[[], bytes]]) -> Iterator[str]:
+        """Put documents, several at once; yield their names as they are there. What is gone meanwhile is left out."""
+
+        def put(name: str) -> str:
+            with suppress(NotThere):
+                self.document(name, reads[name]())
+            return name
+
+        return self._remote.map(put, list(reads))
 
     def document(self, name: str, data: bytes) -> None:
         """Put a document under its name: a checkpoint, a pointer, what a run came to."""
