@@ -39,7 +39,8 @@ _R = TypeVar("_R")
 FRESH_SECONDS = 600.0
 """How long what was listed may be relied on; far less than the grace time after which `gc` deletes."""
 _LISTINGS_MOST = 5
-_THREADS = 16
+THREADS = 16
+"""Requests at once, unless said otherwise."""
 
 
 @dataclass(slots=True)
@@ -76,13 +77,17 @@ class Remote:
     """A remote for one thread; `twin` is the same remote for another. Every method raises `StoreError`.
 
     `make_bucket` is called when the remote is first asked something. `store` is the local store that fetched objects
-    go to, `folder` and `db` those of the mirror. Implements `store.objects.Elsewhere`.
+    go to, `folder` and `db` those of the mirror. `threads` is how many requests are made at once; with `interruptible`
+    even one alone is left to a thread, since drivers do not hear signals while they wait. Implements
+    `store.objects.Elsewhere`.
     """
 
     def __init__(
         self, name: str, make_bucket: Callable[[], Bucket], folder: Path, db: Path | None, store: LocalStore
     ) -> None:
         self.name = name
+        self.threads = THREADS
+        self.interruptible = False
         self.mirror = Mirror(folder, db)
         self.store = store
         self.disowned: set[Digest] = set()
@@ -96,6 +101,7 @@ class Remote:
         """Return the same remote for another thread; what one disowns the other disowns as well."""
         other = Remote(self.name, self._shared.make_bucket, self._folder, self._db, self.store)
         other.disowned, other.fetched, other._shared = self.disowned, self.fetched, self._shared
+        other.threads, other.interruptible = self.threads, self.interruptible
         return other
 
     @property
@@ -124,6 +130,7 @@ class Remote:
         with shared.lock:
             if shared.marker is None:
                 shared.marker = open_store(self.bucket, create=create)
+                self.fetched.add(requests=1)
             self.mirror.begin(shared.marker)
             return shared.marker
 
@@ -151,6 +158,7 @@ class Remote:
             if layout.segment_of(entry.name) is not None
         }
         new = [name for name, size in listed.items() if known.get(name) != size]
+        self.fetched.add(requests=1 + len(new))
         for name, data in zip(new, self.map(self.bucket.get, new), strict=True):
             self.mirror.keep(name, data)
         self.mirror.drop(known.keys() - listed.keys())
@@ -167,6 +175,7 @@ class Remote:
         entries = [entry for entry in self.bucket.list(layout.CONDEMNED) if is_document(entry.name)]
         known = self._shared.condemned
         new = [entry for entry in entries if entry not in known]
+        self.fetched.add(requests=1 + len(new))
         yield from ((entry, known[entry]) for entry in entries if entry in known)
         for entry, data in zip(new, self.map(self.bucket.get, [entry.name for entry in new]), strict=True):
             try:
@@ -294,19 +303,21 @@ class Remote:
 
     def map(self, work: Callable[[_T], _R], items: Sequence[_T]) -> Iterator[_R]:
         """Do `work` for each of `items`, several at once, and yield what comes of it in their order."""
-        if len(items) < 2:
+        if not items or not (self.interruptible or (len(items) > 1 and self.threads > 1)):
             return map(work, items)
         if self._pool is None:
             from concurrent.futures import ThreadPoolExecutor
 
-            self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="ckptflow-fetch")
+            self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="ckptflow-fetch")
         return self._pool.map(work, items)
 
-    def close(self) -> None:
-        """Let go of the mirror and of the threads; the bucket stays open for twins."""
+    def close(self, *, wait: bool = True) -> None:
+        """Let go of the mirror and of the threads; the bucket stays open for twins. Without `wait`, requests that were
+        made already are left to themselves.
+        """
         self.mirror.close()
         if self._pool is not None:
-            self._pool.shutdown(wait=True, cancel_futures=True)
+            self._pool.shutdown(wait=wait, cancel_futures=True)
             self._pool = None
 
 

@@ -36,6 +36,12 @@ _SECTIONS: dict[str, dict[str, str]] = {
         "params": "Compare params.",
         "plots": "Draw plots, of several versions in one.",
     },
+    "Share": {
+        "push": "Send finished work to a remote.",
+        "pull": "Bring outs from a remote and place them here.",
+        "fetch": "Bring outs from a remote into the store.",
+        "checkout": "Place the outs that the lock files name.",
+    },
     "Keep": {
         "init": "Start a project.",
         "import-dvc": "Make a DVC project a ckptflow project.",

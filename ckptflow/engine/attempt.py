@@ -74,7 +74,7 @@ class Attempt:
         facts = gather(session, survey, selection, partial(where_tracked, adoption.dvc))
         for path in restore_tracked(session, survey, selection, adoption.dvc):
             self.reporter.emit(Note("info", f"put `{path}` in place, out of DVC's cache"))
-        past = StorePast(session, self.log, adoption, regaining, self.sharing)
+        past = StorePast(session, self.log, adoption, regaining, self.sharing, survey.code_outs)
         try:
             self._refuse_edited(survey, selection, past)
             schedule = Schedule(survey.pipeline, survey.graph, facts, past, selection)
@@ -118,6 +118,7 @@ class Attempt:
                         facts.forms,
                         str(self.session.logs / self.run_id),
                         links=self.session.placer.makes_links(),
+                        combine_forms=facts.combine_forms,
                     ),
                     reporter=self.reporter,
                     run_id=self.run_id,
@@ -258,7 +259,8 @@ class Attempt:
 
     def _setup(self, facts: ProjectFacts) -> WorkerSetup:
         session = self.session
-        reached = {path for code in facts.code.values() for path in code.files}
+        functions = (*facts.code.values(), *facts.combining.values())
+        reached = {path for code in functions for path in code.files}
         return WorkerSetup(
             root=str(session.root),
             store=str(session.store_root),

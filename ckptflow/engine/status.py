@@ -32,7 +32,7 @@ def status(session: Session, survey: Survey, selection: Selection) -> PlanView:
     session.placer.neighbours = (regaining, adoption)
     facts = gather(session, survey, selection, partial(where_tracked, adoption.dvc))
     far = _far(session, survey)
-    past = StorePast(session, adopter=adoption, regainer=regaining, far=far)
+    past = StorePast(session, adopter=adoption, regainer=regaining, far=far, code=survey.code_outs)
     schedule = Schedule(survey.pipeline, survey.graph, facts, past, selection)
     look_ahead(session, schedule, facts)
     extra: dict[StageName, tuple[Reason, ...]] = {}

@@ -43,6 +43,12 @@ class Survey:
         """What the lock files say of each stage."""
         return self.locks.entries
 
+    def code_outs(self) -> Mapping[StageName, frozenset[str]]:
+        """Return the labels of the outs that run code when they are loaded, by stage: see `checkpoints.trust`."""
+        from ..checkpoints.trust import code_outs  # asked by few
+
+        return code_outs(self.pipeline, self.graph)
+
 
 class ProjectFiles:
     """Gives the specification the texts it asks for, from below the root.

@@ -41,6 +41,7 @@ class Recipe:
     """What is the same for all chunks of a stage. Mappings are by name; `outs`: label to format (`cmd`: and path).
 
     `carries`: a state is handed on from chunk to chunk. The state itself enters the key of each chunk like its data.
+    `combine` is the code that merges the chunks' results: no part of what makes these, but of the whole stage.
     """
 
     code: Digest | None = None
@@ -52,6 +53,7 @@ class Recipe:
     packages: Mapping[str, str] = field(default_factory=dict)
     version: Value = None
     carries: bool = False
+    combine: Digest | None = None
     deps: Mapping[str, DepForm] = field(default_factory=dict)
     outs: Mapping[str, str] = field(default_factory=dict)
 

@@ -13,14 +13,17 @@ Dry runs, status and real runs use this one machine. A dry run stops where work 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from heapq import heappop, heappush
 
 from ..chunk.model import Sheet
 from ..errors import DepMissing, DepUnreadable, Failure
-from ..fingerprint.recipe import chunk_key
+from ..fingerprint.encode import digest_of
+from ..fingerprint.recipe import ENGINE_FORMAT, chunk_key
 from ..ids import ChunkKey, Digest, StageName, digest
 from ..spec.model import OnError, OverParts, Pipeline
 from .graph import Graph
+from .merging import Merge, Merger
 from .model import CutRequest, Facts, Past, Record, Refusal
 from .reads import CARRIED, Reads
 from .selection import GaveUp, Retry, Selection, Work
@@ -97,6 +100,25 @@ class Schedule:
             self.fail_stage(stage)
         return GaveUp(attempt)
 
+    def merged(self, stage: StageName, merge: Merge, record: Record) -> None:
+        """A merge was done and recorded."""
+        run = self.stages[stage]
+        run.seconds += record.seconds
+        assert run.merger is not None
+        run.merger.done(merge, record.outs)
+        self._merge_on(run)
+
+    def merge_failed(self, stage: StageName, merge: Merge, failure: Failure, *, counts: bool = True) -> None:
+        """A merge failed. With `counts` it is not tried again, and the stage has failed."""
+        run = self.stages[stage]
+        assert run.merger is not None
+        run.merger.give_back(merge)
+        if counts:
+            run.cut_failure = failure
+            self.fail_stage(stage)
+        else:
+            self._merge_on(run)
+
     def fail_cut(self, request: CutRequest, failure: Failure) -> None:
         """The deps of a stage could not be cut."""
         self._cuts.pop((request.stage, request.label), None)
@@ -168,7 +190,7 @@ class Schedule:
         work = None
         while self._busy and work is None:
             run = self.stages[self._busy[0][1]]
-            if not run.ready or run.phase is not Phase.OPEN or self._runs_left.get(run.name, 1) <= 0:
+            if not self._has_work(run):
                 heappop(self._busy)
                 continue
             if awaited is not None and self._busy[0][0] > awaited:
@@ -177,10 +199,19 @@ class Schedule:
             if run.stage.workers is not None and run.teams >= run.stage.workers:
                 passed_over.append(heappop(self._busy))
                 continue
-            work = Work(run.name, self._take_from(run, room))
+            if run.phase is Phase.MERGING:
+                assert run.merger is not None
+                work = Work(run.name, (), run.merger.take())
+            else:
+                work = Work(run.name, self._take_from(run, room))
         for item in passed_over:
             heappush(self._busy, item)
         return work
+
+    def _has_work(self, run: StageRun) -> bool:
+        if run.phase is Phase.MERGING:
+            return run.merger is not None and run.merger.ready
+        return bool(run.ready) and run.phase is Phase.OPEN and self._runs_left.get(run.name, 1) > 0
 
     def _awaited(self) -> tuple[int, int] | None:
         """Return the rank of the first stage that reads a complete stage which is still to be settled."""
@@ -402,8 +433,27 @@ class Schedule:
         if run.failures:
             self.fail_stage(run.name)
             return
-        run.phase = Phase.COMPLETE
         self.reads.end_stream(run)
+        if run.recipe.combine is None:
+            self._complete_with(run)
+            return
+        run.phase = Phase.MERGING
+        base = digest_of(["combine", ENGINE_FORMAT, run.recipe.combine, sorted(run.recipe.outs.items())])
+        chunks = (record.outs for record in run.records if record is not None)
+        run.merger = Merger(base, chunks, partial(self._past.lookup, run.name))
+        self._merge_on(run)
+
+    def _merge_on(self, run: StageRun) -> None:
+        """Offer the merges that can be done now; with the last of them the stage is complete."""
+        assert run.merger is not None
+        if run.merger.ready:
+            heappush(self._busy, (self._rank[run.name], run.name))
+        elif run.merger.result is not None:
+            self._complete_with(run)
+
+    def _complete_with(self, run: StageRun) -> None:
+        """What the outs are made of is known."""
+        run.phase = Phase.COMPLETE
         run.trees = run.build_trees()
         run.names = {label: digest(tree.encode()) for label, tree in run.trees.items()}
         self._complete[run.name] = None

@@ -12,6 +12,7 @@ from ..errors import Failure
 from ..fingerprint.recipe import Recipe
 from ..ids import ChunkKey, Digest, StageName
 from ..spec.model import Out, Stage
+from .merging import Merger
 from .model import Record, Source, State
 
 
@@ -21,6 +22,7 @@ class Phase(StrEnum):
     WAITING = "waiting"  # something it reads is not known yet
     CUTTING = "cutting"  # its deps are being cut
     OPEN = "open"  # its chunks are known, at least in number
+    MERGING = "merging"  # its chunks are done, and their results are merged to one
     COMPLETE = "complete"  # every chunk has its record; the outs are to be put together
     SETTLED = "settled"  # its outs are what the pipeline says
     FAILED = "failed"  # a chunk failed for good, or the stage itself
@@ -47,6 +49,7 @@ class StageRun:
     `pinned`: taken as it is (frozen, or left out by `--single-item`). `forced`: records do not count. `stream` is the
     dep whose parts are the chunks, one to one, while the stage that makes them may still be at work. `adopted`: another
     program had made it; `refusal` says why what it made does not count. `carrying`: a row of reused chunks is followed.
+    `merger` merges their results, where the stage says how.
     """
 
     stage: Stage
@@ -79,6 +82,7 @@ class StageRun:
     adopted: bool = False
     refusal: str | None = None
     carrying: bool = False
+    merger: Merger | None = None
 
     @property
     def name(self) -> StageName:
@@ -128,8 +132,12 @@ class StageRun:
         return record.state if record is not None else None
 
     def build_trees(self) -> dict[str, Tree]:
-        """Return the outs that the records of all chunks make, in chunk order."""
+        """Return the outs that the records of all chunks make, in chunk order, or that they were merged to."""
         trees: dict[str, Tree] = {}
+        if self.merger is not None:
+            merged = self.merger.result
+            assert merged is not None
+            return {out.label: make_tree(out, (merged[out.label],), chunked=False) for out in self.stage.outs}
         for out in self.stage.outs:
             parts = tuple(record.outs[out.label] for record in self.records if record is not None)
             trees[out.label] = make_tree(out, parts, chunked=self.chunked)

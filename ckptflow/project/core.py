@@ -23,6 +23,7 @@ from ..plan.view import PlanView
 from .compared import Compared
 from .edits import Edits
 from .remotes import Remotes
+from .transfers import Transfers
 
 if TYPE_CHECKING:
     from ..checkpoints.verify import Finding
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from ..formats.dataset import Dataset
 
 
-class Project(Edits, Compared, Remotes):
+class Project(Edits, Compared, Remotes, Transfers):
     """A directory with a pipeline file, and all that can be done with it."""
 
     def repro(

@@ -60,6 +60,23 @@ def run_call(task: Task, staging: Staging, read: Read) -> tuple[dict[str, Part],
             discard(path.parent)
 
 
+def run_merge(task: Task, staging: Staging, read: Read) -> dict[str, Part]:
+    """Merge the results that the task's inputs are, from left to right, and store what comes of it.
+
+    The function gets results as stage functions return them: the value of the one out, or a mapping by name.
+    """
+    function = load_function(task.call or "")
+    labels = [output.label for output in task.outputs]
+    per = len(labels)
+    merged: Any = None
+    for at in range(0, len(task.inputs), per):
+        values = [read(item) for item in task.inputs[at : at + per]]
+        value = values[0] if per == 1 else dict(zip(labels, values, strict=True))
+        merged = value if at == 0 else function(merged, value)
+    results = bind_results(merged, task.outputs)
+    return {output.label: _store(staging, output, results[output.label]) for output in task.outputs}
+
+
 def split_state(result: Any) -> tuple[Any, tuple[Any, ...]]:
     """Return what a function that carries a state returned as (result, (state,)). Raises ResultError.
 

@@ -71,7 +71,8 @@ class Task:
 
     `kwargs` are args and params by argument name. `log` is the path that takes the standard output and error of this
     chunk. `index` is None in a stage that is not chunked. `timeout` in seconds. `state` holds the state that the chunk
-    gets, where its stage carries one.
+    gets, where its stage carries one. With `merge`, the inputs are the outs of so many results, one result after the
+    other, and `call` merges two of them.
     """
 
     id: int
@@ -90,6 +91,7 @@ class Task:
     timeout: float | None = None
     attempt: int = 1
     state: tuple[Value, ...] | None = None
+    merge: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -223,12 +223,14 @@ class Worker:
         return self._bringer.taken() if self._bringer is not None else (0, 0)
 
     def _run_call(self, task: Task) -> tuple[dict[str, Part], tuple[Any, ...] | None]:
-        from .calling import run_call
+        from .calling import run_call, run_merge
 
         context.enter(
             context.Context(task.stage, task.key, task.index, task.chunks, task.attempt, _tell=self._teller(task.id))
         )
         try:
+            if task.merge:
+                return run_merge(task, self._staging, self._read), None
             return run_call(task, self._staging, self._read)
         finally:
             context.enter(None)

@@ -27,6 +27,7 @@ def fields_of(stage: Stage) -> dict[str, Value]:
         "params": dict(stage.params),
         "env": dict(stage.env),
         "chunk": _chunk(stage.chunk),
+        "combine": stage.combine,
         "carry": None if stage.carry is None else {"initial": stage.carry.initial},
         **{
             name: _places(

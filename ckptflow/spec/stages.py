@@ -138,6 +138,7 @@ class _Builder:
             params={name: param.value for name, param in params.items()},
             chunk=chunk,
             carry=self._carry(),
+            combine=self._combine(),
             env={name: str(node.text) for name, node in self._scalars("env")},
             workers=self._number("workers"),
             retries=self._number("retries") or 0,
@@ -214,16 +215,31 @@ class _Builder:
     def _carry(self) -> Carry | None:
         """Read `carry`, and check that there is something to hand on, and a function that takes it."""
         node = self.good.get("carry")
-        key = next((key for key, _ in self.body.pairs if key.text == "carry"), self.key)
         if not isinstance(node, Mapping):
             return None
-        lacking = next((name for name in ("chunk", "call") if self.body.key(name) is None), None)
-        if lacking is not None:
-            message = f"stage `{self.name}` has `carry`, which hands a state from chunk to chunk, and no `{lacking}`"
-            hint = "chunk: {over: DEP, rows: N}" if lacking == "chunk" else "write the step as a function"
-            self.setting.findings.add("CF166", message, key, hint)
+        if lacking := self._lacking("chunk", "call"):
+            message = f"stage `{self.name}` has `carry`, which hands a state from chunk to chunk, and no `{lacking[0]}`"
+            self.setting.findings.add("CF166", message, self._key_of("carry"), lacking[1])
         initial = node.get("initial")
         return Carry(to_value(initial) if initial is not None and whole(initial) else None)
+
+    def _combine(self) -> str | None:
+        """Read `combine`, and check that there are results of a function to combine."""
+        found = self._text("combine")
+        if found is not None and (lacking := self._lacking("chunk", "call")):
+            message = f"stage `{self.name}` has `combine`, which merges the results of chunks, and no `{lacking[0]}`"
+            self.setting.findings.add("CF167", message, self._key_of("combine"), lacking[1])
+        return found
+
+    def _lacking(self, *names: str) -> tuple[str, str] | None:
+        """Return the first of these fields that the stage lacks, and what to do."""
+        for name in names:
+            if self.body.key(name) is None:
+                return name, {"chunk": "chunk: {over: DEP, rows: N}"}.get(name, "write the step as a function")
+        return None
+
+    def _key_of(self, name: str) -> Node:
+        return next((key for key, _ in self.body.pairs if key.text == name), self.key)
 
     def _chunk_uses(self, stage: Stage, chunk: ChunkSpec) -> None:
         """Check every `${chunk...}` of a chunked command, and that it writes what it declares."""

@@ -113,7 +113,6 @@ _params = ListOf(
 _vars = ListOf(either(PATH, Pairs(Anything())))
 _later = (
     ("each", "The function takes one item; the engine loops."),
-    ("combine", "`module:function` that merges the results of chunks pairwise."),
     ("checkpoint", "How often progress inside a chunk is kept."),
     ("max_errors", "Share of quarantined items beyond which the stage fails."),
     ("executor", "Where the chunks run."),
@@ -134,6 +133,7 @@ STAGE = record(
     Field("vars", Plain(_vars), "More values for `${}` in this stage: files and mappings."),
     Field("chunk", CHUNK, "How the data is cut."),
     Field("carry", CARRY, "Chunks one after the other: the function takes `state` and returns `(result, state)`."),
+    Field("combine", CALL, "`module:function` that merges the results of two neighbouring chunks, until one is left."),
     Field("env", Pairs(Single(), key=VARIABLE), "Environment variables; part of the recipe."),
     Field("workers", Count(1), "Chunks at the same time, at most."),
     Field("retries", Count(0), "Further attempts at a chunk that failed."),

@@ -22,6 +22,7 @@ from ..errors import DepMissing, DepUnreadable
 from ..ids import Digest, digest
 from ..spec.paths import is_glob, is_url
 from ..store.hashing import hash_file
+from ..store.inodes import MASK
 from .cache import Cache
 from .urls import url_digest
 from .walk import glob_parts, members, unreadable
@@ -44,7 +45,7 @@ class Stamp:
     @classmethod
     def of(cls, status: os.stat_result) -> Stamp:
         """Take the stamp of a stat result."""
-        return cls(status.st_size, status.st_mtime_ns, status.st_ino)
+        return cls(status.st_size, status.st_mtime_ns, status.st_ino & MASK)
 
 
 @dataclass(frozen=True, slots=True)
