@@ -180,7 +180,7 @@ class Locked(CkptflowError):
 
 
 class CheckpointError(CkptflowError):
-    """What the library of checkpoints was asked for cannot be: nothing to go on from, something lost or not to trust."""
+    """What the library of checkpoints was asked for cannot be: nothing to go on from, lost, not trusted."""
 
     code = "CF040"
 

@@ -23,7 +23,7 @@ class BadLine(ValueError):
 
 
 def seal(doc: Mapping[str, Any]) -> bytes:
-    """Return the line of `doc`, which is not empty, with its end of line. Raises TypeError for what JSON cannot hold."""
+    """Return the line of `doc`, which is not empty, with its end. Raises TypeError for what JSON cannot hold."""
     body = _ENCODE(doc)[:-1].encode("ascii")
     return b'%b,"x":"%b"}\n' % (body, xxh3_64_hexdigest(body).encode("ascii"))
 

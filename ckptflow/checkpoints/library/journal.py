@@ -7,15 +7,20 @@ journals count, and how much of them, follows from their first lines (`progress.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from ...store import layout
+from ...store.bucketed import BucketStore
+from ...store.oserrors import store_error
 from ...store.protocol import NotThere, Store
+from ..manifest import Checkpoint
 from ..records import Damage, split_lines
 from ..sealed import BadLine
 from .progress import Header, Progress, Stretch, lineage
 
+_HEADER_BYTES = 64 << 10
 _AT_ONCE = 16
 _TRIES = 5
 
@@ -50,7 +55,7 @@ class Shelf:
 
     def header(self, lane: str) -> Header | None:
         """Return what the first line of a journal says, None where it is damaged or of another dataset."""
-        line, end, _ = self._read(lane).partition(b"\n")
+        line, end, _ = self._head(lane).partition(b"\n")
         if not end:
             return None
         try:
@@ -63,9 +68,9 @@ class Shelf:
         """Return what counts, looking back from the newest journal or from `last`; see `progress.lineage`."""
         return lineage(self.lanes, self.header, last)
 
-    def add_up(self, stretches: list[Stretch]) -> Progress:
-        """Return what these say together; lines that cannot be used are added to `damage`."""
-        progress = Progress()
+    def add_up(self, stretches: list[Stretch], onto: Progress | None = None) -> Progress:
+        """Return what these say together, `onto` what others said; lines that cannot be used are added to `damage`."""
+        progress = Progress() if onto is None else onto
         for stretch in stretches:
             if stretch.start and stretch.start >= self.size(stretch.lane):
                 continue
@@ -74,16 +79,34 @@ class Shelf:
 
     def _add(self, progress: Progress, stretch: Stretch) -> None:
         data = self._read(stretch.lane)[stretch.start : stretch.stop]
-        progress.begin()
+        if stretch.start == 0:
+            progress.begin()
         for at, line in split_lines(data, stretch.start):
-            if at == 0 and self.header(stretch.lane) is not None:
-                continue
-            if not line:  # ends what was cut off
-                continue
+            if not line or (at == 0 and self.header(stretch.lane) is not None):
+                continue  # an empty line ends what was cut off
             try:
                 progress.add(line)
             except BadLine as error:
                 self.damage.append(Damage(stretch.lane, at, len(line), str(error)))
+
+    def _head(self, lane: str) -> bytes:
+        """Return the beginning of a journal, with its first line."""
+        if lane in self._data:
+            return self._data[lane]
+        part = self.parts[lane][0]
+        size = min(part.bytes, _HEADER_BYTES)
+        path = self.store.local(part.name)
+        if path is None:
+            return (
+                self.store.bucket.get(part.name, 0, size) if isinstance(self.store, BucketStore) else self._read(lane)
+            )
+        try:
+            with path.open("rb") as file:
+                return file.read(size)
+        except FileNotFoundError:
+            raise NotThere(f"no {part.name} in {self.store.url}") from None
+        except OSError as error:
+            raise store_error(error, f"read {part.name}", self.store.url) from error
 
     def _read(self, lane: str) -> bytes:
         if lane not in self._data:
@@ -147,3 +170,36 @@ def read(store: Store, dataset: str, last: tuple[str, int | None] | None = None)
             if attempt == _TRIES - 1:
                 raise
     raise AssertionError("the last attempt returns or raises")
+
+
+def position(checkpoint: Checkpoint) -> tuple[str, int] | None:
+    """Return the journal that a checkpoint is the summary of, and up to which byte; None where it names none."""
+    noted = checkpoint.processor_state.extra.get("journal")
+    if not isinstance(noted, dict):
+        return None
+    name, size = noted.get("name"), noted.get("bytes")
+    return (name, size) if isinstance(name, str) and isinstance(size, int) else None
+
+
+def clear(store: Store, dataset: str, kept: Callable[[], Iterable[Checkpoint]]) -> list[str]:
+    """Remove the journals that neither count now nor for any of the checkpoints that `kept` gives; return their names.
+
+    Raises `StoreError`.
+    """
+    shelf = look(store, dataset)
+    if len(shelf.lanes) < 2:
+        return []
+    needed = {each.lane for each in shelf.lineage() if each.start < shelf.size(each.lane)}
+    if needed.issuperset(shelf.lanes):
+        return []
+    for checkpoint in kept():
+        at = position(checkpoint)
+        if at is not None:
+            needed.update(each.lane for each in shelf.lineage(at))
+    names = []
+    for lane in shelf.lanes:
+        if lane not in needed:
+            names += [part.name for part in shelf.parts[lane]]
+    for name in names:
+        store.delete(name)
+    return names

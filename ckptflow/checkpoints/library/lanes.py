@@ -36,8 +36,8 @@ class Lane(Protocol):
     """A journal that is open for writing. Every method raises `StoreError`."""
 
     name: str
-    bytes: int
-    """How much was written, as it will be when it is flushed."""
+    size: int
+    """How many bytes were written, those among them that are not flushed yet."""
 
     def write(self, data: bytes) -> None:
         """Add whole lines."""
@@ -74,7 +74,7 @@ class FileLane:
     store: LocalStore
     name: str
     path: str
-    bytes: int
+    size: int
     _synced: float = field(default_factory=time.monotonic)
     _torn: bool = False
 
@@ -84,7 +84,7 @@ class FileLane:
         self._torn = True
         self.store.append(self.path, data)
         self._torn = False
-        self.bytes += len(data)
+        self.size += len(data)
         durability = self.place.durability
         if durability is Durability.STRICT or (
             durability is Durability.BATCH and time.monotonic() - self._synced >= SYNC_SECONDS
@@ -117,7 +117,7 @@ class PartsLane:
 
     def __init__(self, store: Store, dataset: str, name: str, first: bytes) -> None:
         self.name = name
-        self.bytes = len(first)
+        self.size = len(first)
         self.sent_bytes = len(first)
         self._store = store
         self._dataset = dataset
@@ -141,7 +141,7 @@ class PartsLane:
                 self._since = time.monotonic()
             self._waiting.append(data)
             self._waiting_bytes += len(data)
-            self.bytes += len(data)
+            self.size += len(data)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name=f"journal of {self._dataset}", daemon=True)
                 self._thread.start()

@@ -171,7 +171,7 @@ class Lease:
             return b"", ""
 
     def _is_mine(self) -> bool:
-        return _token(self._present()[0]) == self._doc["token"]
+        return _token(self._present()[0]) == str(self._doc["token"])
 
 
 @contextmanager

@@ -62,10 +62,10 @@ class Place:
         return LocalStore(self.folder, create=create)
 
     def sync(self, store: Store, names: Iterable[str], *, folders: bool = True) -> None:
-        """Make files, and with `folders` their names, survive a loss of power. Nothing on object storage, and with `off`."""
+        """Make files, and with `folders` their names, survive a loss of power; nothing on object storage or `off`."""
         if self.durability is Durability.OFF or self.bucket is not None:
             return
-        parents = {}
+        parents: dict[Path, None] = {}
         try:
             for name in names:
                 path = store.local(name)

@@ -84,7 +84,8 @@ class Progress:
 
     def take(self, doc: Mapping[str, Any]) -> None:
         """Take in what a line says."""
-        kind, item = doc["is"], doc.get("item")
+        kind: Any = doc["is"]
+        item: Any = doc.get("item")
         if kind == "done":
             self._finish(item)
             if item not in self.done:
