@@ -3,8 +3,8 @@
 fsspec promises little, so little is relied on. Rules:
 
 - A file appears whole: it is written beside and moved, where moving is one step there; object storage takes it in one.
-- Nothing is created only-if-missing by such a driver: what is there is looked at, written, and read back. In this
-  process such changes take turns; against others they are a guess, and `remote check` says so.
+- Only GCS and Azure create only-if-missing by such a driver, and none replaces only-if-unchanged: elsewhere what is
+  there is looked at, written, and read back. In this process such changes take turns; against others they are a guess.
 - Directories are read one by one: fsspec's own walks take a directory that cannot be read for an empty one.
 - "Not found" counts only while the place itself is there, and never where it hides another error.
 """
@@ -17,6 +17,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -40,9 +41,15 @@ _EXTRAS = {
     **dict.fromkeys(("http", "https"), "http"),
 }
 _READ_ONLY = ("http", "https")
+_KEEPS_LISTINGS = ("gs", "gcs", "az", "abfs", "abfss", *_READ_ONLY)
 _AT_ONE_STROKE = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "azure", "memory", "oss", "oci"})
 """Where a file that is written appears whole."""
 
+_CREATES = frozenset({"gs", "gcs", "az", "abfs", "abfss"})
+"""Where the server refuses to create what exists."""
+
+_BATCH = 1000
+_DELETIONS_AT_ONCE = 16
 _ALWAYS_THERE = ("memory",)
 _changes: dict[str, threading.RLock] = {}
 
@@ -53,48 +60,49 @@ def open_fsspec(url: str, parts: Url, options: Mapping[str, Any], timeout: float
         from .by_s3fs import S3fsBucket, s3fs_options
 
         bucket, prefix = bucket_and_prefix(parts)
-        make = _maker(parts.scheme, url, s3fs_options(options, timeout), ("use_listings_cache",))
+        make = _maker(parts.scheme, url, s3fs_options(options, timeout))
         return S3fsBucket(make()[0], bucket, prefix, url=shown(url), timeout=timeout)
     own = {key: value for key, value in options.items() if value is not None and key != "driver"}
-    cached: tuple[str, ...] = ()
-    if parts.scheme in ("gs", "gcs", "az", "abfs", "abfss", *_READ_ONLY):
+    if parts.scheme in _KEEPS_LISTINGS:
         own["use_listings_cache"] = False
-        cached = ("use_listings_cache",)
+    if parts.scheme in ("sftp", "ssh"):
+        own.setdefault("timeout", min(timeout, 10))
+    make = _maker(parts.scheme, url, own)
     if parts.scheme in _READ_ONLY:
-        import aiohttp
+        import aiohttp  # there, since the driver is
 
         limits = aiohttp.ClientTimeout(total=None, sock_connect=min(timeout, 10), sock_read=timeout)
         own["client_kwargs"] = {"timeout": limits, **own.get("client_kwargs", {})}
-    if parts.scheme in ("sftp", "ssh"):
-        own.setdefault("timeout", min(timeout, 10))
-    return FsspecBucket(_maker(parts.scheme, url, own, cached), parts.scheme, url=url, options=options, timeout=timeout)
+    return FsspecBucket(make, parts.scheme, url=url, timeout=timeout)
 
 
-def _maker(scheme: str, url: str, options: Mapping[str, Any], open_: Iterable[str]) -> Callable[[], tuple[Any, str]]:
+def _maker(scheme: str, url: str, options: Mapping[str, Any]) -> Callable[[], tuple[Any, str]]:
     """Return what makes a new connection and the path in it: never one that others share, or that remembers."""
     try:
         from fsspec import get_filesystem_class
         from fsspec.core import url_to_fs
 
         get_filesystem_class(scheme)
-    except ImportError as error:
+    except ImportError:
         extra = _EXTRAS.get(scheme)
-        hint = f'`pip install "ckptflow[{extra}]"`' if extra else f"install the package {error.name or 'that it needs'}"
+        hint = f'`pip install "ckptflow[{extra}]"`' if extra else "install fsspec's driver for this scheme"
         raise StoreError(f"{shown(url)} needs a package that is not installed", hint=hint) from None
     except ValueError:
         raise StoreError(f"{shown(url)}: there is no driver for {scheme}://", hint="is the scheme right?") from None
-    secrets = secrets_in({key: value for key, value in options.items() if key not in open_})
 
     def make() -> tuple[Any, str]:
         try:
             fs, path = url_to_fs(url, skip_instance_cache=True, **options)
-        except (TypeError, ValueError, KeyError) as error:
-            raise StoreError(
-                f"{shown(url)}: {scrub(str(error), secrets)}", hint="options are in docs/remotes.md"
-            ) from None
+        except (TypeError, ValueError, KeyError, AttributeError) as error:
+            told = scrub(str(error), secrets_in(options))
+            raise StoreError(f"{shown(url)}: {told}", hint="options are in docs/remotes.md") from None
         return fs, path
 
     return make
+
+
+class _Exists(StoreError):
+    """What was to be created is there."""
 
 
 class FsspecBucket:
@@ -104,19 +112,10 @@ class FsspecBucket:
     that are not made for that take turns.
     """
 
-    def __init__(
-        self,
-        make: Callable[[], tuple[Any, str]],
-        scheme: str,
-        *,
-        url: str,
-        options: Mapping[str, Any],
-        timeout: float,
-    ) -> None:
+    def __init__(self, make: Callable[[], tuple[Any, str]], scheme: str, *, url: str, timeout: float) -> None:
         self.url = shown(url)
         self._make = make
         self._scheme = scheme
-        self._secrets = secrets_in(options)
         self._patience = Patience(timeout)
         self._connected: tuple[Any, str] | None = None
         self._turn = threading.RLock()
@@ -167,10 +166,15 @@ class FsspecBucket:
 
     def create(self, name: str, data: bytes) -> bool:
         """Like `put`, unless the name is seen to exist: then change nothing and return False."""
+        path, doing = self._path(name), f"create {name}"
         with self._change:
             if self.stat(name) is not None:
                 return False
-            self.put(name, data)
+            if self._scheme in _CREATES:
+                with suppress(_Exists):  # a driver that asks again is refused for what it has done: so look anyway
+                    self._ask(doing, None, "pipe_file", path, bytes(data), mode="create")
+            else:
+                self.put(name, data)
             return self.get(name) == data
 
     def replace(self, name: str, data: bytes, version: str) -> bool:
@@ -203,12 +207,23 @@ class FsspecBucket:
         yield from self._walk(f"{folder}/" if folder else "", prefix, after)
 
     def delete(self, names: Iterable[str]) -> None:
-        """Remove names; no error for those that are not there."""
-        for name in names:
-            path = self._path(name)
-            with suppress(NotThere):
-                self._writable(f"delete {name}")
-                self._ask(f"delete {name}", name, "rm_file", path)
+        """Remove names, one request each, several at once; no error for those that are not there."""
+        left = (layout.check_name(name) for name in names)
+        if not self._connection()[0].async_impl:
+            for name in left:
+                self._delete(name)
+            return
+        from concurrent.futures import ThreadPoolExecutor
+
+        while batch := list(islice(left, _BATCH)):
+            with ThreadPoolExecutor(min(_DELETIONS_AT_ONCE, len(batch))) as pool:
+                for _ in pool.map(self._delete, batch):
+                    pass
+
+    def _delete(self, name: str) -> None:
+        self._writable(f"delete {name}")
+        with suppress(NotThere):
+            self._ask(f"delete {name}", name, "rm_file", self._path(name))
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -227,6 +242,8 @@ class FsspecBucket:
                     raise
                 except Exception as error:
                     raise self._error(error, "connect") from None
+                if (sftp := getattr(self._connected[0], "ftp", None)) is not None and hasattr(sftp, "get_channel"):
+                    sftp.get_channel().settimeout(self._patience.timeout)  # paramiko waits for ever by itself
             return self._connected
 
     def _ask(
@@ -367,6 +384,8 @@ class FsspecBucket:
         """Return what a driver's error means. Its text is not shown: nobody knows what stands in it."""
         if isinstance(error, StoreError):
             return error
+        if isinstance(error, FileExistsError):
+            return _Exists(f"cannot {doing} at {self.url}: it exists")
         answer = _answer(error)
         if isinstance(error, FileNotFoundError) and answer.status in (0, 404):
             hidden = error.__cause__ or error.__context__

@@ -59,9 +59,11 @@ class ObstoreBucket:
             data = bytes(result.bytes())
             begin, end = result.range
         except Exception as error:
-            if size is None and answer_in(str(error)).status == 416:
+            if options and ("StartTooLarge" in str(error) or answer_in(str(error)).status == 416):
                 self._check_end(name, start)
-                return b""
+                if size is None:
+                    return b""
+                raise too_short(f"{name} at {self.url}", start, size) from None
             if options and "non-partial response" in str(error):
                 self._gives_ranges = False
                 return self._cut(name, start, size)

@@ -66,8 +66,8 @@ class Answer:
         return " ".join(part for part in (str(self.status or ""), self.code) if part)
 
 
-_STATUS = re.compile(r"status code: (\d{3})")
-_CODE = re.compile(r"<Code>\s*([A-Za-z0-9]{1,64})\s*</Code>|\bCode: \"?([A-Za-z0-9]{1,64})\b")
+_STATUS = re.compile(r"(?:status |\()code: (\d{3})")
+_CODE = re.compile(r"<Code>\s*([A-Za-z0-9]{1,64})\s*</Code>|\b[Cc]ode: \"?([A-Za-z][A-Za-z0-9]{1,63})\b")
 
 
 def answer_in(text: str) -> Answer:

@@ -10,6 +10,7 @@ import pytest
 from ckptflow.errors import StoreError
 from ckptflow.store.buckets.ranges import BLOCK
 from ckptflow.store.protocol import NotThere
+from tests.store.buckets.conftest import HERE, KINDS, MISSING
 
 ODD = "checkpoints/stage%20with@~=+-_.and-more/x~%41+y=z@_-.json"
 LEAVING = [
@@ -29,6 +30,13 @@ LEAVING = [
     "ä",
     "a\n",
 ]
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_the_suite_runs_on_this_kind(kind):
+    if kind in MISSING:
+        pytest.skip(f"not tested on {kind}: {MISSING[kind]}")
+    assert kind in HERE
 
 
 def names(bucket, prefix="", after=""):
