@@ -28,6 +28,8 @@ from .trees import get_listing
 from .verify import Finding, What
 
 _GROUP = 2000
+_OBJECTS = 50_000
+"""Looked at together: so many that most of a pack is fetched in one request."""
 _BLOCK = 8 << 20
 _GONE = "which the remote says it has, and it is not there"
 _SHORT = "which has another size in the remote"
@@ -64,7 +66,7 @@ class RemoteCheck:
             yield Finding(What.RECORD, f"{damage.segment}:{damage.offset}", damage.problem, remedy)
         wanted = None if stages is None else self._named_by(stages)
         sizes = self._sizes()
-        for group in _groups((h for h in past.held() if wanted is None or h[0] in wanted), _GROUP):
+        for group in _groups((h for h in past.held() if wanted is None or h[0] in wanted), _OBJECTS):
             size = sum(held[0].bytes for _, held in group)
             places = {name: held for name, held in group if self._is_there(name, held, sizes)}
             while deep and places:
