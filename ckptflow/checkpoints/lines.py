@@ -94,6 +94,11 @@ def is_holding(line: bytes) -> bool:
     return line.startswith(_HELD_START)
 
 
+def are_sound(segment: bytes) -> bool:
+    """Tell whether all lines of a segment, which ends with one, are as they were written."""
+    return segment.endswith(b"\n") and all(map(_sound, segment.splitlines()))
+
+
 def held_in(line: bytes) -> tuple[Held, ...]:
     """Return what such a line tells. Raises `BadLine`."""
     doc = _parsed(line)

@@ -26,6 +26,7 @@ from ..store.marker import Marker, open_store
 from ..store.oserrors import store_error
 from ..store.packs import Held
 from ..store.protocol import Entry, NotThere
+from . import lines
 from .ages import Moment
 from .condemned import BadDocument, Condemned, blob_of, is_document
 from .mirror import Mirror
@@ -107,10 +108,12 @@ class Remote:
     @property
     def bucket(self) -> Bucket:
         """The bucket, one for all threads."""
-        with self._shared.lock:
-            if self._shared.bucket is None:
-                self._shared.bucket = self._shared.make_bucket()
-            return self._shared.bucket
+        shared = self._shared
+        if shared.bucket is None:  # without the lock where it is there: one thread may hold it while it asks the remote
+            with shared.lock:
+                if shared.bucket is None:
+                    shared.bucket = shared.make_bucket()
+        return shared.bucket
 
     @property
     def url(self) -> str:
@@ -159,9 +162,14 @@ class Remote:
         }
         new = [name for name, size in listed.items() if known.get(name) != size]
         self.fetched.add(requests=1 + len(new))
-        for name, data in zip(new, self.map(self.bucket.get, new), strict=True):
+        for name, data in zip(new, self.map(self._segment, new), strict=True):
             self.mirror.keep(name, data)
         self.mirror.drop(known.keys() - listed.keys())
+
+    def _segment(self, name: str) -> bytes:
+        """Return a segment; asked for once more where a line is damaged, which may have happened on its way here."""
+        data = self.bucket.get(name)
+        return data if lines.are_sound(data) else self.bucket.get(name)
 
     def look_for_condemned(self, *, seconds: float = 0.0) -> None:
         """Learn what is condemned now: one listing, and what is new in it. Not if it was listed `seconds` ago."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from ..checkpoints.manifest import Status
 from ..checkpoints.records import RecordLog
+from ..errors import StoreDamaged
 from ..events import Note, Reporter, RunStarted, StageDone
 from ..ids import Digest, StageName
 from ..plan.schedule import Schedule
@@ -84,7 +85,7 @@ class Attempt:
             try:
                 outcome = self._drive(schedule, facts, past, settler, keeper)
                 if outcome is Outcome.DONE:
-                    self._bring_results(schedule, settler)
+                    outcome = self._bring_results(schedule, settler)
             finally:
                 self._tell_damage()
                 self.log.sync()
@@ -171,12 +172,20 @@ class Attempt:
             settler.bring(dep.path for dep in run.stage.deps)
         keeper.begin(run)
 
-    def _bring_results(self, schedule: Schedule, settler: Settler) -> None:
-        """Place what was brought for stages to read, and the results: outs that no stage reads. With `pull`, all."""
-        settler.bring_near()
+    def _bring_results(self, schedule: Schedule, settler: Settler) -> Outcome:
+        """Place what was brought for stages to read, and the results: outs that no stage reads. With `pull`, all.
+
+        What proves damaged in the remote is not there from now on, and is planned for again.
+        """
         read = {dep.path for run in schedule.stages.values() for dep in run.stage.deps}
-        settler.bring([path for path in settler.left if self.options.pull or path not in read])
+        try:
+            settler.bring_near()
+            settler.bring([path for path in settler.left if self.options.pull or path not in read])
+        except StoreDamaged as error:
+            self.reporter.emit(Note("warning", f"{error.message}; planning again"))
+            return Outcome.REPLAN
         self.left = settler.left
+        return Outcome.DONE
 
     def _publish(self, checkpoint: str, objects: Iterable[Digest]) -> None:
         """Let the remote have a checkpoint, and the objects that it names."""
