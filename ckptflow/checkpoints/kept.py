@@ -10,8 +10,8 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 
+from ..dataclass import dataclass
 from ..store import layout
 from ..store.protocol import NotThere, Store
 from .manifest import BadCheckpoint, Checkpoint, oldest_first, to_remove

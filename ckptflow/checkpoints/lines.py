@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from xxhash import xxh3_64_hexdigest
 
+from ..dataclass import dataclass
 from ..ids import ChunkKey, is_digest
 from ..plan.model import Record
 

@@ -7,11 +7,11 @@ records name, and checkpoints. Without `deep`, objects are not hashed: sizes and
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 
 from ..chunk.model import Part
 from ..chunk.tree import Listing, MalformedDocument, Tree
+from ..dataclass import dataclass
 from ..errors import StoreDamaged, StoreError
 from ..ids import ChunkKey, Digest, digest
 from ..store import layout

@@ -7,11 +7,11 @@ the run, not as found.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import partial
 
 from ..checkpoints.manifest import Status
 from ..checkpoints.records import RecordLog
+from ..dataclass import dataclass, field
 from ..events import Note, Reporter, RunStarted, StageDone
 from ..ids import Digest, StageName
 from ..plan.schedule import Schedule

@@ -7,10 +7,10 @@ wherever the project's root is.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 
 from ..checkpoints import lockfile
 from ..checkpoints.lockfile import LockEntry
+from ..dataclass import dataclass, replace
 from ..ids import StageName
 from ..spec.model import stage_name
 from ..workspace.locate import Location

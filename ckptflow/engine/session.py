@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -14,6 +13,7 @@ from ..checkpoints.records import RecordLog
 from ..checkpoints.trees import get_tree, is_present
 from ..checkpoints.verified import VerifiedFiles
 from ..chunk.tree import Tree
+from ..dataclass import dataclass
 from ..ids import ChunkKey, Digest, StageName
 from ..plan.model import Record, Refusal
 from ..plan.schedule import Schedule

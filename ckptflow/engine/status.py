@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from ..dataclass import replace
 from ..ids import Digest, StageName
 from ..plan.schedule import Schedule
 from ..plan.selection import Selection

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
+from ..dataclass import dataclass
 from ..errors import TargetNotFound, UsageError
 from ..ids import StageName
 from ..plan.graph import Graph

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
 
 from ..checkpoints.lockfile import LockEntry, LockFile
 from ..checkpoints.trees import get_tree
+from ..dataclass import dataclass, field
 from ..dvc.agree import by_path
 from ..dvc.lock import LOCK, Noted, NotedStage, read_lock, rooted
 from ..errors import DepUnreadable, Place, Problem, SpecError, StoreDamaged, ValuesMissing

@@ -7,12 +7,12 @@ for a name that is not built in.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol, cast
 
+from ..dataclass import dataclass
 from ..errors import ResultError, UsageError
 from ..ids import Digest
 from .forms import Form

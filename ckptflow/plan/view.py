@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from difflib import unified_diff
 from typing import Any
 
+from ..dataclass import dataclass, field
 from ..ids import StageName
 from .graph import Graph
 from .model import Before, Facts

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ..dataclass import replace
 from ..engine.repro import repro
 from ..engine.result import RunResult
 from ..engine.session import Session, failed_before

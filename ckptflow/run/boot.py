@@ -12,9 +12,10 @@ import socket
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
+
+from ..dataclass import dataclass
 
 _BOOT = """\
 import sys

@@ -7,7 +7,7 @@ path under the out's name and writes there.
 
 from __future__ import annotations
 
-import dataclasses
+import dataclasses  # noqa: TID251 - a user's
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any

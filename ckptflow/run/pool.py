@@ -14,10 +14,10 @@ import shutil
 import signal
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Self
 
+from ..dataclass import dataclass, field
 from ..errors import CkptflowError, Failure
 from .aside import recover
 from .boot import take

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from ..dataclass import dataclass
 
 _WORD = r"[\w@%+:,./=-]+"
 _TOKEN = re.compile(

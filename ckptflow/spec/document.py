@@ -6,9 +6,9 @@ Fields that hold their default are left out. Of the places only the stages' are 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import MISSING, fields
 from typing import Any
 
+from ..dataclass import MISSING, fields
 from ..errors import Place
 from ..ids import StageName
 from .drawing import drawing_from_json, drawing_to_json

@@ -7,10 +7,10 @@ a `Pipeline` holds values, not references. Nothing here refers to files, hashes 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
 
+from ..dataclass import dataclass, field
 from ..errors import Place
 from ..ids import StageName
 from .drawing import Drawing

@@ -7,9 +7,9 @@ them.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Final
 
+from ..dataclass import dataclass, field
 from .conform import conforms
 from .drawing import Axis, Drawing
 from .findings import Findings

@@ -13,11 +13,11 @@ import os
 import stat as modes
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from xxhash import xxh3_128
 
+from ..dataclass import dataclass
 from ..errors import DepMissing, DepUnreadable
 from ..ids import Digest, digest
 from ..spec.paths import is_glob, is_url

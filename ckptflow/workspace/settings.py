@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from ..dataclass import dataclass, field, fields
 from ..errors import Place, Problem, SpecError
 from .locate import STATE_DIR
 from .remotes import Remote, merge_remotes, parse_remotes

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 
 import click
 
+from ...dataclass import asdict
 from .. import terminal
 from ..exits import Exit
 from ..session import Session, as_json, verbosity
@@ -25,7 +25,7 @@ def command(session: Session, targets: tuple[str, ...], deep: bool, as_json: boo
 
     findings = session.project().verify(deep=deep, targets=targets)
     if as_json:
-        terminal.document({"ok": not findings, "findings": [dataclasses.asdict(finding) for finding in findings]})
+        terminal.document({"ok": not findings, "findings": [asdict(finding) for finding in findings]})
     elif findings or not session.quiet:
         terminal.lines(finding_lines(findings, terminal.style(sys.stdout)))
     return Exit.STORE if findings else Exit.DONE
