@@ -14,7 +14,6 @@ from ..spec.paths import is_url
 from .lock import rooted
 
 FILES = ("config", "config.local")
-FOLDER = ".dvc"
 
 _SECTION = re.compile(r"""\[\s*(?P<quote>['"]?)(?P<name>.*?)(?P=quote)\s*\]""")
 _REMOTE = re.compile(r'remote\s+"?(?P<name>[^"]+)"?')

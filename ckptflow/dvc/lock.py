@@ -19,8 +19,6 @@ from ..spec.findings import Source
 from ..spec.model import Value
 from ..spec.nodes import Node, Scalar, Sequence, to_value
 
-LOCK = "dvc.lock"
-SUFFIX = ".dvc"
 DIRECTORY = ".dir"
 _SCHEMA = "2.0"
 _RESTORE = "restore it with git; or remove it, then nothing that DVC did is known"

@@ -7,7 +7,6 @@ the run, not as found.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 
 from ..checkpoints.manifest import Status
 from ..checkpoints.records import RecordLog
@@ -22,9 +21,9 @@ from ..run.messages import WorkerSetup
 from ..run.pool import Pool
 from ..workspace.place import OutState, edited
 from . import witness
-from .adopt import Adoption
 from .drive import Loop, Outcome, Watcher
 from .facts import ProjectFacts
+from .former import elsewhere, former_work, restore
 from .keeping import Keeper
 from .regain import Regaining
 from .result import StageResult, stage_result
@@ -35,7 +34,6 @@ from .survey import Survey, gather
 from .sweep import sweep_spills
 from .targets import ReproOptions, check_chunks
 from .tasks import TaskMaker
-from .tracked import restore_tracked, where_tracked
 
 __all__ = ["Attempt", "Outcome"]
 
@@ -58,13 +56,13 @@ class Attempt:
     def run(self, survey: Survey, selection: Selection) -> tuple[Outcome, tuple[StageResult, ...]]:
         """Bring the selection up to date; return how that ended and what became of each stage."""
         session = self.session
-        adoption = Adoption(session, survey.pipeline)
+        former = former_work(session, survey.pipeline)
         regaining = Regaining(session, survey.pipeline, survey.lock)
-        session.placer.neighbours = (regaining, adoption)
-        facts = gather(session, survey, selection, partial(where_tracked, adoption.dvc))
-        for path in restore_tracked(session, survey, selection, adoption.dvc):
+        session.placer.neighbours = (regaining,) if former is None else (regaining, former)
+        facts = gather(session, survey, selection, elsewhere(former))
+        for path in restore(session, survey, selection, former):
             self.reporter.emit(Note("info", f"put `{path}` in place, out of DVC's cache"))
-        past = StorePast(session, self.log, adoption, regaining)
+        past = StorePast(session, self.log, former, regaining)
         try:
             self._refuse_edited(survey, selection, past)
             schedule = Schedule(survey.pipeline, survey.graph, facts, past, selection)

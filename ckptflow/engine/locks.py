@@ -58,3 +58,8 @@ def load_locks(location: Location, files: tuple[str, ...]) -> Locks:
             name = stage_name(file, local)
             entries[name] = entry if name == local else replace(entry, stage=name)
     return Locks(location, files, entries)
+
+
+def lock_path(location: Location, file: str) -> str:
+    """Return the lock file of a pipeline file, as a path of the project."""
+    return location.lock_of(file).relative_to(location.root).as_posix()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,23 +14,22 @@ from ..plan.selection import Selection
 from ..plan.stale import Cause, Reason
 from ..plan.view import PlanView, StageView, code_changes, view
 from ..run.messages import CutTask, Input
-from .adopt import Adoption
 from .facts import ProjectFacts
+from .former import elsewhere, former_work
 from .keeping import sources_of
 from .regain import Regaining
 from .session import Session, StorePast
 from .survey import Survey, gather, out_reasons
 from .tasks import worker_source
-from .tracked import where_tracked
 
 
 def status(session: Session, survey: Survey, selection: Selection) -> PlanView:
     """Return the plan for what was selected. Writes nothing but derived data."""
-    adoption = Adoption(session, survey.pipeline)
+    former = former_work(session, survey.pipeline)
     regaining = Regaining(session, survey.pipeline, survey.lock)
-    session.placer.neighbours = (regaining, adoption)
-    facts = gather(session, survey, selection, partial(where_tracked, adoption.dvc))
-    past = StorePast(session, adopter=adoption, regainer=regaining)
+    session.placer.neighbours = (regaining,) if former is None else (regaining, former)
+    facts = gather(session, survey, selection, elsewhere(former))
+    past = StorePast(session, adopter=former, regainer=regaining)
     schedule = Schedule(survey.pipeline, survey.graph, facts, past, selection)
     look_ahead(session, schedule, facts)
     extra: dict[StageName, tuple[Reason, ...]] = {}
