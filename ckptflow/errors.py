@@ -138,9 +138,13 @@ class StoreError(CkptflowError):
 
 
 class StoreDamaged(StoreError):
-    """Something in the store is not what its name or checksum says."""
+    """Something in the store is not what its name or checksum says; `objects` are those that a remote held so."""
 
     code = "CF011"
+
+    def __init__(self, message: str, *, hint: str | None = None, objects: tuple[str, ...] = ()) -> None:
+        super().__init__(message, hint=hint)
+        self.objects = objects
 
 
 class Locked(CkptflowError):

@@ -3,13 +3,14 @@
 Rules: the log is the truth, the index only says where to look. It holds (key, segment, offset, length) and how far each
 segment was read, so a start reads only what was added since. A line is checked again whenever it is used, so an index
 that is stale, damaged or of another store costs time and never gives a wrong record. Of several lines with one key the
-last counts, segments taken in the order of their names; a `Forget` hides those before it.
+last counts, segments taken in the order of their names; a `Forget` hides those before it. Where a remote holds objects
+is in the index itself: what is found there is believed for its digest alone.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import groupby
@@ -20,6 +21,7 @@ from ..chunk.tree import Tree
 from ..ids import ChunkKey, Digest
 from ..plan.model import Record
 from ..store.objects import Objects
+from ..store.packs import Held
 from ..store.protocol import NotThere, Store
 from . import lines
 from .cachedb import discard, is_damage, open_cache, transaction
@@ -33,17 +35,22 @@ CREATE TABLE IF NOT EXISTS segments_1 (
 CREATE TABLE IF NOT EXISTS lines_1 (
   key BLOB NOT NULL, segment INTEGER NOT NULL, at INTEGER NOT NULL, bytes INTEGER NOT NULL, forget INTEGER NOT NULL,
   PRIMARY KEY (key, segment, at)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS held_1 (
+  object BLOB NOT NULL, segment INTEGER NOT NULL, pack BLOB, at INTEGER NOT NULL, bytes INTEGER NOT NULL,
+  PRIMARY KEY (object, segment)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS damage_1 (
   segment INTEGER NOT NULL, at INTEGER NOT NULL, bytes INTEGER NOT NULL, problem TEXT NOT NULL,
   PRIMARY KEY (segment, at)) WITHOUT ROWID;
 """
 _LINES = "FROM lines_1 JOIN segments_1 ON id = segment WHERE store = ?"
+_HELD = "FROM held_1 JOIN segments_1 ON id = segment WHERE store = ?"
 _READ_BYTES = 8 << 20
 _TAIL_BYTES = 32  # holds the checksum of the last line that was read: tells a log that grew from another one
 _KEYS_A_QUERY = 500
 _FRESH_MOST = 20_000
 
 _T = TypeVar("_T")
+_Name = TypeVar("_Name", bound=str)
 _Row: TypeAlias = tuple[bytes, str, int, int, int]
 """(key, segment's name, offset, length, whether it is a `Forget`)."""
 
@@ -118,6 +125,38 @@ class Past:
         own = list(self._fresh)
         indexed = self._safely(lambda: self._count() - sum(len(self._live(keys)) for keys in _batches(own)))
         return indexed + sum(record is not None for record in self._fresh.values())
+
+    def where(self, objects: Iterable[Digest]) -> dict[Digest, Held]:
+        """Return where those of `objects` are that the lines of a remote tell of."""
+        self._ready()
+        wanted = list(dict.fromkeys(objects))
+        return self._safely(lambda: dict(pair for batch in _batches(wanted) for pair in self._where(batch)))
+
+    def _where(self, objects: Sequence[Digest]) -> list[tuple[Digest, Held]]:
+        marks = ",".join("?" * len(objects))
+        rows = self._db.execute(
+            f"SELECT object, pack, at, bytes {_HELD} AND object IN ({marks}) ORDER BY name",
+            (self._store.url, *map(_raw, objects)),
+        )
+        found = ((Digest(name.hex()), pack and Digest(pack.hex()), at, size) for name, pack, at, size in rows)
+        return [(name, Held(name, size, pack, at)) for name, pack, at, size in found]
+
+    def missing_in(self, other: Past) -> Iterator[ChunkKey]:
+        """Yield, sorted, the keys that have a record in the store's log and none in the other's."""
+        self.refresh()
+        after = b""
+        while keys := self._safely(partial(self._keys_after, after)):
+            after = keys[-1]
+            theirs = other.having(ChunkKey(key.hex()) for key in keys)
+            yield from sorted(self.having(ChunkKey(key.hex()) for key in keys) - theirs)
+
+    def having(self, keys: Iterable[ChunkKey]) -> set[ChunkKey]:
+        """Return those of `keys` that have a record in the store's log, without reading it."""
+        self._ready()
+        wanted = list(dict.fromkeys(keys))
+        return {
+            ChunkKey(row[0].hex()) for batch in _batches(wanted) for row in self._safely(partial(self._live, batch))
+        }
 
     def iter(self) -> Iterator[Record]:
         """Yield the record of every key once, in no order that means anything."""
@@ -221,14 +260,15 @@ class Past:
             query = "SELECT id, read, tail FROM segments_1 WHERE store = ? AND name = ?"
             id_, read, tail = self._db.execute(query, (store, name)).fetchone()
             if reader.read(read - len(tail), len(tail)) != tail:  # no longer what was read
-                self._db.execute("DELETE FROM lines_1 WHERE segment = ?", (id_,))
-                self._db.execute("DELETE FROM damage_1 WHERE segment = ?", (id_,))
+                for table in ("lines_1", "held_1", "damage_1"):
+                    self._db.execute(f"DELETE FROM {table} WHERE segment = ?", (id_,))  # noqa: S608
                 read = 0
             block = _READ_BYTES
             while read < size:
                 data = reader.read(read, min(block, size - read))
-                rows, bad, end = _index_lines(id_, data, read)
+                rows, held, bad, end = _index_lines(id_, data, read)
                 self._db.executemany("INSERT OR REPLACE INTO lines_1 VALUES (?, ?, ?, ?, ?)", rows)
+                self._db.executemany("INSERT OR REPLACE INTO held_1 VALUES (?, ?, ?, ?, ?)", held)
                 self._db.executemany("INSERT OR REPLACE INTO damage_1 VALUES (?, ?, ?, ?)", bad)
                 if end == read and len(data) < block:
                     break  # a torn tail, or a line that is just being written
@@ -241,7 +281,8 @@ class Past:
     def _drop(self, name: str) -> None:
         with transaction(self._db):
             of = "(SELECT id FROM segments_1 WHERE store = ? AND name = ?)"
-            for table, column in (("lines_1", "segment"), ("damage_1", "segment"), ("segments_1", "id")):
+            for table in ("lines_1", "held_1", "damage_1", "segments_1"):
+                column = "id" if table == "segments_1" else "segment"
                 self._db.execute(f"DELETE FROM {table} WHERE {column} IN {of}", (self._store.url, name))  # noqa: S608
 
     def _safely(self, work: Callable[[], _T]) -> _T:
@@ -264,21 +305,35 @@ class Past:
         return work()
 
 
-def _index_lines(id_: int, data: bytes, start: int) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]], int]:
-    """Return (rows of good lines, rows of damage, offset behind the last whole line) of a block of segment `id_`."""
-    rows: list[tuple[object, ...]] = []
-    bad: list[tuple[object, ...]] = []
+_Rows: TypeAlias = list[tuple[object, ...]]
+
+
+def _index_lines(id_: int, data: bytes, start: int) -> tuple[_Rows, _Rows, _Rows, int]:
+    """Return (rows of good lines, rows of held objects, rows of damage, offset behind the last whole line) of a block
+    of segment `id_`.
+    """
+    rows: _Rows = []
+    held: _Rows = []
+    bad: _Rows = []
     end = start
     for at, line in split_lines(data, start):
         end = at + len(line) + 1
         try:
+            if lines.is_holding(line):
+                held += ((_raw(h.object), id_, h.pack and _raw(h.pack), h.offset, h.bytes) for h in lines.held_in(line))
+                continue
             key, forget = lines.glance(line)
         except lines.BadLine as error:
             bad.append((id_, at, len(line), str(error)))
         else:
             rows.append((key, id_, at, len(line), forget))
-    rows.sort(key=lambda row: row[0])  # type: ignore[arg-type, return-value]  # bytes: neighbours in the table
-    return rows, bad, end
+    for found in (rows, held):
+        found.sort(key=lambda row: row[0])  # type: ignore[arg-type, return-value]  # bytes: neighbours in the table
+    return rows, held, bad, end
+
+
+def _raw(name: str) -> bytes:
+    return bytes.fromhex(name)
 
 
 def _last(rows: Iterator[_Row]) -> _Row:
@@ -292,6 +347,6 @@ def _same(a: Record | None, b: Record | None) -> bool:
     return lines.encode_record(a) == lines.encode_record(b)
 
 
-def _batches(keys: list[ChunkKey]) -> Iterator[list[ChunkKey]]:
+def _batches(keys: list[_Name]) -> Iterator[list[_Name]]:
     for at in range(0, len(keys), _KEYS_A_QUERY):
         yield keys[at : at + _KEYS_A_QUERY]

@@ -1,22 +1,25 @@
 """Pure. One line of a record log: a JSON object that ends with a checksum of the bytes before it.
 
     {"key":"<64 hex>","v":1,"outs":{...},...,"x":"<16 hex>"}
+    {"held":[["<object>",<offset>,<bytes>],...],"v":1,"pack":"<64 hex>","x":"<16 hex>"}
 
 `x` is xxh3_64 of everything before `,"x"`. It finds damage, not malice. A line with `"forget":true` takes back what
-earlier lines said of its key. `v` is the version of the line; unknown fields of this version are kept.
+earlier lines said of its key. A line that begins with `held` tells where a remote holds objects: in a pack, or, without
+`pack`, each under its own name. `v` is the version of the line; unknown fields of this version are kept.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 from xxhash import xxh3_64_hexdigest
 
 from ..dataclass import dataclass
-from ..ids import ChunkKey, is_digest
+from ..ids import ChunkKey, Digest, is_digest
 from ..plan.model import Record
+from ..store.packs import Held
 
 VERSION = 1
 
@@ -25,6 +28,7 @@ _KEY_START = b'{"key":"'
 _KEY = slice(len(_KEY_START), len(_KEY_START) + 64)
 _AFTER_KEY = b'","v":%d,' % VERSION
 _FORGET = _AFTER_KEY + b'"forget":true,'
+_HELD_START = b'{"held":['
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +38,14 @@ class Forget:
     key: ChunkKey
 
 
-Line: TypeAlias = Record | Forget
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """The remote holds these objects; all in one pack, or each under its own name."""
+
+    objects: tuple[Held, ...]
+
+
+Line: TypeAlias = Record | Forget | Holding
 
 
 class BadLine(ValueError):
@@ -51,8 +62,17 @@ def encode_forget(key: ChunkKey) -> bytes:
     return _encode(key, {"forget": True})
 
 
+def encode_holding(objects: Sequence[Held]) -> bytes:
+    """Return the line that tells where objects are; all of one pack, or none in a pack."""
+    rows = [[held.object, held.offset, held.bytes] for held in objects]
+    (pack,) = {held.pack for held in objects}
+    return _encode_doc({"held": rows, "v": VERSION, **({} if pack is None else {"pack": pack})})
+
+
 def decode(line: bytes) -> Line:
     """Read one line, without its end of line. Raises `BadLine`."""
+    if line.startswith(_HELD_START):
+        return Holding(held_in(line))
     doc = _checked(line)
     try:
         if doc.get("forget") is True:
@@ -63,6 +83,27 @@ def decode(line: bytes) -> Line:
     if not all(is_digest(part.object) and is_digest(part.values) for part in record.outs.values()):
         raise BadLine("a record that names no objects")
     return record
+
+
+def is_holding(line: bytes) -> bool:
+    """Tell whether a line, good or bad, is one that tells where objects are."""
+    return line.startswith(_HELD_START)
+
+
+def held_in(line: bytes) -> tuple[Held, ...]:
+    """Return what such a line tells. Raises `BadLine`."""
+    doc = _parsed(line)
+    _check_version(doc)
+    try:
+        pack = doc.get("pack")
+        objects = tuple(Held(Digest(o), int(size), pack, int(at)) for o, at, size in doc["held"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadLine(f"tells of no objects: {error!r}") from error
+    if not (pack is None or is_digest(pack)) or not all(
+        is_digest(h.object) and h.bytes >= 0 <= h.offset for h in objects
+    ):
+        raise BadLine("tells of no objects")
+    return objects
 
 
 def glance(line: bytes) -> tuple[bytes, bool]:
@@ -81,7 +122,11 @@ def glance(line: bytes) -> tuple[bytes, bool]:
 
 def _encode(key: ChunkKey, doc: Mapping[str, Any]) -> bytes:
     rest = {k: v for k, v in doc.items() if k not in ("key", "v", "x")}
-    text = json.dumps({"key": key, "v": VERSION, **rest}, separators=(",", ":"))
+    return _encode_doc({"key": key, "v": VERSION, **rest})
+
+
+def _encode_doc(doc: Mapping[str, Any]) -> bytes:
+    text = json.dumps(doc, separators=(",", ":"))
     body = text[:-1].encode("ascii")
     return b'%b,"x":"%b"}\n' % (body, xxh3_64_hexdigest(body).encode("ascii"))
 
@@ -92,14 +137,25 @@ def _sound(line: bytes) -> bool:
 
 
 def _checked(line: bytes) -> dict[str, Any]:
+    doc = _parsed(line)
+    if not is_digest(doc.get("key")):
+        raise BadLine("no key")
+    _check_version(doc)
+    return doc
+
+
+def _parsed(line: bytes) -> dict[str, Any]:
     if not _sound(line):
         raise BadLine("checksum does not match")
     try:
         doc = json.loads(line)
     except ValueError as error:
         raise BadLine(f"not JSON: {error}") from error
-    if not isinstance(doc, dict) or not is_digest(doc.get("key")):
+    if not isinstance(doc, dict):
         raise BadLine("no key")
+    return doc
+
+
+def _check_version(doc: Mapping[str, Any]) -> None:
     if doc.get("v") != VERSION:
         raise BadLine(f"record of version {doc.get('v')!r}, this program reads {VERSION}: a newer ckptflow wrote it")
-    return doc

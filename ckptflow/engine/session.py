@@ -95,6 +95,7 @@ def open_session(location: Location, settings: Settings, *, create: bool) -> Ses
             make_state(location)
         store = LocalStore(store_root, create=create)
         open_store(store, create=create)
+        store.sync()
     else:
         store = MemoryStore()
     cache_path = location.state / "cache.db" if location.state.is_dir() else None

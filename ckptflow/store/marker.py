@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
 
 from ..dataclass import dataclass, field
 from ..errors import StoreDamaged, StoreError
 from . import layout
-from .protocol import NotThere, Store
+from .protocol import Entry, NotThere
 
 VERSION = 1
 FEATURES: frozenset[str] = frozenset()
@@ -58,8 +58,33 @@ class Marker:
             extra={name: value for name, value in doc.items() if name not in known},
         )
 
+    def encode(self) -> bytes:
+        """Return the text of `ckptflow.json`."""
+        return (json.dumps(self.to_dict(), sort_keys=True, indent=1) + "\n").encode()
 
-def open_store(store: Store, *, create: bool = False) -> Marker:
+
+class Place(Protocol):
+    """What a marker needs of a store, or of a bucket."""
+
+    @property
+    def url(self) -> str:
+        """Where this is, without credentials."""
+        ...
+
+    def get(self, name: str, /) -> bytes:
+        """Return all bytes. Raises `NotThere`."""
+        ...
+
+    def create(self, name: str, data: bytes, /) -> bool:
+        """Store `data`, unless the name exists."""
+        ...
+
+    def list(self, prefix: str, /) -> Iterator[Entry]:
+        """Yield all names that start with `prefix`."""
+        ...
+
+
+def open_store(store: Place, *, create: bool = False) -> Marker:
     """Return the marker of `store`; with `create`, write one where there is nothing at all.
 
     Raises `StoreError` for no store, for content without a marker, and for one that a newer program wrote;
@@ -76,14 +101,15 @@ def open_store(store: Store, *, create: bool = False) -> Marker:
             hint="check the address and its prefix; a new store needs an empty place",
         )
     if not create:
-        raise StoreError(f"there is no store at {store.url}", hint="check the address, or make one: `ckptflow init`")
-    text = json.dumps(Marker(repository=os.urandom(16).hex()).to_dict(), sort_keys=True, indent=1) + "\n"
-    store.create(layout.MARKER, text.encode())
-    store.sync([layout.MARKER])
+        raise StoreError(
+            f"there is no store at {store.url}",
+            hint="check the address, or make one: `ckptflow init` a local one, `ckptflow push` a remote one",
+        )
+    store.create(layout.MARKER, Marker(repository=os.urandom(16).hex()).encode())
     return _read(store)  # not the one just made: another process may have been first
 
 
-def _read(store: Store) -> Marker:
+def _read(store: Place) -> Marker:
     try:
         marker = Marker.from_dict(json.loads(store.get(layout.MARKER)))
     except (KeyError, TypeError, ValueError) as error:

@@ -1,8 +1,9 @@
-"""Edge. Objects: immutable bytes in a store, named by their BLAKE3.
+"""Edge. Objects: immutable bytes in a store, named by their BLAKE3; what the store lacks may be held elsewhere.
 
 Rules: an object is believed only after its bytes were hashed on this machine, never for its name, size or mode. What
 was believed is remembered together with the file's size, modification time and inode. A bad object is moved to
-`quarantine/` and reported as `StoreDamaged`; a bad one at a name that is to be written is replaced, not skipped.
+`quarantine/` and reported as `StoreDamaged`, unless it can be had elsewhere; a bad one at a name that is to be written
+is replaced, not skipped.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import itertools
 import os
 import stat as modes
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from io import FileIO
 from pathlib import Path
@@ -62,14 +64,30 @@ class Verified(Protocol):
         ...
 
 
+class Elsewhere(Protocol):
+    """Where objects are that the store itself lacks."""
+
+    def holds(self, object_: Digest) -> bool:
+        """Tell whether the object can be had, without asking far away."""
+        ...
+
+    def fetch(self, objects: Sequence[Digest]) -> None:
+        """Put those of `objects` that are held into the store, verified. Raises `StoreError`, `StoreDamaged`."""
+        ...
+
+
 class Objects:
-    """Content addressing over a store. `verified` adds a memory that outlives the process."""
+    """Content addressing over a store. `verified` adds a memory that outlives the process.
 
-    __slots__ = ("_good", "_numbers", "_store", "_verified", "set_aside")
+    `elsewhere` counts as part of the store: what is held there is there, and is brought when it is read.
+    """
 
-    def __init__(self, store: Store, verified: Verified | None = None) -> None:
+    __slots__ = ("_good", "_numbers", "_store", "_verified", "elsewhere", "set_aside")
+
+    def __init__(self, store: Store, verified: Verified | None = None, elsewhere: Elsewhere | None = None) -> None:
         self._store = store
         self._verified = verified
+        self.elsewhere = elsewhere
         self.set_aside: list[str] = []  # what was found damaged, in words, for whoever tells people
         self._good: dict[Digest, tuple[int, int, int]] = {}
         self._numbers = itertools.count()
@@ -130,27 +148,49 @@ class Objects:
 
     def get(self, object_: Digest) -> bytes:
         """Return the bytes, verified. Raises `NotThere`, `StoreDamaged`."""
-        data = self._store.get(layout.object_name(object_))
-        if digest(data) != object_:
-            raise self._damaged(object_)
-        return data
+        try:
+            return self._get(object_)
+        except (NotThere, StoreDamaged):
+            if not self._bring(object_):
+                raise
+        return self._get(object_)
 
     def path(self, object_: Digest) -> Path:
         """Return the path of the object's file, verified at its first use on this machine; never write to it.
 
         Raises `NotThere`, `StoreDamaged`, and `StoreError` where the store has no plain files.
         """
-        path = self._local(object_)
-        if path is None:
-            raise StoreError(f"objects of {self._store.url} are not local files", hint="fetch them first")
-        if not self._check_file(object_, path):
-            raise self._damaged(object_)
-        return path
+        try:
+            return self._path(object_)
+        except (NotThere, StoreDamaged):
+            if not self._bring(object_):
+                raise
+        return self._path(object_)
+
+    def prepare(self, objects: Iterable[Digest]) -> None:
+        """Bring all of `objects` that the store lacks at once, which is faster than one by one when they are read.
+
+        What is nowhere is found missing when it is read. Raises `StoreError`.
+        """
+        if self.elsewhere is not None and (lacking := [o for o in dict.fromkeys(objects) if not self.is_here(o)]):
+            self.elsewhere.fetch(lacking)
 
     def has(self, object_: Digest, size: int | None = None) -> bool:
-        """Tell whether the object is there, with this size if given: a torn one is a miss at the cost of a stat."""
+        """Tell whether the object is there, with this size if given: a torn one is a miss at the cost of a stat.
+
+        What is held elsewhere is there.
+        """
+        return self.is_here(object_, size) or (self.elsewhere is not None and self.elsewhere.holds(object_))
+
+    def is_here(self, object_: Digest, size: int | None = None) -> bool:
+        """Tell whether the store itself has the object, with this size if given."""
         entry = self._store.stat(layout.object_name(object_))
         return entry is not None and (size is None or entry.bytes == size)
+
+    def size(self, object_: Digest) -> int | None:
+        """Return the size in bytes of an object that the store itself has, else None."""
+        entry = self._store.stat(layout.object_name(object_))
+        return None if entry is None else entry.bytes
 
     def check(self, object_: Digest) -> bool:
         """Hash the object now, whatever is remembered of it, and tell whether it is good. Raises `NotThere`."""
@@ -206,6 +246,27 @@ class Objects:
         except OSError as error:
             raise store_error(error, f"make {layout.TEMPORARY}", self._store.url) from error
         return path
+
+    def _get(self, object_: Digest) -> bytes:
+        data = self._store.get(layout.object_name(object_))
+        if digest(data) != object_:
+            raise self._damaged(object_)
+        return data
+
+    def _path(self, object_: Digest) -> Path:
+        path = self._local(object_)
+        if path is None:
+            raise StoreError(f"objects of {self._store.url} are not local files", hint="fetch them first")
+        if not self._check_file(object_, path):
+            raise self._damaged(object_)
+        return path
+
+    def _bring(self, object_: Digest) -> bool:
+        """Bring the object from elsewhere, if it can be had there."""
+        if self.elsewhere is None or not self.elsewhere.holds(object_):
+            return False
+        self.elsewhere.fetch((object_,))
+        return True
 
     def _local(self, object_: Digest) -> Path | None:
         return self._store.local(layout.object_name(object_))

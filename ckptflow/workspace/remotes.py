@@ -5,8 +5,9 @@
       backup: /mnt/backup/project       # short for {url: ...}
     remote: storage                     # the one that is taken where none is named
 
-`options` go to the driver of the URL; `trust: true` lets pickles that came from there be loaded unsigned. A remote may be spread over several files: `config.local.yaml` adds to it
-what the repository should not hold. What options hold is never shown.
+`options` go to the driver of the URL; `trust: true` lets pickles that came from there be loaded unsigned. A remote may
+be spread over several files: `config.local.yaml` adds to it what the repository should not hold. What options hold is
+never shown.
 """
 
 from __future__ import annotations

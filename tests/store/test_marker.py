@@ -87,12 +87,11 @@ def test_a_transport_error_is_not_a_miss():
 
 
 def test_a_crash_while_making_a_store_can_be_repeated(tmp_path):
-    for number in (1, 2):
-        for when in (When.BEFORE, When.AFTER):
-            inner = LocalStore(tmp_path / f"{number}{when.value}", create=True)
-            with pytest.raises(Crash):
-                open_store(FailAt(inner, number, when), create=True)
-            assert open_store(inner, create=True) == open_store(inner)
+    for when in (When.BEFORE, When.AFTER):
+        inner = LocalStore(tmp_path / when.value, create=True)
+        with pytest.raises(Crash):
+            open_store(FailAt(inner, 1, when), create=True)
+        assert open_store(inner, create=True) == open_store(inner)
 
 
 def test_a_read_only_store_opens():

@@ -1,0 +1,254 @@
+"""Edge. One remote: what it holds, asked of the mirror; what it is asked itself; what is fetched from it.
+
+Rules: "not there" counts only after the remote's marker was read. What is fetched is believed for its hash alone;
+bytes that prove bad are asked for once more, then the object is disowned: for the rest of the run the remote does not
+have it. A segment that was listed and is gone was merged into another one meanwhile: the remote is listed again.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from threading import Lock, RLock
+from typing import TYPE_CHECKING, TypeVar
+
+from ..dataclass import dataclass, field
+from ..errors import StoreDamaged
+from ..ids import ChunkKey, Digest, digest
+from ..plan.model import Record
+from ..store import layout, packs
+from ..store.bucket import Bucket
+from ..store.hashing import hash_file
+from ..store.local import LocalStore
+from ..store.marker import Marker, open_store
+from ..store.oserrors import store_error
+from ..store.packs import Held
+from ..store.protocol import NotThere
+from .mirror import Mirror
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
+_T = TypeVar("_T")
+_R = TypeVar("_R")
+
+FRESH_SECONDS = 600.0
+"""How long what was listed may be relied on; far less than the grace time after which `gc` deletes."""
+_LISTINGS_MOST = 5
+_THREADS = 16
+
+
+@dataclass(slots=True)
+class Traffic:
+    """What went over the wire, summed up by all threads of a process."""
+
+    objects: int = 0
+    bytes: int = 0
+    requests: int = 0
+    _lock: Lock = field(default_factory=Lock, repr=False)
+
+    def add(self, *, objects: int = 0, bytes: int = 0, requests: int = 0) -> None:
+        """Count."""
+        with self._lock:
+            self.objects += objects
+            self.bytes += bytes
+            self.requests += requests
+
+
+@dataclass(slots=True)
+class _Shared:
+    """What all threads know of a remote."""
+
+    make_bucket: Callable[[], Bucket]
+    bucket: Bucket | None = None
+    marker: Marker | None = None
+    listed: float = -FRESH_SECONDS
+    lock: RLock = field(default_factory=RLock)
+
+
+class Remote:
+    """A remote for one thread; `twin` is the same remote for another. Every method raises `StoreError`.
+
+    `make_bucket` is called when the remote is first asked something. `store` is the local store that fetched objects
+    go to, `folder` and `db` those of the mirror. Implements `store.objects.Elsewhere`.
+    """
+
+    def __init__(
+        self, name: str, make_bucket: Callable[[], Bucket], folder: Path, db: Path | None, store: LocalStore
+    ) -> None:
+        self.name = name
+        self.mirror = Mirror(folder, db)
+        self.store = store
+        self.disowned: set[Digest] = set()
+        self.fetched = Traffic()
+        self._folder = folder
+        self._db = db
+        self._pool: ThreadPoolExecutor | None = None
+        self._shared = _Shared(make_bucket)
+
+    def twin(self) -> Remote:
+        """Return the same remote for another thread; what one disowns the other disowns as well."""
+        other = Remote(self.name, self._shared.make_bucket, self._folder, self._db, self.store)
+        other.disowned, other.fetched, other._shared = self.disowned, self.fetched, self._shared
+        return other
+
+    @property
+    def bucket(self) -> Bucket:
+        """The bucket, one for all threads."""
+        with self._shared.lock:
+            if self._shared.bucket is None:
+                self._shared.bucket = self._shared.make_bucket()
+            return self._shared.bucket
+
+    @property
+    def url(self) -> str:
+        """Where it is, without credentials."""
+        return self.bucket.url
+
+    def connect(self, *, create: bool = False) -> Marker:
+        """Read the marker, once; with `create`, write one where there is nothing at all."""
+        shared = self._shared
+        with shared.lock:
+            if shared.marker is None:
+                shared.marker = open_store(self.bucket, create=create)
+            self.mirror.begin(shared.marker.encode())
+            return shared.marker
+
+    def refresh(self, *, seconds: float = 0.0) -> None:
+        """Learn what the remote holds now: one listing, and what is new in it. Not if it was listed `seconds` ago."""
+        with self._shared.lock:
+            if time.monotonic() - self._shared.listed >= seconds:
+                for last in range(_LISTINGS_MOST, 0, -1):
+                    try:
+                        self._list()
+                        break
+                    except NotThere:
+                        if last == 1:
+                            raise
+                self._shared.listed = time.monotonic()
+        self.mirror.refresh()
+
+    def _list(self) -> None:
+        self.connect()
+        known = self.mirror.segments()
+        listed = {
+            entry.name: entry.bytes
+            for entry in self.bucket.list(layout.RECORDS)
+            if layout.segment_of(entry.name) is not None
+        }
+        new = [name for name, size in listed.items() if known.get(name) != size]
+        for name, data in zip(new, self.map(self.bucket.get, new), strict=True):
+            self.mirror.keep(name, data)
+        self.mirror.drop(known.keys() - listed.keys())
+
+    def lookup(self, keys: Iterable[ChunkKey]) -> dict[ChunkKey, Record]:
+        """Return the records of those `keys` that have one, as far as is known here."""
+        return self.mirror.lookup(keys)
+
+    def where(self, objects: Iterable[Digest]) -> dict[Digest, Held]:
+        """Return where those of `objects` are that the remote holds, as far as is known here."""
+        found = self.mirror.where(objects)
+        return {name: held for name, held in found.items() if name not in self.disowned}
+
+    def holds(self, object_: Digest) -> bool:
+        """See `store.objects.Elsewhere`."""
+        return object_ not in self.disowned and bool(self.mirror.where((object_,)))
+
+    def fetch(self, objects: Sequence[Digest]) -> None:
+        """See `store.objects.Elsewhere`. Raises `StoreDamaged` naming objects that are not what they should be."""
+        held = self.where(objects)
+        loose = [h for h in held.values() if h.pack is None]
+        work: list[Callable[[], list[Digest]]] = [
+            *(partial(self._fetch_span, span) for span in packs.spans(h for h in held.values() if h.pack is not None)),
+            *(partial(self._fetch_loose, h) for h in sorted(loose, key=lambda h: -h.bytes)),
+        ]
+        bad = [name for names in self.map(_call, work) for name in names]
+        if bad:
+            self.disowned.update(bad)
+            raise StoreDamaged(
+                f"{len(bad)} object(s) in {self.url} are missing or damaged, among them {bad[0][:12]}",
+                hint=f"`ckptflow verify -r {self.name}` checks the remote; a run makes them again",
+                objects=tuple(bad),
+            )
+
+    def _fetch_span(self, span: packs.Span) -> list[Digest]:
+        """Fetch a range of a pack; return the objects that were not there, or not good at the second time either."""
+        wanted = span.wanted
+        for _ in range(2):
+            try:
+                data = self.bucket.get(layout.pack_name(span.pack), span.start, span.stop - span.start)
+            except NotThere:
+                break
+            self.fetched.add(bytes=len(data), requests=1)
+            left = []
+            for held in wanted:
+                start = held.offset - span.start
+                if not self._take(held.object, data[start : start + held.bytes]):
+                    left.append(held)
+            wanted = tuple(left)
+            if not wanted:
+                break
+        return [held.object for held in wanted]
+
+    def _fetch_loose(self, held: Held) -> list[Digest]:
+        name = layout.object_name(held.object)
+        for _ in range(2):
+            try:
+                if held.bytes <= packs.PACKED_MOST:
+                    data = self.bucket.get(name)
+                    self.fetched.add(bytes=len(data), requests=1)
+                    good = self._take(held.object, data)
+                else:
+                    good = self._download(name, held.object)
+            except NotThere:
+                break
+            if good:
+                return []
+        return [held.object]
+
+    def _take(self, object_: Digest, data: bytes) -> bool:
+        if digest(data) != object_:
+            return False
+        self.store.put(layout.object_name(object_), data)
+        self.fetched.add(objects=1)
+        return True
+
+    def _download(self, name: str, object_: Digest) -> bool:
+        path = self.store.root / layout.temporary_name(f"{os.getpid()}-{os.urandom(6).hex()}")
+        try:
+            path.parent.mkdir(exist_ok=True)
+            size = self.bucket.download(name, path)
+            self.fetched.add(bytes=size, requests=1)
+            if hash_file(path) != object_:
+                return False
+            self.store.adopt(path, name)
+        except OSError as error:
+            raise store_error(error, f"write {name}", self.store.url) from error
+        finally:
+            path.unlink(missing_ok=True)
+        self.fetched.add(objects=1)
+        return True
+
+    def map(self, work: Callable[[_T], _R], items: Sequence[_T]) -> Iterator[_R]:
+        """Do `work` for each of `items`, several at once, and yield what comes of it in their order."""
+        if len(items) < 2:
+            return map(work, items)
+        if self._pool is None:
+            from concurrent.futures import ThreadPoolExecutor
+
+            self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="ckptflow-fetch")
+        return self._pool.map(work, items)
+
+    def close(self) -> None:
+        """Let go of the mirror and of the threads; the bucket stays open for twins."""
+        self.mirror.close()
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+            self._pool = None
+
+
+def _call(task: Callable[[], _T]) -> _T:
+    return task()

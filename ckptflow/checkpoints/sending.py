@@ -1,0 +1,164 @@
+"""Edge. Sending finished work to a remote: what it lacks, objects before the records that name them.
+
+Small objects go in packs, large ones under their own names; then one segment tells of them all: where the objects are,
+and the records. A segment never changes once it is there, and no two senders write one: its name has a part drawn by
+lot. So every request may be repeated, and a sender that dies leaves at most objects that nothing names.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+
+from ..errors import StoreDamaged
+from ..ids import Digest, digest
+from ..plan.model import Record
+from ..store import layout, packs
+from ..store.objects import Objects
+from ..store.packs import Held
+from ..store.protocol import NotThere
+from . import lines
+from .remote import FRESH_SECONDS, Remote, Traffic
+from .trees import get_listing
+
+PACK_OBJECTS = 4096
+"""Objects in a pack, at most: the line that tells of them stays below half a megabyte."""
+
+_AT_ONCE_BYTES = 64 << 20
+"""What is read into memory at a time."""
+
+
+class Sender:
+    """Sends from the local `objects` to `remote`, for one thread. Raises `StoreError`.
+
+    `sign` returns a record as it is to stand in the remote. `run` is the id of the run that sends.
+    """
+
+    def __init__(self, remote: Remote, objects: Objects, run: str, *, sign: Callable[[Record], Record] | None = None):
+        self._remote = remote
+        self._objects = objects
+        self._sign = sign
+        self._label = f"{run}-{os.urandom(4).hex()}"
+        self._seq = 0
+        self.sent = Traffic()
+        self.records = 0
+        self.left_out: list[Record] = []  # their objects are not here (any more), and not there either
+
+    def send(self, records: Iterable[Record], extra: Iterable[Digest] = ()) -> None:
+        """Send what the remote lacks of `records`, of the objects they name, and of the objects `extra`."""
+        needs = [(record, self._needs(record)) for record in records]
+        single = {name: self._objects.size(name) for name in dict.fromkeys(extra)}
+        sizes = {name: size for _, sizes in needs for name, size in (sizes or {}).items()}
+        sizes.update((name, size) for name, size in single.items() if size is not None)
+        known = self._remote.where(sizes)
+        if known:  # relied on: what was listed long ago may have been condemned since
+            self._remote.refresh(seconds=FRESH_SECONDS)
+            known = self._remote.where(sizes)
+        lacking = {name: size for name, size in sizes.items() if name not in known}
+        held, missing = self._upload(lacking)
+        whole = []
+        for record, named in needs:
+            if named is None or not missing.isdisjoint(named):
+                self.left_out.append(record)
+            else:
+                whole.append(record)
+        self._tell(held, whole)
+
+    def document(self, name: str, data: bytes) -> None:
+        """Put a document under its name: a checkpoint, a pointer, what a run came to."""
+        self._remote.bucket.put(name, data)
+        self.sent.add(bytes=len(data), requests=1)
+
+    def _needs(self, record: Record) -> dict[Digest, int] | None:
+        """Return the objects that `record` names, with their sizes; None where a listing is not to be had."""
+        found: dict[Digest, int] = {}
+        for part in record.outs.values():
+            if not part.listing:
+                found[part.object] = part.bytes
+                continue
+            listing = get_listing(self._objects, part.object)
+            if listing is None:
+                return None
+            found[part.object] = len(listing.encode())
+            found.update((file.object, file.bytes) for file in listing.files)
+        return found
+
+    def _upload(self, lacking: dict[Digest, int]) -> tuple[list[list[Held]], set[Digest]]:
+        """Upload objects; return where they are, in groups that one line each tells of, and those that are not here."""
+        held: list[list[Held]] = []
+        missing: set[Digest] = set()
+        large = [name for name, size in lacking.items() if size > packs.PACKED_MOST]
+        small = [name for name, size in lacking.items() if size <= packs.PACKED_MOST]
+        loose: list[Held] = []
+        for done in self._remote.map(partial(self._upload_loose, missing), large):
+            loose += () if done is None else (done,)
+        if loose:
+            held.append(loose)
+        packing = self._packs(small, missing)
+        while wave := _up_to(packing, _AT_ONCE_BYTES // packs.PACK_BYTES):
+            held += self._remote.map(self._upload_pack, wave)
+        return held, missing
+
+    def _upload_loose(self, missing: set[Digest], name: Digest) -> Held | None:
+        try:
+            path = self._objects.path(name)
+        except (NotThere, StoreDamaged):
+            missing.add(name)
+            return None
+        self._remote.bucket.upload(layout.object_name(name), path)
+        size = path.stat().st_size
+        self.sent.add(objects=1, bytes=size, requests=1)
+        return Held(name, size)
+
+    def _packs(self, names: Sequence[Digest], missing: set[Digest]) -> Iterator[list[tuple[Digest, bytes]]]:
+        """Yield the contents of packs, read when they are asked for."""
+        pack: list[tuple[Digest, bytes]] = []
+        size = 0
+        for name in names:
+            try:
+                data = self._objects.get(name)
+            except (NotThere, StoreDamaged):
+                missing.add(name)
+                continue
+            if pack and (size + len(data) > packs.PACK_BYTES or len(pack) == PACK_OBJECTS):
+                yield pack
+                pack, size = [], 0
+            pack.append((name, data))
+            size += len(data)
+        if pack:
+            yield pack
+
+    def _upload_pack(self, objects: list[tuple[Digest, bytes]]) -> list[Held]:
+        if len(objects) == 1:  # a pack of one would only be longer
+            ((name, data),) = objects
+            self._remote.bucket.put(layout.object_name(name), data)
+            self.sent.add(objects=1, bytes=len(data), requests=1)
+            return [Held(name, len(data))]
+        data, index = packs.build(objects)
+        pack = digest(data)
+        self._remote.bucket.put(layout.pack_name(pack), data)
+        self.sent.add(objects=len(objects), bytes=len(data), requests=1)
+        return [Held(name, size, pack, at) for name, at, size in index]
+
+    def _tell(self, held: list[list[Held]], records: list[Record]) -> None:
+        """Put the segment that tells of objects and records, and keep its copy."""
+        if not held and not records:
+            return
+        signed = (self._sign(record) for record in records) if self._sign is not None else records
+        # Those of packs stand apart from the others: a line tells of one pack, or of none.
+        text = b"".join((*map(lines.encode_holding, held), *map(lines.encode_record, signed)))
+        self._seq += 1
+        name = layout.segment_name(self._label, self._seq)
+        self._remote.bucket.put(name, text)
+        self.sent.add(bytes=len(text), requests=1)
+        self._remote.mirror.keep(name, text)
+        self._remote.mirror.refresh()
+        self.records += len(records)
+
+
+_Pack = list[tuple[Digest, bytes]]
+
+
+def _up_to(items: Iterator[_Pack], number: int) -> list[_Pack]:
+    return [item for _, item in zip(range(number), items, strict=False)]
