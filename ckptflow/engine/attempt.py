@@ -6,7 +6,9 @@ the run, not as found.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from ..checkpoints.manifest import Status
 from ..checkpoints.records import RecordLog
@@ -52,6 +54,8 @@ class Attempt:
     _ran: dict[StageName, int] = field(default_factory=dict)
     _told: set[StageName] = field(default_factory=set)
     _started: bool = False
+    _written: float = 0.0
+    _witness: Callable[[], None] | None = None
 
     def run(self, survey: Survey, selection: Selection) -> tuple[Outcome, tuple[StageResult, ...]]:
         """Bring the selection up to date; return how that ended and what became of each stage."""
@@ -76,9 +80,15 @@ class Attempt:
                 self.log.sync()
                 whole = selection.stages == frozenset(survey.pipeline.stages)
                 settler.write(tuple(set(survey.lock) - set(survey.pipeline.stages)) if whole else ())
+                self._written = time.monotonic()
         finally:
             past.index.close()
         return outcome, self._conclude(outcome, survey, schedule, facts, settler, keeper)
+
+    def testify(self) -> None:
+        """Keep a witness that nothing is left to do, if that is so: the last thing of a run, as it may have to wait."""
+        if self._witness is not None:
+            self._witness()
 
     def _drive(
         self, schedule: Schedule, facts: ProjectFacts, past: StorePast, settler: Settler, keeper: Keeper
@@ -122,7 +132,7 @@ class Attempt:
         settler: Settler,
         keeper: Keeper,
     ) -> tuple[StageResult, ...]:
-        """Write down how each stage ended; after a whole run, also that nothing is left to do."""
+        """Write down how each stage ended; after a whole run, prepare to say that nothing is left to do."""
         for run in schedule.stages.values():
             keeper.end(run, Status.FAILED if run.phase is Phase.FAILED else Status.IN_PROGRESS)
             if outcome is not Outcome.REPLAN:
@@ -144,8 +154,10 @@ class Attempt:
             if not run.pinned or run.stage.frozen
         )
         if outcome is Outcome.DONE and self.options == ReproOptions():
-            worked = any(r.state != "fresh" for r in results)
-            witness.write(self.session, survey, schedule, facts, results, self.targets, wait=worked)
+            written = self._written if any(r.state != "fresh" for r in results) else None
+            self._witness = partial(
+                witness.write, self.session, survey, schedule, facts, results, self.targets, written=written
+            )
         self._ran.update({StageName(result.stage): result.ran for result in results})
         return results
 

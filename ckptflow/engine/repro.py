@@ -71,6 +71,7 @@ def _repro(
             survey, outcome, stages = _until_the_ground_is_still(session, attempt, files)
         result = _result(run_id, outcome, stages, stop, time.monotonic() - began)
         _keep(session, result, survey, locked=options.commit)
+        attempt.testify()
     reporter.emit(RunEnded(run_id, result.ok, result.seconds, result.to_json()))
     return result
 

@@ -1,7 +1,8 @@
 """Edge. Writing the witness for `engine.fresh`: only from what the run itself saw, never from a second look.
 
 A file that was modified so shortly before it was seen that a later change could leave its stamp as it is (the racy
-case) makes a witness impossible; after a run that wrote something we therefore wait out the clock's granularity once.
+case) makes a witness impossible; after a run that wrote something we therefore wait out the clock's granularity once,
+from when the last file was written. The witness is the last thing that a run does, so little is left of that.
 """
 
 from __future__ import annotations
@@ -38,16 +39,16 @@ def write(
     results: Iterable[StageResult],
     targets: Sequence[str],
     *,
-    wait: bool,
+    written: float | None,
 ) -> None:
     """Keep a witness that everything is up to date; nothing if that is not so, or not certain.
 
-    `wait`: files were written a moment ago, so let their stamps grow old enough to be believed.
+    `written` (`time.monotonic`): when the last file was written; their stamps must be old enough to be believed.
     """
     if any(r.phase is not Phase.SETTLED or (r.forced and not r.pinned) for r in schedule.stages.values()):
         return
-    if wait:
-        time.sleep(GRANULARITY_NS / 1e9)
+    if written is not None:
+        time.sleep(max(0.0, written + GRANULARITY_NS / 1e9 - time.monotonic()))
     try:
         observed = list(_observed(session, schedule, facts))
         found = _found(session, survey)

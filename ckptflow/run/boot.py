@@ -18,11 +18,14 @@ from typing import IO
 from ..dataclass import dataclass
 
 _BOOT = """\
-import sys
+import gc, sys
+gc.disable()
 sys.path.insert(0, sys.argv[1])
 import ckptflow
 del sys.path[0]
 from ckptflow.run.worker import main
+gc.freeze()
+gc.enable()
 main()
 """
 _HERE = str(Path(__file__).resolve().parents[2])
