@@ -106,6 +106,13 @@ def read_lock(file: str, text: str) -> dict[str, NotedStage]:
     return {name: reader.stage(node) for name, node in stages.items()}
 
 
+def read_datasets(file: str, text: str) -> dict[str, dict[str, Value]]:
+    """Return what a `dvc.lock` notes of datasets, by name. Raises `SpecError` that names the place."""
+    reader = _Reader.of(file, text)
+    rows = [to_value(node) for node in reader.items(reader.mapping(reader.root).get("datasets"))]
+    return {str(row["name"]): row for row in rows if isinstance(row, dict) and "name" in row}
+
+
 def read_run(file: str, text: str) -> NotedStage:
     """Return an entry of DVC's run cache. Raises `SpecError`."""
     reader = _Reader.of(file, text)

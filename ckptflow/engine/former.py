@@ -1,4 +1,4 @@
-"""Edge. Work that DVC did before: what takes it over is imported only where DVC left something."""
+"""Edge. What DVC did before, for those who go on: what reads it is imported only where DVC left something."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ..plan.selection import Selection
+from ..spec.catalog import NamedDataset, with_lock
 from ..spec.model import Pipeline
 from ..workspace.traces import has_traces
 from .session import Session
@@ -40,3 +41,14 @@ def restore(session: Session, survey: Survey, selection: Selection, former: Adop
         from .tracked import restore_tracked
 
         yield from restore_tracked(session, survey, selection, former.dvc)
+
+
+def noted_datasets(session: Session, pipeline: Pipeline) -> tuple[NamedDataset, ...]:
+    """Return the datasets of the pipeline, with what DVC noted of them. Raises `SpecError`."""
+    if not pipeline.datasets or not has_traces(session.root, pipeline.files):
+        return pipeline.datasets
+    from ..workspace.dvc import DvcProject
+
+    dvc = DvcProject(session.root, session.observer, session.cache)
+    noted = {file: dvc.datasets(file) for file in {dataset.file for dataset in pipeline.datasets}}
+    return tuple(with_lock(dataset, noted[dataset.file].get(dataset.name, {})) for dataset in pipeline.datasets)

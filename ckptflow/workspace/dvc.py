@@ -13,10 +13,11 @@ from pathlib import Path
 from ..dvc import config
 from ..dvc.ignore import ALWAYS, FILE, Ignore
 from ..dvc.listing import listing_md5, read_listing
-from ..dvc.lock import DIRECTORY, Noted, NotedStage, Tracked, read_lock, read_run, read_tracked, rooted
+from ..dvc.lock import DIRECTORY, Noted, NotedStage, Tracked, read_datasets, read_lock, read_run, read_tracked, rooted
 from ..dvc.names import FOLDER, LOCK, SUFFIX
 from ..errors import DepUnreadable, Place, Problem, SpecError
 from ..ids import Digest
+from ..spec.model import Value
 from ..spec.paths import ancestors, parent
 from .cache import Cache
 from .md5s import Md5s, hash_md5
@@ -46,6 +47,12 @@ class DvcProject:
             text = self._text(path)
             self._locks[path] = {} if text is None else read_lock(path, text)
         return self._locks[path]
+
+    def datasets(self, file: str) -> dict[str, dict[str, Value]]:
+        """Return what the `dvc.lock` beside a pipeline file notes of datasets, by name. Raises `SpecError`."""
+        path = rooted(parent(file), LOCK)
+        text = self._text(path)
+        return {} if text is None else read_datasets(path, text)
 
     def runs(self, key: str) -> Iterator[NotedStage]:
         """Yield what DVC's run cache has under a name, the newest first; a damaged entry is passed over."""
