@@ -19,6 +19,7 @@ from ..plan.schedule import Schedule
 from ..plan.selection import Selection
 from ..plan.stagerun import Phase, StageRun
 from ..plan.stale import reasons
+from ..run.boot import boot_second
 from ..run.messages import WorkerSetup
 from ..run.pool import Pool
 from ..workspace.place import OutState, edited
@@ -60,6 +61,8 @@ class Attempt:
     def run(self, survey: Survey, selection: Selection) -> tuple[Outcome, tuple[StageResult, ...]]:
         """Bring the selection up to date; return how that ended and what became of each stage."""
         session = self.session
+        if session.settings.workers > 1 and len(selection.stages - survey.lock.keys()) > 1:
+            boot_second()  # beside the planning
         former = former_work(session, survey.pipeline)
         regaining = Regaining(session, survey.pipeline, survey.lock)
         session.placer.neighbours = (regaining,) if former is None else (regaining, former)

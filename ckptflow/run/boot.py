@@ -80,6 +80,12 @@ def boot_ahead() -> None:
         return  # whoever needs one will say so
 
 
+def boot_second() -> None:
+    """Start another beside the first, which is up by now; only where that was started ahead, and so for one command."""
+    if len(_ahead) == 1:
+        boot_ahead()
+
+
 def take() -> Booted:
     """Return a worker process that nobody has. Raises OSError where there is no room for one."""
-    return _ahead.pop() if _ahead else boot()
+    return _ahead.pop(0) if _ahead else boot()
