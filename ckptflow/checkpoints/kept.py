@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import cache
 
 from ..dataclass import dataclass
 from ..store import layout
@@ -17,6 +18,7 @@ from ..store.protocol import NotThere, Store
 from .manifest import BadCheckpoint, Checkpoint, oldest_first, to_remove
 
 _ENCODE = json.JSONEncoder(ensure_ascii=False).encode
+_name = cache(_ENCODE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ def write_checkpoint(store: Store, checkpoint: Checkpoint, keep: int) -> str:
 
 def _encode(checkpoint: Checkpoint) -> bytes:
     """Return the document with a line a field: for people, and in a tenth of the time that `indent` takes."""
-    fields = (f" {_ENCODE(name)}: {_ENCODE(value)}" for name, value in checkpoint.to_dict().items())
+    fields = (f" {_name(name)}: {_ENCODE(value)}" for name, value in checkpoint.to_dict().items())
     return ("{\n" + ",\n".join(fields) + "\n}\n").encode("utf-8", "backslashreplace")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from ..dataclass import replace
 from ..ids import Digest, StageName
@@ -63,6 +62,8 @@ def _with_code(session: Session, survey: Survey, facts: ProjectFacts, stage: Sta
 def look_ahead(session: Session, schedule: Schedule, facts: ProjectFacts) -> None:
     """Bring a schedule as far as what is known allows, cutting here what has to be cut."""
     schedule.start()
+    from tempfile import TemporaryDirectory  # a run imports this module too
+
     with TemporaryDirectory(prefix="ckptflow-") as scratch:
         object_path = _with_trees(session, schedule, Path(scratch))
         spills = session.spills if os.access(session.location.state, os.W_OK) else Path(scratch)

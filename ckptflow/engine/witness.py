@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -98,11 +99,12 @@ def _files(session: Session, survey: Survey, schedule: Schedule, observed: Itera
     known = [session.location.lock_of(file) for file in survey.pipeline.files]
     known += config_paths(session.root, os.environ)
     known += [session.store_root / layout.MARKER]
+    texts = [str(path_) for path_ in known]
     for run in schedule.stages.values():
-        known += [session.store_root / layout.object_name(name) for name in run.names.values()]
-    for path_ in known:
-        if path_.exists():
-            yield _row(str(path_), Stamp.of(path_.stat()), now)
+        texts += [f"{session.store_root}/{layout.object_name(name)}" for name in run.names.values()]
+    for text in texts:
+        with suppress(FileNotFoundError, NotADirectoryError):
+            yield _row(text, Stamp.of(os.stat(text)), now)  # noqa: PTH116 - once a stage
     for seen_ in observed:
         if seen_.kind == "file":
             yield _row(seen_.path, seen_.files[0][1], now)

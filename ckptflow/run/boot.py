@@ -11,7 +11,7 @@ import os
 import socket
 import subprocess
 import sys
-import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -49,7 +49,7 @@ def boot() -> Booted:
     """Start a worker process. Raises OSError where there is no room for one."""
     ours, theirs = socket.socketpair()
     alive, lifeline = os.pipe()
-    words = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the worker
+    words = _unnamed_file()
     try:
         process = subprocess.Popen(
             [sys.executable, "-P", "-c", _BOOT, _HERE, str(theirs.fileno()), str(alive)],
@@ -70,6 +70,16 @@ def boot() -> Booted:
         os.close(alive)
     os.set_blocking(ours.fileno(), False)
     return Booted(process, ours.detach(), lifeline, words)
+
+
+def _unnamed_file() -> IO[bytes]:
+    """Return a file for what a worker says outside of its tasks: in memory where the system can do that."""
+    if hasattr(os, "memfd_create"):
+        with suppress(OSError):
+            return open(os.memfd_create("ckptflow"), "w+b")
+    import tempfile  # costs as much as all else here
+
+    return tempfile.TemporaryFile()
 
 
 def boot_ahead() -> None:

@@ -6,7 +6,6 @@ task, and because its `recv` blocks on half a message, which a stopped or dying 
 
 from __future__ import annotations
 
-import io
 import os
 import pickle
 import select
@@ -32,11 +31,8 @@ class Channel:
 
     def send(self, message: Any) -> None:
         """Send one message whole. Raises OSError where the other end is gone."""
-        buffer = io.BytesIO()
-        buffer.write(_LENGTH.pack(0))
-        pickle.dump(message, buffer, pickle.HIGHEST_PROTOCOL)
-        view = buffer.getbuffer()
-        _LENGTH.pack_into(view, 0, len(view) - _LENGTH.size)
+        data = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
+        view = memoryview(_LENGTH.pack(len(data)) + data)
         while view:
             try:
                 view = view[os.write(self.fd, view) :]
@@ -53,16 +49,17 @@ class Channel:
         """Return the messages that have come, maybe none. Raises EOFError where no more can come."""
         messages: list[Any] = []
         try:
-            while True:
-                self._read()
+            more = True
+            while more:
+                more = self._read() == _READ_BYTES  # less than was asked for: that was all
                 while (message := self._take()) is not None:
                     messages.append(message[0])
         except BlockingIOError:
-            return messages
+            pass
         except EOFError:
-            if messages:
-                return messages
-            raise
+            if not messages:
+                raise
+        return messages
 
     def pending(self) -> bool:
         """Tell whether a message, or the end, can be had without waiting."""
@@ -72,7 +69,7 @@ class Channel:
         """Close the descriptor; once only."""
         os.close(self.fd)
 
-    def _read(self) -> None:
+    def _read(self) -> int:
         try:
             data = os.read(self.fd, _READ_BYTES)
         except ConnectionResetError:
@@ -80,6 +77,7 @@ class Channel:
         if not data:
             raise EOFError
         self._buffer += data
+        return len(data)
 
     def _take(self) -> tuple[Any] | None:
         if len(self._buffer) < _LENGTH.size:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import shutil
 import time
 from collections.abc import Callable, Collection, Iterator
 from enum import StrEnum
@@ -270,6 +269,8 @@ def _remove_dead_links(path: Path) -> bool:
 
 def _remove(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
+        import shutil  # loads three compression libraries: not for a run whose outs are files
+
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +80,8 @@ def load_settings(root: Path, env: Mapping[str, str], flags: Mapping[str, Any] |
     for where, layer in layers:
         for name, value in layer.items():
             if name not in NAMES:
+                from difflib import get_close_matches  # only a mistake pays for it
+
                 close = get_close_matches(str(name), NAMES, 1)
                 hint = f"did you mean `{close[0]}`?" if close else f"settings are {', '.join(NAMES)}"
                 problems.append(Problem("CF080", f"unknown setting `{name}`", Place(where, 1, 1), hint))
