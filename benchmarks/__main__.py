@@ -30,7 +30,7 @@ def main(argv: list[str] | None = None) -> int:
             place.mkdir()
             measured[name] = []
             try:
-                for line in ROWS[name](Bench(place, asked.size, asked.rounds)):
+                for line in ROWS[name](Bench(place, asked.size, asked.rounds, frozenset(asked.only))):
                     measured[name].append(line)
                     print(_told(line), flush=True)
             except WentWrong as error:
@@ -63,9 +63,16 @@ def _parser() -> argparse.ArgumentParser:
         sizes.add_argument(option, dest="size", action="store_const", const=size, help=words, default=Size.FULL)
     parser.add_argument("--rows", nargs="+", choices=list(ROWS), metavar="ROW", help=f"of: {', '.join(ROWS)}")
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help="times that each is measured (default: 3)")
+    parser.add_argument(
+        "--only", type=_names, default=[], metavar="PROGRAM,...", help="of the row `remotes`: ckptflow, rclone, dvc"
+    )
     parser.add_argument("--out", type=Path, metavar="DIR", help="write measured.md and measured.json there")
     parser.add_argument("--scratch", type=Path, metavar="DIR", help="work here: on the disk that is to be measured")
     return parser
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",")]
 
 
 def _notes(size: Size, rounds: int) -> list[str]:

@@ -40,11 +40,18 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """The settings of one row. `scratch` is an empty directory of its own, on the disk that is measured."""
+    """The settings of one row. `scratch` is an empty directory of its own, on the disk that is measured. `only` names
+    the programs to measure, in rows that have several; empty: all.
+    """
 
     scratch: Path
     size: Size
     rounds: int
+    only: frozenset[str] = frozenset()
+
+    def wants(self, program: str) -> bool:
+        """Return whether a program is to be measured."""
+        return not self.only or program in self.only
 
     def pick(self, tiny: T, quick: T, full: T) -> T:
         """Return what goes with the size."""

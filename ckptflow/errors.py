@@ -78,6 +78,16 @@ class UsageError(CkptflowError):
     code = "CF003"
 
 
+class RemoteNotFound(UsageError):
+    """There is no remote of that name."""
+
+    code = "CF017"
+
+    def __init__(self, name: str, *, hint: str | None = None) -> None:
+        super().__init__(f"there is no remote `{name}`", hint=hint)
+        self.name = name
+
+
 class TargetNotFound(CkptflowError):
     """A target matches no stage, chunk or out."""
 
@@ -145,6 +155,18 @@ class StoreDamaged(StoreError):
     def __init__(self, message: str, *, hint: str | None = None, objects: tuple[str, ...] = ()) -> None:
         super().__init__(message, hint=hint)
         self.objects = objects
+
+
+class RootUnreadable(StoreError):
+    """What must be kept cannot be told: a lock file, a tree or the document of a run is there and cannot be read."""
+
+    code = "CF018"
+
+
+class KeyUnusable(CkptflowError):
+    """The project's key cannot be used: too short, unreadable, or in a file that git tracks. Never shows the key."""
+
+    code = "CF016"
 
 
 class Locked(CkptflowError):
@@ -229,7 +251,7 @@ class Failure:
     `timeout`, `killed` (the worker died), `dep` (a dep could not be read), `dep-changed` (a dep, or a module of
     the project, changed under the run), `damaged` (an object in the store that a dep is made of is missing or not what
     its name says, or what was kept of a cut is: plan again), `store` (the store could not be used: disk
-    full, read-only). `traceback` has no engine frames.
+    full, read-only). `traceback` has no engine frames. `lost` names objects that a remote should hold and does not.
     """
 
     kind: str
@@ -239,3 +261,4 @@ class Failure:
     log: str = ""
     hint: str | None = None
     notes: tuple[str, ...] = field(default=())
+    lost: tuple[str, ...] = field(default=())

@@ -5,6 +5,7 @@ from .chunks import insert, tiny
 from .data import cut, first_hash, tree
 from .memory import memory
 from .million import million
+from .remotes import remotes
 from .restart import restart
 from .startup import first, noop, version
 from .values import values
@@ -21,5 +22,6 @@ ROWS: dict[str, Row] = {
     "restart": restart,
     "memory": memory,
     "values": values,
+    "remotes": remotes,
     "million": million,
 }

@@ -126,16 +126,20 @@ class Past:
         indexed = self._safely(lambda: self._count() - sum(len(self._live(keys)) for keys in _batches(own)))
         return indexed + sum(record is not None for record in self._fresh.values())
 
-    def where(self, objects: Iterable[Digest]) -> dict[Digest, Held]:
-        """Return where those of `objects` are that the lines of a remote tell of."""
+    def where(self, objects: Iterable[Digest]) -> dict[Digest, list[Held]]:
+        """Return where those of `objects` are that the lines of a remote tell of: all places, the last told first."""
         self._ready()
         wanted = list(dict.fromkeys(objects))
-        return self._safely(lambda: dict(pair for batch in _batches(wanted) for pair in self._where(batch)))
+        rows = self._safely(lambda: [pair for batch in _batches(wanted) for pair in self._where(batch)])
+        found: dict[Digest, list[Held]] = {}
+        for name, held in rows:
+            found.setdefault(name, []).append(held)
+        return found
 
     def _where(self, objects: Sequence[Digest]) -> list[tuple[Digest, Held]]:
         marks = ",".join("?" * len(objects))
         rows = self._db.execute(
-            f"SELECT object, pack, at, bytes {_HELD} AND object IN ({marks}) ORDER BY name",
+            f"SELECT object, pack, at, bytes {_HELD} AND object IN ({marks}) ORDER BY name DESC",
             (self._store.url, *map(_raw, objects)),
         )
         found = ((Digest(name.hex()), pack and Digest(pack.hex()), at, size) for name, pack, at, size in rows)

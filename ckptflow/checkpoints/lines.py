@@ -52,6 +52,10 @@ class BadLine(ValueError):
     """The bytes are no line of a record log that this program can use; the text says why."""
 
 
+class StrangeLine(BadLine):
+    """The line is whole, and not of a kind or version that this program knows: what it names cannot be told."""
+
+
 def encode_record(record: Record) -> bytes:
     """Return the line of `record`, with its end of line."""
     return _encode(record.key, record.to_dict())
@@ -79,9 +83,9 @@ def decode(line: bytes) -> Line:
             return Forget(ChunkKey(doc["key"]))
         record = Record.from_dict({k: v for k, v in doc.items() if k not in ("v", "x")})
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise BadLine(f"not a record: {error!r}") from error
+        raise StrangeLine(f"not a record: {error!r}") from error
     if not all(is_digest(part.object) and is_digest(part.values) for part in record.outs.values()):
-        raise BadLine("a record that names no objects")
+        raise StrangeLine("a record that names no objects")
     return record
 
 
@@ -98,11 +102,11 @@ def held_in(line: bytes) -> tuple[Held, ...]:
         pack = doc.get("pack")
         objects = tuple(Held(Digest(o), int(size), pack, int(at)) for o, at, size in doc["held"])
     except (KeyError, TypeError, ValueError) as error:
-        raise BadLine(f"tells of no objects: {error!r}") from error
+        raise StrangeLine(f"tells of no objects: {error!r}") from error
     if not (pack is None or is_digest(pack)) or not all(
         is_digest(h.object) and h.bytes >= 0 <= h.offset for h in objects
     ):
-        raise BadLine("tells of no objects")
+        raise StrangeLine("tells of no objects")
     return objects
 
 
@@ -138,9 +142,9 @@ def _sound(line: bytes) -> bool:
 
 def _checked(line: bytes) -> dict[str, Any]:
     doc = _parsed(line)
-    if not is_digest(doc.get("key")):
-        raise BadLine("no key")
     _check_version(doc)
+    if not is_digest(doc.get("key")):
+        raise StrangeLine("no key")
     return doc
 
 
@@ -158,4 +162,6 @@ def _parsed(line: bytes) -> dict[str, Any]:
 
 def _check_version(doc: Mapping[str, Any]) -> None:
     if doc.get("v") != VERSION:
-        raise BadLine(f"record of version {doc.get('v')!r}, this program reads {VERSION}: a newer ckptflow wrote it")
+        raise StrangeLine(
+            f"record of version {doc.get('v')!r}, this program reads {VERSION}: a newer ckptflow wrote it"
+        )

@@ -43,6 +43,9 @@ class Holder:
 
 UNKNOWN = "another process"
 
+STORE = "store"
+"""The lock on a whole store: shared by all who add to it or rely on what is there, held alone by who deletes."""
+
 
 @contextmanager
 def hold(
@@ -68,6 +71,27 @@ def hold(
         yield
 
 
+@contextmanager
+def share(
+    store_dir: Path,
+    name: str = STORE,
+    *,
+    run: str = "",
+    on_wait: Callable[[str, str], None] | None = None,
+    timeout: float | None = None,
+) -> Iterator[None]:
+    """Hold a lock together with all others that share it, for the length of the block; nobody can `hold` it meanwhile.
+
+    Who comes last signs. Waits and raises as `hold` does.
+    """
+    fd = _take(store_dir, name, on_wait, None if timeout is None else time.monotonic() + timeout, fcntl.LOCK_SH)
+    signed = _sign(fd, name, run)
+    try:
+        yield
+    finally:
+        _release(fd, signed)
+
+
 def holder(store_dir: Path, name: str) -> Holder | None:
     """Return what the last holder wrote, None if the lock is free or says nothing. Never waits; for people only."""
     with suppress(OSError):
@@ -75,13 +99,19 @@ def holder(store_dir: Path, name: str) -> Holder | None:
     return None
 
 
-def _take(store_dir: Path, name: str, on_wait: Callable[[str, str], None] | None, deadline: float | None) -> int:
+def _take(
+    store_dir: Path,
+    name: str,
+    on_wait: Callable[[str, str], None] | None,
+    deadline: float | None,
+    mode: int = fcntl.LOCK_EX,
+) -> int:
     path = store_dir / layout.lock_name(name)
     pause, told = _FIRST_PAUSE, False
     while True:
         fd = _open(store_dir, path)
         try:
-            if _try_lock(fd, path):
+            if _try_lock(fd, path, mode):
                 return fd
         except BaseException:
             os.close(fd)
@@ -110,10 +140,10 @@ def _open(store_dir: Path, path: Path) -> int:
         raise store_error(error, "take a lock", str(store_dir)) from error
 
 
-def _try_lock(fd: int, path: Path) -> bool:
+def _try_lock(fd: int, path: Path, mode: int) -> bool:
     """Lock `fd` if it is free and still the file of that name: one that was removed meanwhile locks nothing."""
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(fd, mode | fcntl.LOCK_NB)
     except OSError as error:
         if error.errno in (errno.EAGAIN, errno.EACCES, errno.EWOULDBLOCK):
             return False
@@ -127,17 +157,21 @@ def _try_lock(fd: int, path: Path) -> bool:
         return False
 
 
-def _sign(fd: int, name: str, run: str) -> None:
+def _sign(fd: int, name: str, run: str) -> bytes:
+    """Write into the file who holds it; return the text."""
     me = Holder(socket.gethostname(), os.getpid(), datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), run)
-    text = json.dumps({"lock": name, **asdict(me)}, sort_keys=True) + "\n"
+    text = (json.dumps({"lock": name, **asdict(me)}, sort_keys=True) + "\n").encode()
     with suppress(OSError):  # a full disk makes a lock anonymous, not useless
         os.ftruncate(fd, 0)
-        os.pwrite(fd, text.encode(), 0)
+        os.pwrite(fd, text, 0)
+    return text
 
 
-def _release(fd: int) -> None:
+def _release(fd: int, signed: bytes | None = None) -> None:
+    """Let go; what stands in the file goes too, unless somebody who shares the lock has `signed` it since."""
     with suppress(OSError):
-        os.ftruncate(fd, 0)
+        if signed is None or os.pread(fd, len(signed) + 1, 0) == signed:
+            os.ftruncate(fd, 0)
     os.close(fd)
 
 

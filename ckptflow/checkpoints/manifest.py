@@ -26,6 +26,9 @@ class Status(StrEnum):
     FAILED = "failed"
 
 
+_ORDER = (Status.IN_PROGRESS, Status.RESUMING, Status.FAILED, Status.COMPLETED)
+
+
 class BadCheckpoint(ValueError):
     """The document is no checkpoint that this program can use; the text says why."""
 
@@ -164,9 +167,14 @@ def split_name(file: str) -> tuple[str, str, Status] | None:
 
 def oldest_first(files: Iterable[str]) -> list[str]:
     """Return the checkpoints' file names among `files` by age; of one second, the completed one is the newest."""
-    order = [Status.IN_PROGRESS, Status.RESUMING, Status.FAILED, Status.COMPLETED]
-    named = [(parts[1], order.index(parts[2]), file) for file in files if (parts := split_name(file))]
-    return [file for _, _, file in sorted(named)]
+    named = [(age, file) for file in files if (age := age_of(file))]
+    return [file for _, file in sorted(named)]
+
+
+def age_of(file: str) -> tuple[str, int] | None:
+    """Return what checkpoints of one stage are sorted by, oldest first; None for a name that is no checkpoint's."""
+    parts = split_name(file)
+    return (parts[1], _ORDER.index(parts[2])) if parts else None
 
 
 def to_remove(files: Iterable[str], keep: int) -> list[str]:

@@ -1,14 +1,19 @@
 """Edge. The mirror: what this machine knows of a remote, so that most questions cost no request.
 
-A folder beside the local store with the remote's marker and its record segments, copied as they are. Segments never
-change, so one that is here need not be fetched again; one that the remote no longer lists is dropped. Derived data: it
-may be deleted at any time, and is dropped by itself when the remote turns out to be another one.
+    <folder>/ckptflow.json           the marker of the remote
+    <folder>/<its id>/records/...    its record segments, copied as they are
+
+Segments never change, so one that is here need not be fetched again; one that the remote no longer lists is dropped.
+Another remote in the same place has another id, so what is known of one never counts for the other. Derived data: all
+of it may be deleted at any time. Several threads and processes may use one folder at once.
 """
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from ..errors import StoreError
@@ -16,50 +21,67 @@ from ..ids import ChunkKey, Digest
 from ..plan.model import Record
 from ..store import layout
 from ..store.local import LocalStore
-from ..store.oserrors import store_error
+from ..store.marker import Marker
 from ..store.packs import Held
 from ..store.protocol import Entry, NotThere
 from .index import Past
 
 
 class Mirror:
-    """The copies of one remote's segments under `folder`, indexed in `db` (None: in memory). Raises `StoreError`.
+    """The copies of one remote's segments below `folder`, indexed in `db` (None: in memory). Raises `StoreError`.
 
-    Opening it makes nothing; the folder is made when there is something to keep. An object of its own for each thread.
+    Opening it makes nothing; folders are made when there is something to keep. An object of its own for each thread.
     """
 
-    __slots__ = ("_db", "_folder", "_past", "_store")
+    __slots__ = ("_db", "_folder", "_id", "_past", "_store")
 
     def __init__(self, folder: Path, db: Path | None = None) -> None:
         self._folder = folder
         self._db = db
-        self._store = LocalStore(folder) if folder.is_dir() else None
+        self._id: str | None = None
+        self._store: LocalStore | None = None
         self._past: Past | None = None
+        self._find()
 
-    def marker(self) -> bytes | None:
-        """Return the marker of the remote that this was copied from, None where nothing was."""
-        try:
-            return self._store.get(layout.MARKER) if self._store is not None else None
-        except NotThere:
-            return None
+    @property
+    def store_id(self) -> str | None:
+        """What its marker calls the remote; None where nothing is known of it."""
+        return self._id
 
-    def begin(self, marker: bytes) -> None:
-        """Let this be the mirror of the remote with this marker; what is of another one is dropped."""
-        if self.marker() == marker:
+    def _find(self) -> None:
+        """Open what is known of the remote, if anything is."""
+        with suppress(StoreError, ValueError, KeyError, TypeError):
+            marker = Marker.from_dict(json.loads(LocalStore(self._folder).get(layout.MARKER)))
+            self._open(marker.repository)
+
+    def _open(self, id_: str) -> None:
+        if id_ != self._id:
+            self.close()
+            self._past = None
+            self._store = LocalStore(self._folder / layout.escape(id_), create=True)
+            self._id = id_
+
+    def begin(self, marker: Marker) -> None:
+        """Let this be the mirror of the remote with this marker; what is known of others is dropped."""
+        if marker.repository == self._id:
             return
-        self.close()
-        try:
-            if self._folder.is_dir():
-                shutil.rmtree(self._folder)
-        except OSError as error:
-            raise store_error(error, "drop what was known of another remote", str(self._folder)) from error
-        self._store = LocalStore(self._folder, create=True)
-        self._store.put(layout.MARKER, marker)
+        self._open(marker.repository)
+        assert self._store is not None
+        LocalStore(self._folder, create=True).put(layout.MARKER, marker.encode())
+        for other in self._folder.iterdir():
+            if other.is_dir() and other != self._store.root:
+                shutil.rmtree(other, ignore_errors=True)
 
     def segments(self) -> dict[str, int]:
         """Return the names of the segments that are here, with their sizes in bytes."""
         found: Iterable[Entry] = self._store.list(layout.RECORDS) if self._store is not None else ()
         return {entry.name: entry.bytes for entry in found if layout.segment_of(entry.name) is not None}
+
+    def read(self, name: str) -> bytes:
+        """Return the copy of a segment. Raises `NotThere`."""
+        if self._store is None:
+            raise NotThere(f"no {name} in {self._folder}")
+        return self._store.get(name)
 
     def keep(self, name: str, data: bytes) -> None:
         """Keep the copy of a segment. Seen by questions after the next `refresh`."""
@@ -75,8 +97,8 @@ class Mirror:
 
     def refresh(self) -> None:
         """See the segments that were kept or dropped since, by this process or another."""
-        if self._store is None and self._folder.is_dir():
-            self._store = LocalStore(self._folder)
+        if self._store is None:
+            self._find()
         if (past := self.past()) is not None:
             past.refresh()
 
@@ -91,8 +113,8 @@ class Mirror:
         past = self.past()
         return past.lookup(keys) if past is not None else {}
 
-    def where(self, objects: Iterable[Digest]) -> dict[Digest, Held]:
-        """Return where those of `objects` are that the remote holds."""
+    def where(self, objects: Iterable[Digest]) -> dict[Digest, list[Held]]:
+        """Return where those of `objects` are that the remote holds: all places, what was told last first."""
         past = self.past()
         return past.where(objects) if past is not None else {}
 

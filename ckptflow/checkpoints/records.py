@@ -8,7 +8,7 @@ dropped, a bad one in the middle is reported and passed over. The objects that a
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import StrEnum
 
 from ..dataclass import dataclass
@@ -54,12 +54,14 @@ class Spot:
 
 
 class RecordLog:
-    """The log of one run. Makes no file before the first line. Every method raises `StoreError`.
+    """The log of one run. Makes no file before the first line. `listener` hears of every record that was added.
+
+    Every method raises `StoreError`.
 
     After an error the lines added before are whole, and the next line starts a new segment.
     """
 
-    __slots__ = ("_durability", "_named", "_run", "_segment", "_segment_bytes", "_seq", "_size", "_store")
+    __slots__ = ("_durability", "_listener", "_named", "_run", "_segment", "_segment_bytes", "_seq", "_size", "_store")
 
     def __init__(
         self,
@@ -68,11 +70,13 @@ class RecordLog:
         *,
         durability: Durability = Durability.BATCH,
         segment_bytes: int = SEGMENT_BYTES,
+        listener: Callable[[Record], None] | None = None,
     ) -> None:
         self._store = store
         self._run = run
         self._durability = durability
         self._segment_bytes = segment_bytes
+        self._listener = listener
         self._seq = 0
         self._segment: str | None = None
         self._size = 0
@@ -87,6 +91,8 @@ class RecordLog:
         spot = self._append(lines.encode_record(record))
         if self._durability is Durability.STRICT:
             self._sync()
+        if self._listener is not None:
+            self._listener(record)
         return spot
 
     def forget(self, key: ChunkKey) -> Spot:

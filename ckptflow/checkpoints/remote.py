@@ -8,7 +8,6 @@ have it. A segment that was listed and is gone was merged into another one meanw
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -16,7 +15,7 @@ from threading import Lock, RLock
 from typing import TYPE_CHECKING, TypeVar
 
 from ..dataclass import dataclass, field
-from ..errors import StoreDamaged
+from ..errors import StoreDamaged, StoreError
 from ..ids import ChunkKey, Digest, digest
 from ..plan.model import Record
 from ..store import layout, packs
@@ -26,7 +25,9 @@ from ..store.local import LocalStore
 from ..store.marker import Marker, open_store
 from ..store.oserrors import store_error
 from ..store.packs import Held
-from ..store.protocol import NotThere
+from ..store.protocol import Entry, NotThere
+from .ages import Moment
+from .condemned import BadDocument, Condemned, blob_of, is_document
 from .mirror import Mirror
 
 if TYPE_CHECKING:
@@ -65,7 +66,9 @@ class _Shared:
     make_bucket: Callable[[], Bucket]
     bucket: Bucket | None = None
     marker: Marker | None = None
-    listed: float = -FRESH_SECONDS
+    listed: Moment | None = None
+    looked: Moment | None = None
+    condemned: dict[Entry, frozenset[str]] = field(default_factory=dict)
     lock: RLock = field(default_factory=RLock)
 
 
@@ -108,19 +111,27 @@ class Remote:
         """Where it is, without credentials."""
         return self.bucket.url
 
+    @property
+    def store_id(self) -> str:
+        """What its marker calls it; as far as is known here, where it was not connected to. Raises `StoreError`."""
+        if self._shared.marker is not None:
+            return self._shared.marker.repository
+        return self.mirror.store_id or self.connect().repository
+
     def connect(self, *, create: bool = False) -> Marker:
         """Read the marker, once; with `create`, write one where there is nothing at all."""
         shared = self._shared
         with shared.lock:
             if shared.marker is None:
                 shared.marker = open_store(self.bucket, create=create)
-            self.mirror.begin(shared.marker.encode())
+            self.mirror.begin(shared.marker)
             return shared.marker
 
     def refresh(self, *, seconds: float = 0.0) -> None:
         """Learn what the remote holds now: one listing, and what is new in it. Not if it was listed `seconds` ago."""
         with self._shared.lock:
-            if time.monotonic() - self._shared.listed >= seconds:
+            if self._shared.listed is None or self._shared.listed.age >= seconds:
+                began = Moment()
                 for last in range(_LISTINGS_MOST, 0, -1):
                     try:
                         self._list()
@@ -128,7 +139,7 @@ class Remote:
                     except NotThere:
                         if last == 1:
                             raise
-                self._shared.listed = time.monotonic()
+                self._shared.listed = began
         self.mirror.refresh()
 
     def _list(self) -> None:
@@ -144,6 +155,34 @@ class Remote:
             self.mirror.keep(name, data)
         self.mirror.drop(known.keys() - listed.keys())
 
+    def look_for_condemned(self, *, seconds: float = 0.0) -> None:
+        """Learn what is condemned now: one listing, and what is new in it. Not if it was listed `seconds` ago."""
+        with self._shared.lock:
+            if self._shared.looked is None or self._shared.looked.age >= seconds:
+                began = Moment()
+                self._shared.condemned = dict(self._list_condemned())
+                self._shared.looked = began
+
+    def _list_condemned(self) -> Iterator[tuple[Entry, frozenset[str]]]:
+        entries = [entry for entry in self.bucket.list(layout.CONDEMNED) if is_document(entry.name)]
+        known = self._shared.condemned
+        new = [entry for entry in entries if entry not in known]
+        yield from ((entry, known[entry]) for entry in entries if entry in known)
+        for entry, data in zip(new, self.map(self.bucket.get, [entry.name for entry in new]), strict=True):
+            try:
+                yield entry, frozenset(Condemned.decode(entry.name, data).blobs)
+            except BadDocument as error:
+                hint = "a newer ckptflow may have written it: nothing can be sent before this one can read it"
+                raise StoreError(f"{error} (in {self.url})", hint=hint) from error
+
+    @property
+    def condemned(self) -> frozenset[str]:
+        """The names of objects and packs that are to be deleted, or were of late, as of the last look.
+
+        What is there is not to be relied on, and nothing may be written under these names.
+        """
+        return frozenset().union(*self._shared.condemned.values())
+
     def lookup(self, keys: Iterable[ChunkKey]) -> dict[ChunkKey, Record]:
         """Return the records of those `keys` that have one, as far as is known here."""
         return self.mirror.lookup(keys)
@@ -151,21 +190,31 @@ class Remote:
     def where(self, objects: Iterable[Digest]) -> dict[Digest, Held]:
         """Return where those of `objects` are that the remote holds, as far as is known here."""
         found = self.mirror.where(objects)
-        return {name: held for name, held in found.items() if name not in self.disowned}
+        return {name: held[0] for name, held in found.items() if name not in self.disowned}
+
+    def keeps(self, objects: Iterable[Digest]) -> dict[Digest, Held]:
+        """Return where those of `objects` are that the remote holds and keeps on holding."""
+        condemned = self.condemned
+        found = self.mirror.where(objects)
+        kept = {name: [held for held in places if blob_of(held) not in condemned] for name, places in found.items()}
+        return {name: places[0] for name, places in kept.items() if places and name not in self.disowned}
 
     def holds(self, object_: Digest) -> bool:
         """See `store.objects.Elsewhere`."""
         return object_ not in self.disowned and bool(self.mirror.where((object_,)))
 
     def fetch(self, objects: Sequence[Digest]) -> None:
-        """See `store.objects.Elsewhere`. Raises `StoreDamaged` naming objects that are not what they should be."""
-        held = self.where(objects)
-        loose = [h for h in held.values() if h.pack is None]
-        work: list[Callable[[], list[Digest]]] = [
-            *(partial(self._fetch_span, span) for span in packs.spans(h for h in held.values() if h.pack is not None)),
-            *(partial(self._fetch_loose, h) for h in sorted(loose, key=lambda h: -h.bytes)),
-        ]
-        bad = [name for names in self.map(_call, work) for name in names]
+        """See `store.objects.Elsewhere`. Raises `StoreDamaged` naming objects that are not what they should be.
+
+        What proves bad in one place is sought in the others that were told of: somebody may have sent it anew, and
+        which of two was told last is not certain where clocks differ.
+        """
+        places = {name: held for name, held in self.mirror.where(objects).items() if name not in self.disowned}
+        bad: list[Digest] = []
+        while places:
+            failed = set(self._fetch([held.pop(0) for held in places.values()]))
+            bad += (name for name in failed if not places[name])
+            places = {name: held for name, held in places.items() if held and name in failed}
         if bad:
             self.disowned.update(bad)
             raise StoreDamaged(
@@ -173,6 +222,15 @@ class Remote:
                 hint=f"`ckptflow verify -r {self.name}` checks the remote; a run makes them again",
                 objects=tuple(bad),
             )
+
+    def _fetch(self, wanted: Sequence[Held]) -> list[Digest]:
+        """Fetch objects from these places; return those that were not there, or not good."""
+        single = [held for held in wanted if held.pack is None or (held.bytes > packs.PACK_BYTES and not held.offset)]
+        work: list[Callable[[], list[Digest]]] = [
+            *(partial(self._fetch_span, span) for span in packs.spans({*wanted} - {*single})),
+            *(partial(self._fetch_single, held) for held in sorted(single, key=lambda held: -held.bytes)),
+        ]
+        return [name for names in self.map(_call, work) for name in names]
 
     def _fetch_span(self, span: packs.Span) -> list[Digest]:
         """Fetch a range of a pack; return the objects that were not there, or not good at the second time either."""
@@ -193,8 +251,8 @@ class Remote:
                 break
         return [held.object for held in wanted]
 
-    def _fetch_loose(self, held: Held) -> list[Digest]:
-        name = layout.object_name(held.object)
+    def _fetch_single(self, held: Held) -> list[Digest]:
+        name = blob_of(held)
         for _ in range(2):
             try:
                 if held.bytes <= packs.PACKED_MOST:
@@ -202,7 +260,7 @@ class Remote:
                     self.fetched.add(bytes=len(data), requests=1)
                     good = self._take(held.object, data)
                 else:
-                    good = self._download(name, held.object)
+                    good = self._download(name, held)
             except NotThere:
                 break
             if good:
@@ -216,15 +274,17 @@ class Remote:
         self.fetched.add(objects=1)
         return True
 
-    def _download(self, name: str, object_: Digest) -> bool:
+    def _download(self, name: str, held: Held) -> bool:
         path = self.store.root / layout.temporary_name(f"{os.getpid()}-{os.urandom(6).hex()}")
         try:
             path.parent.mkdir(exist_ok=True)
             size = self.bucket.download(name, path)
             self.fetched.add(bytes=size, requests=1)
-            if hash_file(path) != object_:
+            if held.pack is not None and size > held.bytes:
+                os.truncate(path, held.bytes)  # the index of a pack stands behind what is in it
+            if hash_file(path) != held.object:
                 return False
-            self.store.adopt(path, name)
+            self.store.adopt(path, layout.object_name(held.object))
         except OSError as error:
             raise store_error(error, f"write {name}", self.store.url) from error
         finally:

@@ -34,6 +34,21 @@ def is_present(objects: Objects, part: Part) -> bool:
     return listing is not None and all(objects.has(file.object, file.bytes) for file in listing.files)
 
 
+def is_here(objects: Objects, part: Part) -> bool:
+    """Tell whether all objects of `part` are in the store itself, and not just to be had elsewhere."""
+    if not objects.is_here(part.object):
+        return False
+    listing = get_listing(objects, part.object) if part.listing else None
+    return listing is None or all(objects.is_here(file.object) for file in listing.files)
+
+
+def bring_all(objects: Objects, tree: Tree) -> None:
+    """Bring all that `tree` names from elsewhere. Raises `StoreError`, `StoreDamaged`."""
+    objects.prepare(part.object for part in tree.parts)
+    listings = (get_listing(objects, part.object) for part in tree.parts if part.listing)
+    objects.prepare(file.object for listing in listings if listing is not None for file in listing.files)
+
+
 def put_listing(objects: Objects, listing: Listing) -> Digest:
     """Store the listing of a directory whose files' objects are in the store already."""
     return objects.put(listing.encode())

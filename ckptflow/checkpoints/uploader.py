@@ -93,7 +93,12 @@ class Uploader:
         self._heard = time.monotonic()
         self.sent = Traffic()
         self.records = 0
-        self.problem: CkptflowError | None = None
+        self._problems: dict[int, CkptflowError] = {}  # of each thread, what failed last
+
+    @property
+    def problem(self) -> CkptflowError | None:
+        """What failed and did not succeed since."""
+        return next(iter(self._problems.values()), None)
 
     def start(self) -> None:
         """Begin, with what earlier runs left; done by itself when something is added. Raises `StoreError`."""
@@ -128,7 +133,12 @@ class Uploader:
         """Send a document; `read` returns it as it is then. After the records and objects that were added before."""
         self._put(self._small, lambda group: group.documents.update({name: read}))
 
-    def finish(self, *, give_up: Callable[[], bool], patience: float) -> bool:
+    def abandon(self) -> None:
+        """Send nothing more. Does nothing after `finish`."""
+        self._abandoned.set()
+        self._closing.set()
+
+    def finish(self, give_up: Callable[[], bool], patience: float) -> bool:
         """Wait until all is sent; tell whether it is. Not longer than `patience` seconds without any answer from the
         remote, and not when `give_up` says so. The uploader is of no use afterwards.
         """
@@ -166,24 +176,24 @@ class Uploader:
             sender = Sender(remote, self._make_objects(), f"{self._run}-{number}", sign=self._sign)
             sender.sent = self.sent
             if number == 0:
-                self._insist(lambda: self._open(remote))
+                self._insist(number, lambda: self._open(remote))
                 self._ready.set()
             while not self._ready.wait(_DEAF_SECONDS):
                 if self._abandoned.is_set():
                     return
-            self._insist(lambda: self._learn(remote))
+            self._insist(number, lambda: self._learn(remote))
             while group := self._collect(lane):
-                self._insist(partial(self._send, sender, group))
+                self._insist(number, partial(self._send, sender, group))
                 with lane.changed:
                     lane.busy -= 1
                 if self._overflown and not lane.waiting and number == 0:
                     self._overflown = False
-                    self._insist(lambda: self._refill(remote))
+                    self._insist(number, lambda: self._refill(remote))
         except CkptflowError as error:
-            self.problem = error
+            self._problems[number] = error
             self._abandoned.set()
         except Exception as error:
-            self.problem = StoreError(f"uploading to {self._remote.name} failed: {error!r}")
+            self._problems[number] = StoreError(f"uploading to {self._remote.name} failed: {error!r}")
             self._abandoned.set()
         finally:
             remote.close()
@@ -231,19 +241,19 @@ class Uploader:
                 sender.document(name, group.documents[name]())
             del group.documents[name]
 
-    def _insist(self, work: Callable[[], None]) -> None:
+    def _insist(self, number: int, work: Callable[[], None]) -> None:
         """Do `work` until it is done, or until it fails while nothing is waited for but this."""
         delay = _RETRY_SECONDS[0]
         while True:
             try:
                 work()
             except CkptflowError as error:
-                self.problem = error
+                self._problems[number] = error
                 if self._abandoned.is_set() or self._closing.is_set():
                     raise
                 self._closing.wait(uniform(delay / 2, delay))
                 delay = min(delay * 2, _RETRY_SECONDS[1])
             else:
-                self.problem = None
+                self._problems.pop(number, None)
                 self._heard = time.monotonic()
                 return

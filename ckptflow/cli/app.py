@@ -41,6 +41,8 @@ _SECTIONS: dict[str, dict[str, str]] = {
     "Keep": {
         "init": "Start a project.",
         "import-dvc": "Make a DVC project a ckptflow project.",
+        "remote": "Add, list, change, remove and check remotes.",
+        "gc": "Remove what nothing leads to any more.",
         "verify": "Check what the store holds.",
         "doctor": "Check this machine and this project.",
         "config": "Show the settings and where they come from.",
@@ -51,6 +53,7 @@ _SECTIONS: dict[str, dict[str, str]] = {
 
 _KNOWN_ELSEWHERE = {"run": "repro", "build": "repro", "make": "repro", "graph": "dag", "preview": "show"}
 _KNOWN_ELSEWHERE |= {"explain": "why", "history": "log", "runs": "log", "check": "verify", "create": "init"}
+_KNOWN_ELSEWHERE |= {"clean": "gc", "prune": "gc"}
 
 
 class Commands(LazyGroup):

@@ -28,6 +28,7 @@ class Exit(IntEnum):
 _BY_ERROR: tuple[tuple[type[errors.CkptflowError], Exit], ...] = (
     (errors.SpecError, Exit.INVALID),
     (errors.ProjectNotFound, Exit.INVALID),
+    (errors.KeyUnusable, Exit.INVALID),
     (errors.UsageError, Exit.USAGE),
     (errors.TargetNotFound, Exit.NO_TARGET),
     (errors.VersionNotFound, Exit.NO_TARGET),

@@ -6,9 +6,11 @@ the run, not as found.
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 from ..checkpoints.manifest import Status
 from ..checkpoints.records import RecordLog
@@ -22,6 +24,7 @@ from ..plan.stale import reasons
 from ..run.boot import boot_second
 from ..run.messages import WorkerSetup
 from ..run.pool import Pool
+from ..store import layout
 from ..workspace.place import OutState, edited
 from . import witness
 from .drive import Loop, Outcome, Watcher
@@ -38,6 +41,9 @@ from .sweep import sweep_spills
 from .targets import ReproOptions, check_chunks
 from .tasks import TaskMaker
 
+if TYPE_CHECKING:
+    from .sharing import Sharing
+
 __all__ = ["Attempt", "Outcome"]
 
 
@@ -52,6 +58,8 @@ class Attempt:
     run_id: str
     stop: Stop
     log: RecordLog
+    sharing: Sharing | None = None
+    left: frozenset[str] = frozenset()
     _ran: dict[StageName, int] = field(default_factory=dict)
     _told: set[StageName] = field(default_factory=set)
     _started: bool = False
@@ -66,18 +74,22 @@ class Attempt:
         former = former_work(session, survey.pipeline)
         regaining = Regaining(session, survey.pipeline, survey.lock)
         session.placer.neighbours = (regaining,) if former is None else (regaining, former)
+        if self.sharing is not None:
+            self.sharing.survey(survey)
         facts = gather(session, survey, selection, elsewhere(former))
         for path in restore(session, survey, selection, former):
             self.reporter.emit(Note("info", f"put `{path}` in place, out of DVC's cache"))
-        past = StorePast(session, self.log, former, regaining)
+        past = StorePast(session, self.log, former, regaining, self.sharing)
         try:
             self._refuse_edited(survey, selection, past)
             schedule = Schedule(survey.pipeline, survey.graph, facts, past, selection)
             self._tell_start(survey, selection)
             settler = Settler(session, survey.locks, force=self.options.force, commit=self.options.commit)
-            keeper = Keeper(session.store, session.objects, self.run_id, facts.code)
+            keeper = Keeper(session.store, session.objects, self.run_id, facts.code, self._publish)
             try:
                 outcome = self._drive(schedule, facts, past, settler, keeper)
+                if outcome is Outcome.DONE:
+                    self._bring_results(schedule, settler)
             finally:
                 self._tell_damage()
                 self.log.sync()
@@ -97,7 +109,7 @@ class Attempt:
         self, schedule: Schedule, facts: ProjectFacts, past: StorePast, settler: Settler, keeper: Keeper
     ) -> Outcome:
         watcher = Watcher(
-            begin=keeper.begin,
+            begin=lambda run: self._begin(run, settler, keeper),
             progress=keeper.progress,
             settle=lambda run: self._settle(run, settler, keeper, facts),
             explain=lambda run: _sentences(run, facts),
@@ -117,6 +129,7 @@ class Attempt:
                         facts.forms,
                         str(self.session.logs / self.run_id),
                         links=self.session.placer.makes_links(),
+                        combine_forms=facts.combine_forms,
                     ),
                     reporter=self.reporter,
                     run_id=self.run_id,
@@ -158,14 +171,35 @@ class Attempt:
         )
         if outcome is Outcome.DONE and self.options == ReproOptions():
             written = self._written if any(r.state != "fresh" for r in results) else None
+            absent = (*settler.left, *((self.sharing.unsent,) if self.sharing is not None else ()))
             self._witness = partial(
-                witness.write, self.session, survey, schedule, facts, results, self.targets, written=written
+                witness.write, self.session, survey, schedule, facts, results, self.targets, absent, written=written
             )
         self._ran.update({StageName(result.stage): result.ran for result in results})
         return results
 
+    def _begin(self, run: StageRun, settler: Settler, keeper: Keeper) -> None:
+        """Before the first work of a stage: a command finds what it reads in the workspace."""
+        if run.stage.cmd:
+            settler.bring(dep.path for dep in run.stage.deps)
+        keeper.begin(run)
+
+    def _bring_results(self, schedule: Schedule, settler: Settler) -> None:
+        """Place what was brought for stages to read, and the results: outs that no stage reads. With `pull`, all."""
+        settler.bring_near()
+        read = {dep.path for run in schedule.stages.values() for dep in run.stage.deps}
+        settler.bring([path for path in settler.left if self.options.pull or path not in read])
+        self.left = settler.left
+
+    def _publish(self, checkpoint: str, objects: Iterable[Digest]) -> None:
+        """Let the remote have a checkpoint, and the objects that it names."""
+        if self.sharing is not None:
+            self.sharing.publish((checkpoint, f"{checkpoint.rpartition('/')[0]}/{layout.LATEST}"), objects)
+
     def _settle(self, run: StageRun, settler: Settler, keeper: Keeper, facts: ProjectFacts) -> None:
         settler.settle(run)
+        if self.sharing is not None and not run.fresh:
+            self.sharing.publish((), run.names.values())
         keeper.end(run, Status.COMPLETED)
         self._tell_end(run, facts, settled=True, restored=run.name in settler.restored)
 
@@ -210,9 +244,14 @@ class Attempt:
             for out in stage.outs:
                 if not out.workspace or (stage.cmd and out.persist):
                     continue
+                if not os.path.lexists(self.session.root / out.path):
+                    continue
                 noted = entry.outs.get(out.label) if entry is not None else None
                 tree = past.document(Digest(noted["tree"])) if noted is not None else None
                 state = self.session.placer.state(out, tree)
+                if state is OutState.EDITED and self.sharing is not None:  # or kept in the remote, as others left it
+                    self.sharing.look()
+                    state = self.session.placer.state(out, past.document(Digest(noted["tree"])) if noted else None)
                 if state is OutState.EDITED and not self.options.force:
                     raise edited(out.path)
                 if state is OutState.DAMAGED:
@@ -222,19 +261,25 @@ class Attempt:
         self._tell_damage()
 
     def _tell_damage(self) -> None:
-        """Tell of objects that proved damaged since the last time."""
+        """Tell of objects that proved damaged since the last time, and of work in the remote that could not be used."""
+        if self.sharing is not None:
+            for name, text in self.sharing.refused.items():
+                self.reporter.emit(Note("warning", text, name))
+            self.sharing.refused.clear()
         for text in self.session.objects.set_aside:
             self.reporter.emit(Note("warning", text))
         self.session.objects.set_aside.clear()
 
     def _setup(self, facts: ProjectFacts) -> WorkerSetup:
         session = self.session
-        reached = {path for code in facts.code.values() for path in code.files}
+        functions = (*facts.code.values(), *facts.combining.values())
+        reached = {path for code in functions for path in code.files}
         return WorkerSetup(
             root=str(session.root),
             store=str(session.store_root),
             spills=str(session.spills),
             env={"DVC_ROOT": str(session.root)},  # scripts written for DVC look for both of its variables
+            remote=self.sharing.setup() if self.sharing is not None else None,
             sources={path: name for path, name in session.sources.read.items() if name is not None and path in reached},
         )
 

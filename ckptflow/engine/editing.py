@@ -209,7 +209,7 @@ def again(attempt: Callable[[], Edited]) -> Edited:
             return attempt()
         except Overtaken:
             continue
-    raise CkptflowError("the pipeline files change faster than they can be edited", hint="stop what is writing to them")
+    raise CkptflowError("the files change faster than they can be edited", hint="stop what is writing to them")
 
 
 def _each(

@@ -25,6 +25,7 @@ from ..workspace.discover import file_of, scan, walk
 
 VERSION = 3
 KIND = "fresh"
+KEY = "CKPTFLOW_KEY"
 S_IFMT, S_IFDIR = 0o170000, 0o040000  # POSIX; the module `stat` would be one more import
 IGNORED = frozenset({".git", ".ckptflow", "__pycache__", ".DS_Store"})
 
@@ -124,9 +125,22 @@ def tree_stamp(top: str) -> str:
 
 
 def about() -> list[Any]:
-    """Return what else a verdict depends on: versions of program and interpreter, settings in the environment."""
-    settings = sorted((k, v) for k, v in os.environ.items() if k.startswith("CKPTFLOW_"))
-    return [VERSION, __version__, sys.prefix, list(sys.version_info[:3]), [list(item) for item in settings]]
+    """Return what else a verdict depends on: versions of program and interpreter, settings in the environment.
+
+    The project's key decides which records of others count, so another key makes another verdict. It is not kept: what
+    stands here in its place is its signature of a fixed text, which tells no more of it than those in a remote do. The
+    same goes for URLs, which may hold passwords.
+    """
+    own = [(k, v) for k, v in os.environ.items() if k.startswith("CKPTFLOW_")]
+    settings = sorted([k, signature(v) if k == KEY or "://" in v else v] for k, v in own)
+    return [VERSION, __version__, sys.prefix, list(sys.version_info[:3]), settings]
+
+
+def signature(key: str) -> str:
+    """Return what tells a secret from others and does not give it away."""
+    from hmac import digest
+
+    return digest(key.encode("utf-8", "surrogateescape"), b"ckptflow: which key", "sha256").hex()
 
 
 def answer(began: float, result: dict[str, Any]) -> dict[str, Any]:

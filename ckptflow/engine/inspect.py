@@ -10,12 +10,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..checkpoints.locks import share
 from ..checkpoints.records import RecordLog
 from ..checkpoints.verify import Finding, What, repair
 from ..checkpoints.verify import verify as verify_store
 from ..chunk.tree import Layout, Tree
 from ..dataclass import dataclass, field
-from ..errors import CkptflowError, DepMissing, StoreError, TargetNotFound
+from ..errors import CkptflowError, DepMissing, KeyUnusable, StoreError, TargetNotFound
 from ..formats.dataset import Dataset
 from ..formats.forms import Form
 from ..formats.registry import get_format, is_tabular
@@ -25,6 +26,7 @@ from ..plan.graph import Graph
 from ..spec.model import Out, Pipeline
 from ..store.layout import RUNS, object_name
 from ..store.memory import MemoryStore
+from ..workspace.keys import is_open_to_others
 from ..workspace.place import part_name
 from ..workspace.settings import Settings
 from .locks import load_locks
@@ -193,7 +195,7 @@ def verify(session: Session, deep: bool, objects: frozenset[Digest] | None) -> l
         findings += _lost_outs(session)
     if findings:
         session.cache.drop_documents("fresh")
-        with contextlib.suppress(StoreError):  # a store that may only be read is told of all the same
+        with contextlib.suppress(StoreError), share(session.store_root):  # one that may only be read is told of as well
             repair(session.store, findings, RecordLog(session.store, new_run_id()))
     return findings
 
@@ -235,12 +237,27 @@ def doctor(session: Session, survey: Survey) -> Sequence[Check]:
     )
     checks.append(_write_check(root))
     checks.append(_link_check(session))
+    checks.append(_key_check(session))
     return checks
 
 
 def _origin_of_workers(settings: Settings) -> str:
     origin = settings.origin.get("jobs")
     return "one a core" if origin is None or not settings.jobs else f"from {origin}"
+
+
+def _key_check(session: Session) -> Check:
+    """Tell whether there is a key, not which."""
+    try:
+        key = session.key()
+    except KeyUnusable as error:
+        return Check("key", False, str(error), error.hint)
+    if key is None:
+        return Check("key", True, "none is set: what goes to remotes is not signed")
+    file = session.settings.key_file
+    if key.origin == file and is_open_to_others(session.root, file):
+        return Check("key", False, f"from {file}, which others on this machine may read", f"`chmod 600 {file}`")
+    return Check("key", True, f"from {key.origin}")
 
 
 def _write_check(root: Path) -> Check:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -39,12 +39,13 @@ class _Kept:
 
 @dataclass(slots=True)
 class Keeper:
-    """Writes the checkpoints of one run."""
+    """Writes the checkpoints of one run; `publish` hears of each: its name, and the objects that it names."""
 
     store: Store
     objects: Objects
     run_id: str
     code: Mapping[StageName, CodeIdentity]
+    publish: Callable[[str, Iterable[Digest]], None] | None = None
     _stages: dict[StageName, _Kept] = field(default_factory=dict)
     _sources: dict[Digest, Digest] = field(default_factory=dict)
 
@@ -87,7 +88,9 @@ class Keeper:
             statistics=Statistics(ran, failed, reused, run.seconds),
             extra={"run": self.run_id, **self._code(run)},
         )
-        write_checkpoint(self.store, checkpoint, KEEP)
+        name = write_checkpoint(self.store, checkpoint, KEEP)
+        if self.publish is not None:
+            self.publish(name, self._sources.values())
 
     def _code(self, run: StageRun) -> dict[str, Any]:
         code = self.code.get(run.name)

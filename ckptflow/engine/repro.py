@@ -7,9 +7,11 @@ import json
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
-from ..checkpoints.locks import hold
+from ..checkpoints.locks import hold, share
 from ..checkpoints.records import Durability, RecordLog
+from ..dataclass import replace
 from ..errors import CkptflowError
 from ..events import Note, Reporter, RunEnded, Waiting
 from ..plan.selection import Selection
@@ -23,6 +25,9 @@ from .stop import Stop
 from .survey import Survey, find_files, read_pipeline
 from .sweep import sweep_logs, sweep_scratch
 from .targets import ReproOptions, select
+
+if TYPE_CHECKING:
+    from .sharing import Sharing
 
 ATTEMPTS_MOST = 6
 SYNC_SECONDS = 1.0
@@ -56,22 +61,31 @@ def _repro(
     def waiting(what: str, holder: str) -> None:
         reporter.emit(Waiting(what, holder))
 
-    with hold(
-        session.store_root,
-        [f"pipeline {file}" for file in files],
-        run=run_id,
-        on_wait=waiting,
-        timeout=session.settings.lock_timeout,
+    patience = session.settings.lock_timeout
+    with (
+        share(session.store_root, run=run_id, on_wait=waiting, timeout=patience),  # nothing is deleted meanwhile
+        hold(session.store_root, [f"pipeline {f}" for f in files], run=run_id, on_wait=waiting, timeout=patience),
     ):
         for path in recover(session.root):
             reporter.emit(Note("warning", f"put back `{path}`, which an interrupted run had moved aside"))
-        log = RecordLog(session.store, run_id, durability=Durability(session.settings.durability))
-        with Stop(options.time_limit) as stop, _synced(log):
-            attempt = Attempt(session, targets, options, reporter, run_id, stop, log)
-            survey, outcome, stages = _until_the_ground_is_still(session, attempt, files)
-        result = _result(run_id, outcome, stages, stop, time.monotonic() - began)
-        _keep(session, result, survey, locked=options.commit)
-        attempt.testify()
+        with Stop(options.time_limit) as stop, _shared(session, options, run_id) as sharing:
+            log = RecordLog(
+                session.store,
+                run_id,
+                durability=Durability(session.settings.durability),
+                listener=sharing.add if sharing is not None else None,
+            )
+            with _synced(log):
+                attempt = Attempt(session, targets, options, reporter, run_id, stop, log, sharing)
+                survey, outcome, stages = _until_the_ground_is_still(session, attempt, files)
+            result = _result(run_id, outcome, stages, stop, time.monotonic() - began)
+            kept = _keep(session, result, survey, locked=options.commit)
+            if sharing is not None:
+                if kept:
+                    named = [name for field in ("files", "locks") for name in kept.get(field, {}).values()]
+                    sharing.publish((layout.run_name(run_id),), named)
+                result = replace(result, shared=sharing.finish(reporter, lambda: stop.at_once, attempt.left))
+            attempt.testify()
     reporter.emit(RunEnded(run_id, result.ok, result.seconds, result.to_json()))
     return result
 
@@ -125,13 +139,32 @@ def _result(run_id: str, outcome: Outcome, stages: tuple[StageResult, ...], stop
     return RunResult(run_id, "failed" if bad else "ok", seconds, stages)
 
 
-def _keep(session: Session, result: RunResult, survey: Survey, *, locked: bool) -> None:
-    """Keep the result for `log`, and what its values can be found by later; let go of what is old."""
+def _keep(session: Session, result: RunResult, survey: Survey, *, locked: bool) -> dict[str, Any]:
+    """Keep the result for `log`, and what its values can be found by later; let go of what is old. Return what was
+    kept.
+    """
+    doc: dict[str, Any] = {}
     if any(s.state not in ("fresh", "frozen") for s in result.stages):
         doc = {**result.to_json(), **keep_texts(session, survey, locked=locked)}
         session.store.put(layout.run_name(result.run), (json.dumps(doc, indent=1) + "\n").encode())
     sweep_logs(session)
     sweep_scratch(session)
+    return doc
+
+
+@contextlib.contextmanager
+def _shared(session: Session, options: ReproOptions, run_id: str) -> Iterator[Sharing | None]:
+    """Share the run's work through a remote, where the settings or the options say so."""
+    if not session.settings.shares and not options.pull:
+        yield None
+        return
+    from .sharing import share  # a run that shares nothing imports none of it
+
+    sharing = share(session, run=run_id, pull=options.pull)
+    try:
+        yield sharing
+    finally:
+        sharing.close()
 
 
 @contextlib.contextmanager

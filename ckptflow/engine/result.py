@@ -42,6 +42,36 @@ class StageResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Shared:
+    """What went to a remote and came from it. `complete`: it has all that is finished here; else `problem` says why.
+
+    `left` are the paths of outs that are up to date there, and not in the workspace.
+    """
+
+    remote: str
+    url: str
+    sent_objects: int
+    sent_bytes: int
+    fetched_objects: int
+    fetched_bytes: int
+    complete: bool
+    problem: str | None = None
+    left: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return {
+            "name": self.remote,
+            "url": self.url,
+            "sent": {"objects": self.sent_objects, "bytes": self.sent_bytes},
+            "fetched": {"objects": self.fetched_objects, "bytes": self.fetched_bytes},
+            "complete": self.complete,
+            **({"problem": self.problem} if self.problem is not None else {}),
+            "left": list(self.left),
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class RunResult:
     """A whole run. `outcome` is `ok`, `failed`, `interrupted` (then `signal` is its number) or `timeout`."""
 
@@ -50,6 +80,7 @@ class RunResult:
     seconds: float
     stages: tuple[StageResult, ...]
     signal: int | None = None
+    shared: Shared | None = None
 
     @property
     def ok(self) -> bool:
@@ -58,13 +89,14 @@ class RunResult:
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form of SPEC section 8."""
-        return {
+        doc = {
             "run": self.run,
             "ok": self.ok,
             "outcome": self.outcome,
             "seconds": round(self.seconds, 3),
             "stages": [s.to_json() for s in self.stages],
         }
+        return doc if self.shared is None else {**doc, "remote": self.shared.to_json()}
 
 
 def stage_result(

@@ -10,15 +10,15 @@ from typing import Protocol
 
 from ..checkpoints.index import Past as RecordIndex
 from ..checkpoints.records import RecordLog
-from ..checkpoints.trees import get_tree, is_present
+from ..checkpoints.trees import get_tree, is_here, is_present
 from ..checkpoints.verified import VerifiedFiles
 from ..chunk.tree import Tree
-from ..dataclass import dataclass
+from ..dataclass import dataclass, field
 from ..ids import ChunkKey, Digest, StageName
 from ..plan.model import Record, Refusal
 from ..plan.schedule import Schedule
 from ..run.storing import Staging
-from ..spec.model import Stage
+from ..spec.model import Out, Stage
 from ..store.lent import LentObjects
 from ..store.local import LocalStore
 from ..store.marker import open_store
@@ -27,13 +27,14 @@ from ..store.objects import Objects
 from ..store.oserrors import store_error
 from ..store.protocol import Store
 from ..workspace.cache import Cache
+from ..workspace.keys import Key, find_key
 from ..workspace.locate import Location
 from ..workspace.observe import Observer
 from ..workspace.place import Placer
 from ..workspace.settings import Settings
 from ..workspace.sources import ProjectSources
 
-IGNORED_BY_GIT = "/store/\n/tmp/\n/logs/\n/cuts/\n/cache.db*\n/config.local.yaml\n"
+IGNORED_BY_GIT = "/store/\n/remotes/\n/tmp/\n/logs/\n/cuts/\n/cache.db*\n/config.local.yaml\n"
 
 
 @dataclass(slots=True)
@@ -49,6 +50,7 @@ class Session:
     observer: Observer
     placer: Placer
     sources: ProjectSources
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def root(self) -> Path:
@@ -70,6 +72,10 @@ class Session:
         """The file of all derived data."""
         return self.location.state / "cache.db"
 
+    def key(self) -> Key | None:
+        """Return the project's key, None where none is set. Reads it anew. Raises `KeyUnusable`."""
+        return find_key(self.root, self.settings.key_file, self.env)
+
     def close(self) -> None:
         """Close the cache and the store."""
         self.cache.close()
@@ -82,13 +88,18 @@ class Session:
         self.sources = ProjectSources(self.root)
 
 
-def open_session(location: Location, settings: Settings, *, create: bool) -> Session:
+def open_session(
+    location: Location, settings: Settings, *, create: bool, env: Mapping[str, str] | None = None
+) -> Session:
     """Open a project. `create` makes the store if there is none. Without it nothing is written to the store, and a
-    project that has none has nothing done yet.
+    project that has none has nothing done yet. `env` is where the project's key may be.
+
+    Of a store that is far away, what is here is a copy of parts: it is made in either case.
 
     Raises `StoreError`.
     """
-    store_root = location.root / settings.store
+    create = create or settings.far
+    store_root = location.root / settings.local_store
     store: Store
     if create or store_root.exists():
         if create:
@@ -112,6 +123,7 @@ def open_session(location: Location, settings: Settings, *, create: bool) -> Ses
         observer=observer,
         placer=Placer(location.root, objects, observer, cache, settings.link),
         sources=ProjectSources(location.root),
+        env=env or {},
     )
 
 
@@ -120,8 +132,11 @@ def make_state(location: Location) -> None:
     try:
         location.state.mkdir(exist_ok=True)
         ignore = location.state / ".gitignore"
-        if not ignore.exists():
-            ignore.write_text(IGNORED_BY_GIT)
+        present = ignore.read_text() if ignore.exists() else ""
+        missing = [line for line in IGNORED_BY_GIT.splitlines() if line not in present.splitlines()]
+        if missing:
+            end = "\n" if present and not present.endswith("\n") else ""
+            ignore.write_text(present + end + "".join(f"{line}\n" for line in missing))
     except OSError as error:
         raise store_error(error, f"make {location.state}", str(location.root)) from error
 
@@ -149,6 +164,13 @@ def staging(session: Session, objects: Objects | None = None) -> Staging:
     )
 
 
+def may_stay(session: Session, out: Out, tree: Tree) -> bool:
+    """Tell whether an out need not be in the workspace: it is far away, and nothing stands in its place."""
+    if session.objects.elsewhere is None or not out.workspace or os.path.lexists(session.root / out.path):
+        return False
+    return not all(is_here(session.objects, part) for part in tree.parts)
+
+
 class Regainer(Protocol):
     """Finds what the store has lost: see `plan.model.Past`."""
 
@@ -165,8 +187,31 @@ class Adopter(Protocol):
         ...
 
 
+class Far(Protocol):
+    """Finished work that other machines share."""
+
+    def lookup(self, stage: StageName, keys: Iterable[ChunkKey]) -> dict[ChunkKey, Record]:
+        """Return the records of those `keys` that have one, and may be used for this stage."""
+        ...
+
+    def guards(self, tree: Digest) -> bool:
+        """Tell whether an out of this name counts only where it is here: what is far away needs a record to be used."""
+        ...
+
+    def disown(self, objects: Iterable[str]) -> None:
+        """Count on these objects no more: they are missing there, or damaged."""
+        ...
+
+    def brought(self, objects: int, bytes: int) -> None:
+        """Count what a worker fetched from there."""
+        ...
+
+
 class StorePast:
-    """Finished work as the planner sees it: a record counts only if the objects that it names are there in full."""
+    """Finished work as the planner sees it: a record counts only if the objects that it names are there in full.
+
+    `far` is asked for what is not found here; what is found there is `borrowed`.
+    """
 
     def __init__(
         self,
@@ -174,16 +219,37 @@ class StorePast:
         log: RecordLog | None = None,
         adopter: Adopter | None = None,
         regainer: Regainer | None = None,
+        far: Far | None = None,
     ) -> None:
         self._objects = session.objects
         self._log = log
         self._adopter = adopter
         self._regainer = regainer
+        self._far = far
+        self.borrowed: dict[ChunkKey, Record] = {}
         self.index = RecordIndex(session.store, session.cache_path if session.location.state.is_dir() else None, log)
 
-    def lookup(self, keys: Iterable[ChunkKey]) -> dict[ChunkKey, Record]:
+    def lookup(self, stage: StageName, keys: Iterable[ChunkKey]) -> dict[ChunkKey, Record]:
         """See `plan.model.Past`."""
-        found = self.index.lookup(keys)
+        wanted = list(keys)
+        found = self._present(self.index.lookup(wanted))
+        if self._far is not None and len(found) < len(wanted):
+            borrowed = self._present(self._far.lookup(stage, [key for key in wanted if key not in found]))
+            self.borrowed.update(borrowed)
+            found.update(borrowed)
+        return found
+
+    def disown(self, objects: Iterable[str]) -> None:
+        """Objects that were to be had elsewhere proved missing or damaged."""
+        if self._far is not None:
+            self._far.disown(objects)
+
+    def brought(self, objects: int, bytes: int) -> None:
+        """A worker has fetched so much."""
+        if self._far is not None and objects:
+            self._far.brought(objects, bytes)
+
+    def _present(self, found: Mapping[ChunkKey, Record]) -> dict[ChunkKey, Record]:
         return {
             key: record
             for key, record in found.items()
@@ -193,7 +259,8 @@ class StorePast:
     def tree(self, name: Digest) -> Tree | None:
         """See `plan.model.Past`."""
         tree = self.document(name)
-        return tree if tree is not None and all(is_present(self._objects, part) for part in tree.parts) else None
+        there = is_here if self._far is not None and self._far.guards(name) else is_present
+        return tree if tree is not None and all(there(self._objects, part) for part in tree.parts) else None
 
     def regain(self, stage: Stage, key: ChunkKey, noted: Mapping[str, Digest]) -> Record | None:
         """See `plan.model.Past`. What was found is recorded, where this past has a log."""

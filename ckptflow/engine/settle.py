@@ -1,5 +1,7 @@
 """Edge. The end of a stage: its outs become trees in the store, stand in the workspace, and are noted in the lock file.
 
+An out that is shared and not here, that nothing in its place and no stage needs, stays in the remote (`left`).
+
 Order of writes: objects (by the workers), records (by the loop), then the tree, the workspace, the lock file. The lock
 file is written whole, so at most once a second, and for a twentieth of the time at most, and at the end: with thousands
 of stages it would else cost more than they do. What a kill leaves out of it the records have.
@@ -8,18 +10,20 @@ of stages it would else cost more than they do. What a kill leaves out of it the
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
 from ..checkpoints.lockfile import LockEntry
-from ..checkpoints.trees import get_tree
+from ..checkpoints.trees import bring_all, get_tree, is_here
 from ..chunk.tree import Tree
 from ..fingerprint.recipe import stage_key
 from ..ids import Digest, StageName
 from ..plan.stagerun import ChunkState, StageRun
+from ..spec.model import Out
 from ..workspace.place import OutState
 from .locks import Locks
-from .session import Session
+from .session import Session, may_stay
 
 LOCK_EVERY_SECONDS = 1.0
 LOCK_SHARE = 0.05
@@ -36,6 +40,7 @@ class Settler:
         self._commit = commit
         self._pending: dict[StageName, LockEntry] = {}
         self._due = time.monotonic() + LOCK_EVERY_SECONDS
+        self._far: dict[str, tuple[Out, Tree]] = {}
         self.restored: set[StageName] = set()
 
     def settle(self, run: StageRun) -> None:
@@ -51,7 +56,9 @@ class Settler:
                 session.objects.put(tree.encode())
             if run.pinned and session.placer.state(out, tree) is not OutState.MISSING:
                 continue  # frozen: what stands there is as good as what was made
-            if out.workspace:
+            if not ran and may_stay(session, out, tree):
+                self._far[out.path] = out, tree
+            elif out.workspace:
                 links = out.cache and not out.persist
                 relink = (ran or run.adopted) and bool(run.stage.cmd) and not run.chunked and links
                 former = partial(self._former, run.name, out.label)
@@ -66,6 +73,25 @@ class Settler:
             self._known[run.name] = self._pending[run.name] = entry
         if time.monotonic() >= self._due:
             self.write()
+
+    @property
+    def left(self) -> frozenset[str]:
+        """The paths of outs that are in the remote, and neither in the workspace nor in the store."""
+        return frozenset(self._far)
+
+    def bring(self, paths: Iterable[str]) -> None:
+        """Place those of the outs at `paths` that were left far away. Raises `StoreError`."""
+        for path in paths:
+            if path in self._far:
+                out, tree = self._far.pop(path)
+                bring_all(self._session.objects, tree)
+                self._session.placer.place(out, tree, force=self._force)
+
+    def bring_near(self) -> None:
+        """Place what proved to be here after all: brought for stages that read it."""
+        objects = self._session.objects
+        near = [path for path, (_, tree) in self._far.items() if all(is_here(objects, part) for part in tree.parts)]
+        self.bring(near)
 
     def _former(self, stage: StageName, label: str) -> Tree | None:
         """Return what the last run had made of an out."""

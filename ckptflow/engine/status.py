@@ -17,7 +17,7 @@ from .facts import ProjectFacts
 from .former import elsewhere, former_work
 from .keeping import sources_of
 from .regain import Regaining
-from .session import Session, StorePast
+from .session import Far, Session, StorePast
 from .survey import Survey, gather, out_reasons
 from .tasks import worker_source
 
@@ -28,7 +28,8 @@ def status(session: Session, survey: Survey, selection: Selection) -> PlanView:
     regaining = Regaining(session, survey.pipeline, survey.lock)
     session.placer.neighbours = (regaining,) if former is None else (regaining, former)
     facts = gather(session, survey, selection, elsewhere(former))
-    past = StorePast(session, adopter=former, regainer=regaining)
+    far = _far(session, survey)
+    past = StorePast(session, adopter=former, regainer=regaining, far=far)
     schedule = Schedule(survey.pipeline, survey.graph, facts, past, selection)
     look_ahead(session, schedule, facts)
     extra: dict[StageName, tuple[Reason, ...]] = {}
@@ -39,6 +40,14 @@ def status(session: Session, survey: Survey, selection: Selection) -> PlanView:
     result = view(schedule, survey.graph, facts, extra, holes)
     past.index.close()
     return replace(result, stages=tuple(_with_code(session, survey, facts, s) for s in result.stages))
+
+
+def _far(session: Session, survey: Survey) -> Far | None:
+    if not session.settings.shares:
+        return None
+    from .sharing import look_there  # who shares nothing imports none of it
+
+    return look_there(session, survey)
 
 
 def _with_code(session: Session, survey: Survey, facts: ProjectFacts, stage: StageView) -> StageView:

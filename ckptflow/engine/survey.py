@@ -22,7 +22,7 @@ from ..workspace.observe import Stamp
 from ..workspace.place import OutState
 from .facts import ProjectFacts
 from .locks import Locks, load_locks
-from .session import Session, StorePast
+from .session import Session, StorePast, may_stay
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +122,8 @@ def out_reasons(session: Session, past: StorePast, survey: Survey, run: StageRun
         if tree is None and before is not None and out.label in before.outs:
             tree = past.document(before.outs[out.label]["tree"])
         state = session.placer.state(out, tree)
+        if state is OutState.MISSING and run.fresh and tree is not None and may_stay(session, out, tree):
+            continue
         if state is OutState.MISSING and run.fresh:
             found.append(Reason(Cause.OUT_MISSING, f"`{out.path}` is missing and will be put back", out.path))
         elif state is OutState.DAMAGED or (state is OutState.OURS and run.fresh):

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from ..checkpoints.locks import hold
+from ..checkpoints.locks import hold, share
 from ..checkpoints.records import Durability, RecordLog
 from ..dataclass import dataclass
 from ..dvc.lock import NotedStage
@@ -54,7 +54,11 @@ def take_over(
         return _take_over(session, survey, old, None)
     run = new_run_id()
     locks = [f"pipeline {file}" for file in survey.pipeline.files]
-    with hold(session.store_root, locks, run=run, timeout=session.settings.lock_timeout):
+    patience = session.settings.lock_timeout
+    with (
+        share(session.store_root, run=run, timeout=patience),
+        hold(session.store_root, locks, run=run, timeout=patience),
+    ):
         log = RecordLog(session.store, run, durability=Durability(session.settings.durability))
         try:
             return _take_over(session, survey, old, log)

@@ -21,7 +21,9 @@ _CHUNKS = re.compile(r"(?P<stage>.+)#(?P<which>\d+(?:\.\.\d+)?|failed|stale)")
 
 @dataclass(frozen=True, slots=True)
 class ReproOptions:
-    """The flags of `repro`. `time_limit` in seconds; `commit` false leaves the lock file as it is."""
+    """The flags of `repro`. `time_limit` in seconds; `commit` false leaves the lock file as it is; `pull` looks for
+    finished work in the remote, and brings all outs.
+    """
 
     force: bool = False
     single_item: bool = False
@@ -34,6 +36,7 @@ class ReproOptions:
     retry_failed: bool = False
     limit_chunks: int | None = None
     commit: bool = True
+    pull: bool = False
 
 
 Failed = Callable[[StageName], frozenset[int]]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from ..plan.schedule import Schedule
 from ..plan.stagerun import Phase
 from ..store import layout
 from ..workspace.discover import IGNORE_FILES, walk
+from ..workspace.keys import key_path
 from ..workspace.observe import GRANULARITY_NS, Observed, Stamp, is_racy
 from ..workspace.place import OutState
 from ..workspace.settings import config_paths
@@ -39,11 +40,13 @@ def write(
     facts: ProjectFacts,
     results: Iterable[StageResult],
     targets: Sequence[str],
+    absent: Collection[str] = (),
     *,
     written: float | None,
 ) -> None:
     """Keep a witness that everything is up to date; nothing if that is not so, or not certain.
 
+    `absent` are paths with nothing there, which the verdict relies on: outs that were left in a remote, among others.
     `written` (`time.monotonic`): when the last file was written; their stamps must be old enough to be believed.
     """
     if any(r.phase is not Phase.SETTLED or (r.forced and not r.pinned) for r in schedule.stages.values()):
@@ -51,12 +54,12 @@ def write(
     if written is not None:
         time.sleep(max(0.0, written + GRANULARITY_NS / 1e9 - time.monotonic()))
     try:
-        observed = list(_observed(session, schedule, facts))
+        observed = list(_observed(session, schedule, facts, absent))
         found = _found(session, survey)
         witness = {
             "about": fresh.about(),
             "files": [*_files(session, survey, schedule, observed), *_ignores(session, found)],
-            "absent": list(_absent(session, survey)),
+            "absent": [*_absent(session, survey), *absent],
             "dirs": list(_dirs(session, observed)),
             "places": list(_places(found)),
             "result": {"stages": [_quiet(r) for r in results]},
@@ -97,7 +100,7 @@ def _files(session: Session, survey: Survey, schedule: Schedule, observed: Itera
     for path_ in map(_installed, sorted(packages)):
         yield _row(str(path_), Stamp.of(path_.stat()), now)
     known = [session.location.lock_of(file) for file in survey.pipeline.files]
-    known += config_paths(session.root, os.environ)
+    known += _settings(session)
     known += [session.store_root / layout.MARKER]
     texts = [str(path_) for path_ in known]
     for run in schedule.stages.values():
@@ -127,7 +130,13 @@ def _installed(distribution: str) -> Path:
 def _absent(session: Session, survey: Survey) -> Iterator[str]:
     yield from (path for path, seen in survey.seen.items() if seen is None)
     yield from (path for path, digest in session.sources.read.items() if digest is None)
-    yield from (str(p) for p in config_paths(session.root, os.environ) if not p.exists())
+    yield from (str(p) for p in _settings(session) if not p.exists())
+
+
+def _settings(session: Session) -> list[Path]:
+    """Return the files that settings come from, whether they exist or not."""
+    key_file = session.settings.key_file
+    return [*config_paths(session.root, os.environ), *([key_path(session.root, key_file)] if key_file else [])]
 
 
 def _found(session: Session, survey: Survey) -> list[tuple[str, int, tuple[str, ...]]]:
@@ -176,12 +185,12 @@ def _dirs(session: Session, observed: Iterable[Observed]) -> Iterator[list[str]]
             raise NotYet(seen.path)
 
 
-def _observed(session: Session, schedule: Schedule, facts: ProjectFacts) -> Iterator[Observed]:
+def _observed(session: Session, schedule: Schedule, facts: ProjectFacts, absent: Collection[str]) -> Iterator[Observed]:
     """Yield what was seen of the workspace: the deps that are no outs, and the outs."""
     yield from facts.observed.values()
     for run in schedule.stages.values():
         for out in run.stage.outs:
-            if not out.workspace:
+            if not out.workspace or out.path in absent:
                 continue
             tree = run.trees.get(out.label)
             seen = session.observer.see(out.path)

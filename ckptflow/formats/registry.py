@@ -79,6 +79,15 @@ _BUILTIN = {
 TABULAR = frozenset({"parquet", "arrow", "csv", "tsv", "jsonl"})
 """Built-in formats that hold tables: a check without imports."""
 
+_RUNS_CODE = frozenset({"pickle"})
+
+_CODE_SUFFIXES = frozenset({
+    ".pkl", ".pickle", ".pck", ".p", ".dill", ".cloudpickle", ".joblib", ".pt", ".pth", ".ckpt",
+})  # fmt: skip
+"""Ends of file names that programs unpickle."""
+
+_PACKED = frozenset({".gz", ".bz2", ".xz", ".lzma", ".lz4", ".zst"})
+
 LINES = frozenset({"csv", "tsv", "jsonl", "text"})
 """Formats whose records are lines, so that a byte range at line ends is a piece."""
 
@@ -113,6 +122,29 @@ def get_format(name: str) -> Format:
 def is_tabular(name: str) -> bool:
     """Tell whether the format called `name` holds tables. Imports nothing for built-in names."""
     return name in TABULAR if name in _BUILTIN else get_format(name).tabular
+
+
+@cache
+def _may_run_code(name: str) -> bool:
+    if name in _BUILTIN:
+        return name in _RUNS_CODE
+    try:
+        return bool(getattr(get_format(name), "runs_code", True))
+    except UsageError:  # not installed here: nobody says that it does not
+        return True
+
+
+def runs_code(name: str, path: str = "") -> bool:
+    """Tell whether to load what the format called `name` wrote may run code that stands in it.
+
+    Of built-in formats that is pickle; `npy` refuses arrays of Python objects. Others say so by an attribute
+    `runs_code`; one that says nothing, or is not installed, does. A `file` is read by the user's own code in the way
+    that the suffix of `path` tells. Imports nothing for built-in names.
+    """
+    if name != "file":
+        return _may_run_code(name)
+    suffixes = [suffix for suffix in Path(path.lower()).suffixes if suffix not in _PACKED]
+    return bool(suffixes) and suffixes[-1] in _CODE_SUFFIXES
 
 
 def _from_entry_point(name: str) -> Format:

@@ -24,14 +24,16 @@ from ..plan.view import PlanView
 from ..spec.catalog import Artifact, NamedDataset
 from .compared import Compared
 from .edits import Edits
+from .remotes import Remotes
 
 if TYPE_CHECKING:
     from ..checkpoints.verify import Finding
+    from ..engine.gc import Cleaned, GcOptions
     from ..engine.inspect import Check, GraphView, OutView, RunSummary
     from ..formats.dataset import Dataset
 
 
-class Project(Edits, Compared):
+class Project(Edits, Compared, Remotes):
     """A directory with a pipeline file, and all that can be done with it."""
 
     def repro(
@@ -105,6 +107,13 @@ class Project(Edits, Compared):
 
         with self._session() as session:
             return looking.verify(session, deep, self._objects_of(session, targets))
+
+    def gc(self, *, options: GcOptions | None = None) -> Cleaned:
+        """Return what nothing that counts leads to any more, in the local store; remove it with `options.yes`."""
+        from ..engine.gc import GcOptions, clean
+
+        with self._session() as session:
+            return clean(session, options or GcOptions())
 
     def log(self, limit: int = 20) -> list[RunSummary]:
         """Return the latest runs, the latest first."""

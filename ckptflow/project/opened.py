@@ -39,7 +39,9 @@ class Opened:
         if start.is_file():
             start, file = start.parent, start.name
         self.location: Location = (find_or_begin if begin else find_project)(start, file)
-        self.settings: Settings = load_settings(self.location.root, os.environ if env is None else env, overrides)
+        self._env = os.environ if env is None else env
+        self._overrides = overrides
+        self.settings: Settings = self._load_settings()
 
     @classmethod
     def find(cls, start: Path | None = None, *, file: str | None = None, overrides: Mapping[str, Any] = {}) -> Self:
@@ -57,9 +59,12 @@ class Opened:
         with self._session() as session:
             return read_pipeline(session).pipeline
 
+    def _load_settings(self, instead: Mapping[Path, str] | None = None) -> Settings:
+        return load_settings(self.location.root, self._env, self._overrides, instead)
+
     @contextmanager
     def _session(self, *, create: bool = False) -> Iterator[Session]:
-        session = open_session(self.location, self.settings, create=create)
+        session = open_session(self.location, self.settings, create=create, env=self._env)
         try:
             yield session
         finally:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .words import duration, listing, plural
+from .words import duration, listing, plural, size
 
 
 def summary_line(result: Mapping[str, Any], *, stopped: str | None = None) -> str:
@@ -42,6 +42,22 @@ def summary_line(result: Mapping[str, Any], *, stopped: str | None = None) -> st
         return nothing_to_do(len(stages))
     worked = len(by_state.get("ran", ())) + len(by_state.get("reused", ()))
     return f"Done in {took}: {plural(worked, 'stage')}, {plural(ran, 'chunk')} run, {reused:,} reused."
+
+
+def remote_line(result: Mapping[str, Any]) -> str | None:
+    """Return what went to a remote and came from it in one line; None where nothing did."""
+    remote = result.get("remote")
+    if remote is None:
+        return None
+    parts = [
+        f"{verb} {plural(remote[kind]['objects'], 'object')} ({size(remote[kind]['bytes'])})"
+        for verb, kind in (("sent", "sent"), ("fetched", "fetched"))
+        if remote[kind]["objects"]
+    ]
+    if left := remote["left"]:
+        stay = "stays there and is brought" if len(left) == 1 else "stay there and are brought"
+        parts.append(f"{listing((f'`{path}`' for path in left), 3)} {stay} by `ckptflow pull`")
+    return f"Remote {remote['name']}: {'; '.join(parts)}." if parts else None
 
 
 def nothing_to_do(stages: int) -> str:

@@ -29,6 +29,7 @@ gc.enable()
 main()
 """
 _HERE = str(Path(__file__).resolve().parents[2])
+_KEPT_BACK = frozenset({"CKPTFLOW_KEY"})  # stages need no key, and what they print is kept in logs
 _FIXED = {"TZ": "UTC", "LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "0"}
 
 
@@ -56,7 +57,7 @@ def boot() -> Booted:
             stdin=subprocess.DEVNULL,
             stdout=words,
             stderr=words,
-            env={**os.environ, **_FIXED},
+            env={**{name: os.environ[name] for name in os.environ if name not in _KEPT_BACK}, **_FIXED},
             pass_fds=(theirs.fileno(), alive),
             start_new_session=True,
         )

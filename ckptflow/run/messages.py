@@ -16,7 +16,7 @@ from ..formats.forms import Form
 from ..ids import ChunkKey, Digest, StageName
 
 if TYPE_CHECKING:
-    from ..spec.model import ChunkSpec
+    from ..spec.model import ChunkSpec, Value
 
 STREAMED = "stream"
 """The identity of an out that is still being made: its parts are known, the whole is not."""
@@ -70,7 +70,9 @@ class Task:
     """One chunk to be processed, complete in itself.
 
     `kwargs` are args and params by argument name. `log` is the path that takes the standard output and error of this
-    chunk. `index` is None in a stage that is not chunked. `timeout` in seconds.
+    chunk. `index` is None in a stage that is not chunked. `timeout` in seconds. `state` holds the state that the chunk
+    gets, where its stage carries one. With `merge`, the inputs are the outs of so many results, one result after the
+    other, and `call` merges two of them.
     """
 
     id: int
@@ -88,6 +90,8 @@ class Task:
     env: Mapping[str, str] = field(default_factory=dict)
     timeout: float | None = None
     attempt: int = 1
+    state: tuple[Value, ...] | None = None
+    merge: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +121,8 @@ class Done:
     outs: Mapping[str, Part]
     seconds: float
     rows_in: int | None = None
+    state: tuple[Value, ...] | None = None
+    brought: tuple[int, int] = (0, 0)  # objects and bytes that came from a remote for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +132,7 @@ class CutDone:
     task: int
     sheet: Sheet
     seconds: float
+    brought: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +164,21 @@ Report: TypeAlias = Started | Done | CutDone | Failed | Progress | Returned
 
 
 @dataclass(frozen=True, slots=True)
+class RemoteSetup:
+    """A remote from which a worker brings objects that the local store lacks. `options` may hold credentials.
+
+    `folder` is that of the mirror, `cache` the file of derived data; `timeout` in seconds.
+    """
+
+    name: str
+    url: str
+    options: Mapping[str, Any] = field(repr=False)
+    timeout: float
+    folder: str
+    cache: str
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerSetup:
     """What every worker of a run is told once. Paths are absolute; `store` and `spills` are local directories.
 
@@ -171,3 +193,4 @@ class WorkerSetup:
     env: Mapping[str, str] = field(default_factory=dict)
     cache_bytes: int = 256 << 20
     sources: Mapping[str, Digest] = field(default_factory=dict)
+    remote: RemoteSetup | None = None

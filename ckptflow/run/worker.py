@@ -60,6 +60,7 @@ from .messages import (
 from .storing import Staging
 
 if TYPE_CHECKING:
+    from .bringing import Bringer
     from .readcache import ReadCache
 
 
@@ -122,6 +123,11 @@ class Worker:
         self._spills = Path(setup.spills)
         self._setup = setup
         self._objects = Objects(LocalStore(setup.store))
+        self._bringer: Bringer | None = None
+        if setup.remote is not None:
+            from .bringing import Bringer
+
+            self._objects.elsewhere = self._bringer = Bringer(setup)
         self._staging = Staging(self._objects, staging, Path(setup.store), self._root, self._spills)
         self._aside = Aside(self._root, staging.name)
         self._cache: ReadCache | None = None
@@ -164,6 +170,10 @@ class Worker:
     def _attempt(self, task: Task | CutTask) -> Report:
         began = time.perf_counter()
         try:
+            if self._setup.remote is not None:
+                from .bringing import prepare
+
+                prepare(self._objects, task.inputs)
             os.chdir(self._root)  # the task before may have gone elsewhere
             self._capture.begin(task.log)
             report = self._cut(task, began) if isinstance(task, CutTask) else self._run(task, began)
@@ -186,13 +196,14 @@ class Worker:
         from .cutting import cut
 
         sheet = cut(task, self._objects.path, self._root, self._spills)
-        return CutDone(task.id, sheet, time.perf_counter() - began)
+        return CutDone(task.id, sheet, time.perf_counter() - began, self._brought())
 
     def _run(self, task: Task, began: float) -> Done:
         before = stage_environment(task.env) if task.env else {}
+        state: tuple[Any, ...] | None = None
         try:
             if task.call:
-                stored = self._run_call(task)
+                stored, state = self._run_call(task)
             else:
                 stored = run_command(task, self._staging, self._aside, self._materialise, self._environment)
         finally:
@@ -204,15 +215,23 @@ class Worker:
             outs=stored,
             seconds=time.perf_counter() - began,
             rows_in=next(rows, None),
+            state=state,
+            brought=self._brought(),
         )
 
-    def _run_call(self, task: Task) -> dict[str, Part]:
-        from .calling import run_call
+    def _brought(self) -> tuple[int, int]:
+        """Return how much came from a remote since the last time."""
+        return self._bringer.taken() if self._bringer is not None else (0, 0)
+
+    def _run_call(self, task: Task) -> tuple[dict[str, Part], tuple[Any, ...] | None]:
+        from .calling import run_call, run_merge
 
         context.enter(
             context.Context(task.stage, task.key, task.index, task.chunks, task.attempt, _tell=self._teller(task.id))
         )
         try:
+            if task.merge:
+                return run_merge(task, self._staging, self._read), None
             return run_call(task, self._staging, self._read)
         finally:
             context.enter(None)
@@ -260,7 +279,9 @@ class Worker:
                 return Failure("dep-changed", error.message, hint=hint)
             case DepMissing() | DepUnreadable():
                 return Failure("dep", error.message, hint=hint)
-            case StoreDamaged() | NotThere() | SpillMissing():
+            case StoreDamaged():
+                return Failure("damaged", error.message, hint=hint, lost=error.objects)
+            case NotThere() | SpillMissing():
                 return Failure("damaged", error.message, hint=hint)
             case StoreError():
                 return Failure("store", error.message, hint=hint)

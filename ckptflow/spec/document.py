@@ -17,6 +17,7 @@ from .model import (
     ByBuckets,
     ByRanges,
     ByValues,
+    Carry,
     ChunkSpec,
     Cut,
     Dep,
@@ -118,6 +119,8 @@ def _stage_to_json(stage: Stage) -> dict[str, Any]:
         if "by" in values:
             values["by"] = {label: list(columns) for label, columns in values["by"].items()}
         doc["chunk"] = {"kind": _CHUNK_NAMES[type(spec)], **values}
+    if stage.carry is not None:
+        doc["carry"] = {"initial": stage.carry.initial}
     if stage.place is not None:
         doc["place"] = [stage.place.file, stage.place.line, stage.place.column]
     return doc
@@ -137,6 +140,8 @@ def _stage_from_json(doc: Mapping[str, Any]) -> Stage:
         kwargs["on_error"] = OnError(kwargs["on_error"])
     if "chunk" in kwargs:
         kwargs["chunk"] = _chunk_from_json(kwargs["chunk"])
+    if "carry" in kwargs:
+        kwargs["carry"] = Carry(kwargs["carry"]["initial"])
     if "place" in kwargs:
         kwargs["place"] = Place(*kwargs["place"])
     return Stage(**kwargs)

@@ -161,11 +161,20 @@ def stage_name(file: str, local: str) -> StageName:
 
 
 @dataclass(frozen=True, slots=True)
+class Carry:
+    """`carry: {initial: ...}`: the chunks go one after the other, and each gets the state that the one before left."""
+
+    initial: Value = None
+
+
+@dataclass(frozen=True, slots=True)
 class Stage:
     """One step. Exactly one of `call` (`module:function`) and `cmd` (shell commands, run in order) is set.
 
     `file` is the pipeline file that declares it, `name` what the project calls it. `after` are stages without outs that
     come before it all the same: a dep named them.
+
+    `combine` is a `module:function` that merges the results of two chunks: what it leaves is the out.
 
     `params` maps the name as declared (`features.window_days`, or `other.yaml:key`) to its value; the last part of the
     name is the argument. `wdir` is the directory in which `cmd` runs. Seconds for `timeout` and `backoff`.
@@ -182,6 +191,8 @@ class Stage:
     outs: tuple[Out, ...] = ()
     params: Mapping[str, Value] = field(default_factory=dict)
     chunk: ChunkSpec | None = None
+    carry: Carry | None = None
+    combine: str | None = None
     env: Mapping[str, str] = field(default_factory=dict)
     workers: int | None = None
     retries: int = 0

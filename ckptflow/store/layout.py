@@ -20,11 +20,14 @@ CHECKPOINTS = "checkpoints/"
 LOCKS = "locks/"
 RUNS = "runs/"
 TEMPORARY = "tmp/"
+PROBES = "probes/"
 QUARANTINE = "quarantine/"
 LATEST = "latest.json"
+SEEN = "seen.json"
 
 _NAME = re.compile(r"(?:[A-Za-z0-9_@%~=+-][A-Za-z0-9_@%~=+.-]*/)*[A-Za-z0-9_@%~=+-][A-Za-z0-9_@%~=+.-]*")
 _SEGMENT = re.compile(r"records/(?P<run>[A-Za-z0-9][A-Za-z0-9-]*)-(?P<seq>[0-9]{6,})\.jsonl")
+_MERGED = "m"  # no hexadecimal digit
 _RUN = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
 _PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-@")
 _LONGEST = 120
@@ -47,6 +50,15 @@ def check_prefix(prefix: str) -> str:
     if prefix and _NAME.fullmatch(prefix.removesuffix("/")) is None:
         raise StoreError(f"not a prefix of names in a store: {prefix!r}")
     return prefix
+
+
+LEASE = "condemned/lease.json"
+"""Who is cleaning up; not one of the lists of what is condemned."""
+
+
+def condemned_name(run: str, token: str) -> str:
+    """Return the name of a list of what is condemned: `condemned/<run>-<token>.json`."""
+    return check_name(f"{CONDEMNED}{run}-{token}.json")
 
 
 def object_name(object_: Digest) -> str:
@@ -97,6 +109,20 @@ def segment_of(name: str) -> tuple[str, int] | None:
     return (found["run"], int(found["seq"])) if found else None
 
 
+def merged_run(run: str, token: str) -> str:
+    """Return what stands for the run in the names of segments that are merged out of others, `run`'s the latest.
+
+    They sort behind it. `token` makes them unique: hexadecimal digits.
+    """
+    return f"{'-'.join(run.split('-')[:2])}-{_MERGED}{token}"
+
+
+def is_merged(segment: str) -> bool:
+    """Tell whether a segment of this name is merged out of others, so that its age is not that of its lines."""
+    parts = segment_of(segment)
+    return parts is not None and parts[0].rpartition("-")[2].startswith(_MERGED)
+
+
 def run_name(run: str) -> str:
     """Return the name of the document that tells what a run came to: `runs/<run>.json`."""
     if _RUN.fullmatch(run) is None:
@@ -139,6 +165,11 @@ def lock_name(what: str) -> str:
 def temporary_name(token: str) -> str:
     """Return a name for unfinished work; `token` makes it unique. Nothing under `tmp/` is listed or trusted."""
     return check_name(f"{TEMPORARY}{token}")
+
+
+def probe_name(token: str, what: str) -> str:
+    """Return a name for what `remote check` writes, reads and removes again; nothing else looks there."""
+    return check_name(f"{PROBES}{token}-{what}")
 
 
 def quarantine_name(object_: Digest, token: str) -> str:

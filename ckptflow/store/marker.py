@@ -91,13 +91,13 @@ def open_store(store: Place, *, create: bool = False) -> Marker:
     `StoreDamaged` for a marker that cannot be read.
     """
     try:
-        return _read(store)
+        return read_marker(store)
     except NotThere:
         pass
-    stranger = next(iter(store.list("")), None)
+    stranger = first_stranger(store)
     if stranger is not None:
         raise StoreError(
-            f"{store.url} is no store of ckptflow: it holds {stranger.name} and no {layout.MARKER}",
+            f"{store.url} is no store of ckptflow: it holds {stranger} and no {layout.MARKER}",
             hint="check the address and its prefix; a new store needs an empty place",
         )
     if not create:
@@ -106,10 +106,22 @@ def open_store(store: Place, *, create: bool = False) -> Marker:
             hint="check the address, or make one: `ckptflow init` a local one, `ckptflow push` a remote one",
         )
     store.create(layout.MARKER, Marker(repository=os.urandom(16).hex()).encode())
-    return _read(store)  # not the one just made: another process may have been first
+    return read_marker(store)  # not the one just made: another process may have been first
 
 
-def _read(store: Place) -> Marker:
+def first_stranger(store: Place) -> str | None:
+    """Return a name that makes a place without a marker no place for a new store; None where there is none.
+
+    What `remote check` writes while it looks, or has left behind, is none.
+    """
+    return next((entry.name for entry in store.list("") if not entry.name.startswith(layout.PROBES)), None)
+
+
+def read_marker(store: Place) -> Marker:
+    """Return the marker of `store`.
+
+    Raises `NotThere`, `StoreError` for a store that a newer program wrote, `StoreDamaged` for what cannot be read.
+    """
     try:
         marker = Marker.from_dict(json.loads(store.get(layout.MARKER)))
     except (KeyError, TypeError, ValueError) as error:

@@ -20,14 +20,20 @@ DURABILITIES = ("batch", "strict", "off")
 LINKS = ("reflink", "hardlink", "symlink", "copy")
 EXECUTORS = ("local",)
 SYNCS = ("auto", "manual")
+LOCAL_STORE = f"{STATE_DIR}/store"
+FAR_STORE = "store"
 CONFIG_FILES = ("config.local.yaml", "config.yaml")
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How ckptflow behaves here. Times in seconds."""
+    """How ckptflow behaves here. Times in seconds.
 
-    store: str = ".ckptflow/store"
+    A store on object storage (`store: s3://...`) is a remote called `store` that is always in sync, with what this
+    machine used of it at the usual local place: `far` tells so.
+    """
+
+    store: str = LOCAL_STORE
     jobs: int = 0
     executor: str = "local"
     durability: str = "batch"
@@ -40,7 +46,18 @@ class Settings:
     remote_timeout: float = 60.0
     key_file: str | None = None
     remotes: Mapping[str, Remote] = field(default_factory=dict)
+    far: bool = False
     origin: Mapping[str, str] = field(default_factory=dict, compare=False)
+
+    @property
+    def local_store(self) -> str:
+        """The directory of the local store, or of what is here of one that is far away; relative to the root."""
+        return LOCAL_STORE if self.far else self.store
+
+    @property
+    def shares(self) -> bool:
+        """Whether what is finished goes to a remote by itself."""
+        return self.far or self.sync == "auto"
 
     @property
     def workers(self) -> int:
@@ -48,7 +65,7 @@ class Settings:
         return self.jobs or available_cpus()
 
 
-NAMES = tuple(f.name for f in fields(Settings) if f.name != "origin")
+NAMES = tuple(f.name for f in fields(Settings) if f.name not in ("far", "origin"))
 
 
 def available_cpus() -> int:
@@ -64,15 +81,24 @@ def config_paths(root: Path, env: Mapping[str, str]) -> tuple[Path, ...]:
     return (*(root / STATE_DIR / name for name in CONFIG_FILES), Path(home) / "ckptflow" / "config.yaml")
 
 
-def load_settings(root: Path, env: Mapping[str, str], flags: Mapping[str, Any] | None = None) -> Settings:
-    """Return the settings that hold for the project at `root`. Raises `SpecError` naming file and key."""
+def load_settings(
+    root: Path,
+    env: Mapping[str, str],
+    flags: Mapping[str, Any] | None = None,
+    instead: Mapping[Path, str] | None = None,
+) -> Settings:
+    """Return the settings that hold for the project at `root`. Raises `SpecError` naming file and key.
+
+    `instead` gives the texts that some of the configuration files would have.
+    """
+    texts = instead or {}
     values: dict[str, Any] = {}
     origin: dict[str, str] = {}
     problems: list[Problem] = []
     layers: list[tuple[str, Mapping[str, Any]]] = []
     for path in reversed(config_paths(root, env)):
-        if path.is_file():
-            layers.append((str(path), _read(path, problems)))
+        if path in texts or path.is_file():
+            layers.append((str(path), _read(path, texts.get(path), problems)))
     layers.append(
         ("environment", {n: env[f"CKPTFLOW_{n.upper()}"] for n in NAMES if env.get(f"CKPTFLOW_{n.upper()}")}),
     )
@@ -92,6 +118,8 @@ def load_settings(root: Path, env: Mapping[str, str], flags: Mapping[str, Any] |
             except ValueError as error:
                 problems.append(Problem("CF081", f"setting `{name}`: {error}", Place(where, 1, 1)))
     problems.extend(_check_remotes(values, origin))
+    if isinstance(values.get("store"), Remote) and not problems:
+        problems.extend(_take_far_store(values, origin))
     if problems:
         raise SpecError(tuple(problems))
     return Settings(**values, origin=origin)
@@ -110,11 +138,27 @@ def _check_remotes(values: dict[str, Any], origin: Mapping[str, str]) -> Iterato
         yield Problem("CF081", f"setting `remote`: there is no remote `{name}`", Place(origin["remote"], 1, 1), hint)
 
 
-def _read(path: Path, problems: list[Problem]) -> Mapping[str, Any]:
+def _take_far_store(values: dict[str, Any], origin: Mapping[str, str]) -> Iterator[Problem]:
+    """Make the store a remote; yield what stands against it."""
+    if FAR_STORE in values["remotes"]:
+        text = f"setting `remotes`: `{FAR_STORE}` is the store itself, where that is a URL"
+        yield Problem("CF081", text, Place(origin["remotes"], 1, 1), "give the remote another name")
+        return
+    values["remotes"] = {**values["remotes"], FAR_STORE: values["store"]}
+    values["store"], values["far"] = values["store"].shown, True
+
+
+def _read(path: Path, text: str | None, problems: list[Problem]) -> Mapping[str, Any]:
     import yaml
 
     try:
-        doc = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe loaders
+        text = path.read_text(encoding="utf-8") if text is None else text
+        doc = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe loaders
+    except yaml.MarkedYAMLError as error:  # its own text may show the line, and that a password
+        mark = error.problem_mark
+        place = Place(str(path), mark.line + 1, mark.column + 1) if mark is not None else Place(str(path), 1, 1)
+        problems.append(Problem("CF082", f"cannot be read: {error.problem}", place))
+        return {}
     except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
         problems.append(Problem("CF082", f"cannot be read: {error}", Place(str(path), 1, 1)))
         return {}
@@ -141,6 +185,8 @@ def _parse(name: str, value: Any) -> Any:
             return _one_of(value, DURABILITIES)
         case "executor":
             return _one_of(value, EXECUTORS)
+        case "store" if isinstance(value, Mapping) or (isinstance(value, str) and "://" in value):
+            return parse_remotes({FAR_STORE: {"url": value} if isinstance(value, str) else value})[FAR_STORE]
         case "sync":
             return _one_of("manual" if value in (False, "off") else value, SYNCS)
         case "link":

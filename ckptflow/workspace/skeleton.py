@@ -25,6 +25,7 @@ IGNORED = (
     "/.ckptflow/tmp/",
     "/.ckptflow/logs/",
     "/.ckptflow/cuts/",
+    "/.ckptflow/remotes/",
 )
 """What git is not to keep, in any project. A run sees to it too, for projects that were not begun with `init`."""
 

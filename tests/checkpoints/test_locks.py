@@ -3,11 +3,12 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import ExitStack
 
 import pytest
 
 from ckptflow.checkpoints import locks
-from ckptflow.checkpoints.locks import hold, holder
+from ckptflow.checkpoints.locks import STORE, hold, holder, share
 from ckptflow.errors import Locked, StoreError
 from ckptflow.store import layout
 
@@ -174,3 +175,37 @@ def test_a_file_system_without_locks_is_an_error(tmp_path, monkeypatch):
     monkeypatch.setattr(locks.fcntl, "flock", flock)
     with pytest.raises(StoreError, match="cannot lock"), hold(tmp_path, ["load"]):
         pass
+
+
+def test_a_shared_lock_keeps_out_who_wants_it_alone(tmp_path):
+    with share(tmp_path, run="one", timeout=0), share(tmp_path, run="two", timeout=0):
+        with pytest.raises(Locked) as caught, hold(tmp_path, [STORE], timeout=0):
+            pass
+        assert "run two" in caught.value.holder
+    with hold(tmp_path, [STORE], run="alone", timeout=0):
+        with pytest.raises(Locked) as caught, share(tmp_path, timeout=0):
+            pass
+        assert "run alone" in caught.value.holder
+    assert holder(tmp_path, STORE) is None
+
+
+def test_who_shares_a_lock_takes_only_the_own_name_away(tmp_path):
+    with share(tmp_path, run="one", timeout=0):
+        with share(tmp_path, run="two", timeout=0):
+            pass
+        assert holder(tmp_path, STORE) is None, "better nobody than somebody who is gone"
+    with share(tmp_path, run="one", timeout=0) as _, ExitStack() as stack:
+        stack.enter_context(share(tmp_path, run="two", timeout=0))
+        assert holder(tmp_path, STORE).run == "two"
+
+
+def test_sharing_waits_for_who_holds_alone(tmp_path, other):
+    process = other(STORE)
+    told = []
+
+    def on_wait(what, who):
+        told.append(what)
+        threading.Timer(0.2, process.stdin.close).start()
+
+    with share(tmp_path, on_wait=on_wait, timeout=30):
+        assert told == [STORE]

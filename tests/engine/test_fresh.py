@@ -172,6 +172,44 @@ def test_settings_and_versions(project, holds, monkeypatch):
         assert not holds()
 
 
+def test_another_key(project, holds, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setenv("CKPTFLOW_KEY", "a key of enough bytes")
+        assert not holds()
+        with_key = fresh.about()
+        assert "a key of enough bytes" not in str(with_key)
+        patch.setenv("CKPTFLOW_KEY", "another key of enough bytes")
+        assert fresh.about() != with_key
+        patch.setenv("CKPTFLOW_KEY", "a key of enough bytes")
+        assert fresh.about() == with_key
+
+
+def test_a_url_with_a_password(monkeypatch):
+    monkeypatch.setenv("CKPTFLOW_STORE", "s3://user:word@bucket/at")
+    first = fresh.about()
+    assert "word@" not in str(first)
+    monkeypatch.setenv("CKPTFLOW_STORE", "s3://user:other@bucket/at")
+    assert fresh.about() != first
+
+
+def test_a_key_file_that_changes(tmp_path, write_files, open_project):
+    files = {"pipeline.yaml": "stages: {a: {cmd: echo 1 > a.txt, outs: [a.txt]}}", "key": "a key of enough bytes"}
+    write_files(tmp_path, {**files, ".ckptflow/config.yaml": "key_file: key\n"})
+    project = open_project(tmp_path)
+    for _ in range(2):
+        assert project.repro().ok
+    assert fresh.still_fresh(str(tmp_path), "pipeline.yaml") is not None
+    with changed(tmp_path / "key", b"another, of enough bytes"):
+        assert fresh.still_fresh(str(tmp_path), "pipeline.yaml") is None
+    assert fresh.still_fresh(str(tmp_path), "pipeline.yaml") is not None
+    (tmp_path / "key").unlink()
+    assert fresh.still_fresh(str(tmp_path), "pipeline.yaml") is None
+    assert project.repro().ok
+    assert fresh.still_fresh(str(tmp_path), "pipeline.yaml") is not None
+    with created(tmp_path / "key"):
+        assert fresh.still_fresh(str(tmp_path), "pipeline.yaml") is None
+
+
 def test_what_was_not_asked(project, holds):
     assert not holds("one")
     assert not holds(file="other.yaml")

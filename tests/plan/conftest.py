@@ -90,7 +90,7 @@ class World:
 
     # ---- Past
 
-    def lookup(self, keys: Iterable[ChunkKey]) -> Mapping[ChunkKey, Record]:
+    def lookup(self, stage: StageName, keys: Iterable[ChunkKey]) -> Mapping[ChunkKey, Record]:
         keys = list(keys)
         self.looked_up += keys
         return {k: self.records[k] for k in keys if k in self.records}

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 @click.option(
     "--for", "time_limit", type=Duration(), metavar="TIME", help="Stop in time, as 3h50m; exit 75 if unfinished."
 )
+@click.option("--pull", is_flag=True, help="Look for finished work in the remote; bring all outs.")
 @click.option("--no-commit", is_flag=True, help="Run, but do not write pipeline.lock.")
 @click.option("--retry-failed", is_flag=True, help="Only the chunks that failed in the last run.")
 @click.option("--limit-chunks", type=click.IntRange(min=1), metavar="N", help="Try on N chunks of each stage first.")
@@ -73,7 +74,7 @@ def exit_of(run: RunResult) -> int:
     """Return the exit code of a run."""
     match run.outcome:
         case "ok":
-            return Exit.DONE
+            return Exit.DONE if run.shared is None or run.shared.complete else Exit.STORE
         case "timeout":
             return Exit.MORE
         case "interrupted":
