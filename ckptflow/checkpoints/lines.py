@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from xxhash import xxh3_64_hexdigest
 
+from ..dataclass import dataclass
 from ..ids import ChunkKey, Digest, is_digest
 from ..plan.model import Record
 from ..store.packs import Held

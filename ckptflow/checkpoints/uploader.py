@@ -14,12 +14,12 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from random import uniform
 from typing import TypeAlias
 
+from ..dataclass import dataclass, field
 from ..errors import CkptflowError, StoreError
 from ..ids import Digest
 from ..plan.model import Record

@@ -12,7 +12,6 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Any, TypeVar
 
@@ -22,6 +21,7 @@ from ..checkpoints.remote import Remote
 from ..checkpoints.rollup import SEGMENTS_MOST, roll_up
 from ..checkpoints.sending import Sender
 from ..checkpoints.trees import get_listing, get_tree
+from ..dataclass import dataclass, field
 from ..errors import Locked, StoreError
 from ..ids import Digest
 from ..plan.model import Record

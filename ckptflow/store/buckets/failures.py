@@ -7,8 +7,8 @@ signed addresses and names of keys. `NotThere` needs a code that says so.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
+from ...dataclass import dataclass
 from ...errors import StoreError
 from ..bucket import Unavailable
 
