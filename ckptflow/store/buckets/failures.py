@@ -7,8 +7,8 @@ signed addresses and names of keys. `NotThere` needs a code that says so.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
+from ...dataclass import dataclass
 from ...errors import StoreError
 from ..bucket import Unavailable
 
@@ -19,6 +19,7 @@ _BUSY = frozenset(
         "BadDigest",
         "IncompleteBody",
         "InternalError",
+        "NoSuchUpload",
         "OperationTimedOut",
         "RequestTimeout",
         "ServerBusy",
@@ -28,7 +29,9 @@ _BUSY = frozenset(
         "Md5Mismatch",
     }
 )
-"""Worth another try whatever the status: the server was slow or busy, or what it got was damaged on the way."""
+"""Worth another try whatever the status: the server was slow or busy, what it got was damaged on the way, or the end of
+an upload in parts was told and the answer to that was lost.
+"""
 
 _CREDENTIALS = "check the credentials: options of the remote, environment variables, profile (docs/remotes.md)"
 _HINTS = {

@@ -24,8 +24,10 @@ TIMEOUT = 20.0
 
 @dataclass(frozen=True)
 class Place:
-    """A bucket under test. `guards`: it honours conditions, at least in one process; `elsewhere()` opens one that does
-    not exist (None: they all do); `again()` opens the same one once more, as another process would.
+    """A bucket under test. `guards`: it honours conditions, at least in one process.
+
+    `elsewhere()` opens one that does not exist (None: they all do); `again()` opens the same one once more, as another
+    process would.
     """
 
     kind: str
