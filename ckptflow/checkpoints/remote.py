@@ -32,7 +32,7 @@ from .condemned import BadDocument, Condemned, blob_of, is_document
 from .mirror import Mirror
 
 if TYPE_CHECKING:
-    from concurrent.futures import ThreadPoolExecutor
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
@@ -40,6 +40,7 @@ _R = TypeVar("_R")
 FRESH_SECONDS = 600.0
 """How long what was listed may be relied on; far less than the grace time after which `gc` deletes."""
 _LISTINGS_MOST = 5
+_LOOK_SECONDS = 0.3
 THREADS = 16
 """Requests at once, unless said otherwise."""
 
@@ -317,7 +318,7 @@ class Remote:
             from concurrent.futures import ThreadPoolExecutor
 
             self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="ckptflow-fetch")
-        return self._pool.map(work, items)
+        return _in_order([self._pool.submit(work, item) for item in items])
 
     def close(self, *, wait: bool = True) -> None:
         """Let go of the mirror and of the threads; the bucket stays open for twins. Without `wait`, requests that were
@@ -327,6 +328,24 @@ class Remote:
         if self._pool is not None:
             self._pool.shutdown(wait=wait, cancel_futures=True)
             self._pool = None
+
+
+def _in_order(futures: list[Future[_R]]) -> Iterator[_R]:
+    """Yield what comes of `futures` in their order; those that are not begun are cancelled when one fails.
+
+    It is looked again and again instead of waited for: a signal that another thread has taken wakes nobody who waits.
+    """
+    from concurrent.futures import wait
+
+    try:
+        futures.reverse()
+        while futures:
+            while not wait(futures[-1:], timeout=_LOOK_SECONDS).done:
+                pass
+            yield futures.pop().result()
+    finally:
+        for future in futures:
+            future.cancel()
 
 
 def _call(task: Callable[[], _T]) -> _T:
