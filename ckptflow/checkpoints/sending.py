@@ -85,8 +85,7 @@ class Sender:
 
         What is relied on was seen listed some minutes ago at most: far less than the time after which `gc` deletes.
         """
-        self._remote.refresh(seconds=FRESH_SECONDS)
-        self._remote.look_for_condemned(seconds=FRESH_SECONDS)
+        self._remote.look(seconds=FRESH_SECONDS)
         condemned = self._remote.condemned
         sent = {one.object for group in held for one in group if blob_of(one) not in condemned}
         known = self._remote.keeps(name for name in sizes if name not in sent)
@@ -117,11 +116,9 @@ class Sender:
         missing: set[Digest] = set()
         large = [name for name, size in lacking.items() if size > packs.PACKED_MOST]
         small = [name for name, size in lacking.items() if size <= packs.PACKED_MOST]
-        loose: list[Held] = []
         for done in self._remote.map(partial(self._upload_loose, missing), large):
-            loose += () if done is None else (done,)
-        if loose:
-            held.append(loose)
+            if done is not None:
+                held.append([done])
         packing = self._packs(small, missing)
         while wave := _up_to(packing, _AT_ONCE_BYTES // packs.PACK_BYTES):
             held += self._remote.map(self._upload_pack, wave)
@@ -196,7 +193,10 @@ class Sender:
             return
         signed = (self._sign(record) for record in records) if self._sign is not None else records
         # Those of packs stand apart from the others: a line tells of one pack, or of none.
-        text = b"".join((*map(lines.encode_holding, held), *map(lines.encode_record, signed)))
+        packed = [group for group in held if group[0].pack is not None]
+        loose = [one for group in held if group[0].pack is None for one in group]
+        told = [*packed, *(loose[at : at + PACK_OBJECTS] for at in range(0, len(loose), PACK_OBJECTS))]
+        text = b"".join((*map(lines.encode_holding, told), *map(lines.encode_record, signed)))
         self._seq += 1
         name = layout.segment_name(self._label, self._seq)
         self._remote.bucket.put(name, text)
