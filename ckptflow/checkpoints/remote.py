@@ -19,7 +19,7 @@ from ..errors import StoreDamaged, StoreError
 from ..ids import ChunkKey, Digest, digest
 from ..plan.model import Record
 from ..store import layout, packs
-from ..store.bucket import Bucket
+from ..store.bucket import Bucket, Unavailable
 from ..store.hashing import hash_file
 from ..store.local import LocalStore
 from ..store.marker import Marker, open_store
@@ -172,8 +172,20 @@ class Remote:
         data = self.bucket.get(name)
         return data if lines.are_sound(data) else self.bucket.get(name)
 
-    def look_for_condemned(self, *, seconds: float = 0.0) -> None:
-        """Learn what is condemned now: one listing, and what is new in it. Not if it was listed `seconds` ago."""
+    def look(self, *, seconds: float) -> None:
+        """See to it that what is known here of the remote, and of what is condemned there, is at most `seconds` old.
+
+        Two listings, if any, and what is new in them. Raises `Unavailable` where the remote is too slow for that.
+        """
+        for _ in range(_LISTINGS_MOST):
+            self.refresh(seconds=seconds)
+            self._look_for_condemned(seconds)
+            shared = self._shared
+            if all(moment is not None and moment.age < seconds for moment in (shared.listed, shared.looked)):
+                return
+        raise Unavailable(f"{self.url} is too slow: a listing takes longer than {seconds:.0f} s")
+
+    def _look_for_condemned(self, seconds: float) -> None:
         with self._shared.lock:
             if self._shared.looked is None or self._shared.looked.age >= seconds:
                 began = Moment()
