@@ -6,8 +6,9 @@ Codes are stable: scripts and documentation refer to them. Only the command line
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import ClassVar
+
+from .dataclass import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,16 @@ class UsageError(CkptflowError):
     """The command line asks for something that cannot be."""
 
     code = "CF003"
+
+
+class RemoteNotFound(UsageError):
+    """There is no remote of that name."""
+
+    code = "CF017"
+
+    def __init__(self, name: str, *, hint: str | None = None) -> None:
+        super().__init__(f"there is no remote `{name}`", hint=hint)
+        self.name = name
 
 
 class TargetNotFound(CkptflowError):

@@ -127,7 +127,7 @@ class Past:
         return indexed + sum(record is not None for record in self._fresh.values())
 
     def where(self, objects: Iterable[Digest]) -> dict[Digest, list[Held]]:
-        """Return where those of `objects` are that the lines of a remote tell of: all places, what was told last first."""
+        """Return where those of `objects` are that the lines of a remote tell of: all places, the last told first."""
         self._ready()
         wanted = list(dict.fromkeys(objects))
         rows = self._safely(lambda: [pair for batch in _batches(wanted) for pair in self._where(batch)])
@@ -144,6 +144,21 @@ class Past:
         )
         found = ((Digest(name.hex()), pack and Digest(pack.hex()), at, size) for name, pack, at, size in rows)
         return [(name, Held(name, size, pack, at)) for name, pack, at, size in found]
+
+    def held(self) -> Iterator[tuple[Digest, list[Held]]]:
+        """Yield every object that the lines of a remote tell of, once, sorted, and where it is: see `where`."""
+        self._ready()
+        after = b""
+        while names := self._safely(partial(self._objects_after, after)):
+            after = names[-1]
+            yield from self.where(Digest(name.hex()) for name in names).items()
+
+    def _objects_after(self, object_: bytes) -> list[bytes]:
+        rows = self._db.execute(
+            f"SELECT DISTINCT object {_HELD} AND object > ? ORDER BY object LIMIT ?",
+            (self._store.url, object_, _KEYS_A_QUERY),
+        )
+        return [row[0] for row in rows]
 
     def missing_in(self, other: Past) -> Iterator[ChunkKey]:
         """Yield, sorted, the keys that have a record in the store's log and none in the other's."""

@@ -6,8 +6,9 @@ A run that shares finds records in the remote as if they were its own, brings ob
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from difflib import get_close_matches
+from contextlib import suppress
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -15,7 +16,7 @@ from pathlib import Path
 from ..checkpoints.index import Past as RecordIndex
 from ..checkpoints.remote import Remote, Traffic
 from ..checkpoints.uploader import Uploader
-from ..errors import StoreError, UsageError
+from ..errors import StoreDamaged, StoreError, UsageError
 from ..events import Note, Reporter
 from ..ids import ChunkKey, Digest, StageName
 from ..plan.model import Record
@@ -24,7 +25,8 @@ from ..store.bucket import Bucket
 from ..store.local import LocalStore
 from ..store.objects import Objects
 from ..workspace.locate import STATE_DIR
-from ..workspace.settings import Settings
+from ..workspace.remotes import find_remote
+from ..workspace.settings import FAR_STORE, Settings
 from .gate import Gate
 from .result import Shared
 from .session import Far, Session
@@ -33,10 +35,16 @@ from .survey import Survey
 LOOK_AGAIN_SECONDS = 15.0
 """How often, at most, a run looks for what other machines have finished meanwhile."""
 
+DEAF_SECONDS = 600.0
+"""How long a remote that did not answer in the middle of a run is asked for nothing that can be done without."""
+
 KEYS_AT_ONCE = 500
 
 FOLDER = "remotes"
 """Below the state directory: what is known of each remote, and whether something is to be sent to it."""
+
+
+_ALONE = "to go on without the remote: "
 
 
 class Offline:
@@ -78,6 +86,8 @@ class Sharing:
         self.remote = remote
         self.auto = auto
         self._kept_back: frozenset[StageName] = frozenset()
+        self._listed = False
+        self._deaf = 0.0
         self._session = session
         self._gate = Gate(session, remote)
         self._uploader = self._start(run) if auto else None
@@ -106,13 +116,28 @@ class Sharing:
         self.look()
         found = self._gate.admitted(stage, self.remote.lookup(keys))
         # Listings are read to see whether what they list is there: at once rather than one by one.
-        self._session.objects.prepare(p.object for r in found.values() for p in r.outs.values() if p.listing)
+        with suppress(StoreDamaged):  # what is bad there is not there from now on
+            self._session.objects.prepare(p.object for r in found.values() for p in r.outs.values() if p.listing)
         return found
 
     def look(self) -> None:
-        """Learn what the remote holds now, or held some seconds ago."""
-        self.remote.connect(create=self.auto)
-        self.remote.refresh(seconds=LOOK_AGAIN_SECONDS)
+        """Learn what the remote holds now, or held some seconds ago.
+
+        One that was listed in this run and does not answer any more counts as holding what it held then: what other
+        machines have finished since is made again, and nobody waits. Raises `StoreError` where it never was listed.
+        """
+        if self._listed and (time.monotonic() < self._deaf or (self._uploader and self._uploader.problem)):
+            return
+        try:
+            self.remote.connect(create=self.auto)
+            self.remote.refresh(seconds=LOOK_AGAIN_SECONDS)
+            self._listed = True
+        except StoreError as error:
+            if not self._listed:
+                way = "set CKPTFLOW_SYNC=manual" if self.auto else "leave out `--pull`"
+                error.hint = f"{error.hint}; {_ALONE}{way}" if error.hint else f"{_ALONE}{way}"
+                raise
+            self._deaf = time.monotonic() + DEAF_SECONDS
 
     def guards(self, tree: Digest) -> bool:
         """Tell whether an out of this name counts only where it is here, or has a record that may be used."""
@@ -132,7 +157,10 @@ class Sharing:
         if self._uploader is not None:
             self._uploader.add_objects(objects)
             for name in documents:
-                self._uploader.add_document(name, partial(self._session.store.get, name))
+                self._uploader.add_document(name, partial(self._document, name))
+
+    def _document(self, name: str) -> bytes:
+        return self._gate.document(name, self._session.store.get(name))
 
     def brought(self, objects: int, bytes: int) -> None:
         """Count what a worker fetched."""
@@ -143,7 +171,7 @@ class Sharing:
         is kept here, and sent by the next run or by `ckptflow push`. `left` are outs that stay in the remote.
         """
         uploader, fetched = self._uploader, self.remote.fetched
-        complete = uploader is None or uploader.finish(give_up, patience=self._session.settings.remote_timeout)
+        complete = uploader is None or uploader.finish(give_up)
         problem = None
         if uploader is not None and not complete:
             problem = uploader.problem.message if uploader.problem is not None else "it was not waited for"
@@ -210,19 +238,26 @@ class Sharing:
 
 def share(session: Session, run: str, *, pull: bool = False) -> Sharing:
     """Let a run share through the remote of its settings: it finds work there, and brings what it reads."""
-    remote = open_remote(session)
+    remote = open_remote(session, shared_with(session.settings))
     session.objects.elsewhere = remote
-    return Sharing(session, remote, run, auto=session.settings.sync == "auto")
+    return Sharing(session, remote, run, auto=session.settings.shares)
 
 
 def look_there(session: Session, survey: Survey) -> Far | None:
-    """Let a session that only looks count what the remote held when it was last asked, where `sync: auto` says so."""
-    if session.settings.sync != "auto" or not isinstance(session.store, LocalStore):
+    """Let a session that only looks count what the remote held when it was last asked, where `sync: auto` says so.
+
+    Where the store itself is far away it is asked now, and what is read is brought.
+    """
+    if not session.settings.shares or not isinstance(session.store, LocalStore):
         return None
-    remote = open_remote(session)
+    remote = open_remote(session, shared_with(session.settings))
     gate = Gate(session, remote)
     gate.survey(survey)
-    session.objects.elsewhere = offline = Offline(remote, gate)
+    offline = Offline(remote, gate)
+    session.objects.elsewhere = remote if session.settings.far else offline
+    if session.settings.far:
+        remote.connect(create=True)
+        remote.refresh()
     return offline
 
 
@@ -235,6 +270,11 @@ def open_remote(session: Session, name: str | None = None) -> Remote:
     )
 
 
+def shared_with(settings: Settings) -> str:
+    """Return the name of the remote that runs share their work through."""
+    return FAR_STORE if settings.far else chosen_remote(settings)
+
+
 def chosen_remote(settings: Settings, name: str | None = None) -> str:
     """Return the name of the remote that is meant: the one named, that of the settings, or the only one."""
     names = list(settings.remotes)
@@ -244,10 +284,7 @@ def chosen_remote(settings: Settings, name: str | None = None) -> str:
             raise UsageError("there is no remote", hint="`ckptflow remote add NAME URL --default` adds one")
         hint = f"say which: {' or '.join(f'-r {known}' for known in names)}"
         raise UsageError("there are several remotes and none is the default", hint=hint)
-    if chosen not in settings.remotes:
-        near = get_close_matches(chosen, names, 1)
-        hint = f"did you mean `{near[0]}`?" if near else f"remotes are {', '.join(names) or 'none'}"
-        raise UsageError(f"there is no remote `{chosen}`", hint=hint)
+    find_remote(settings.remotes, chosen)
     return chosen
 
 

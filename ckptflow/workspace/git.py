@@ -77,9 +77,13 @@ class Git:
         """Tell whether a tracked file of the project differs from HEAD."""
         return bool(self._run("status", "--porcelain", "--untracked-files=no", "--", "."))
 
-    def is_tracked(self, path: str) -> bool:
-        """Tell whether the file `path` of the project is in the index."""
-        return bool(self._run("ls-files", "-z", "--", f":(literal){path}"))
+    @staticmethod
+    def tracks(path: Path) -> bool:
+        """Tell whether the repository that the file `path` lies in, if any, has it in its index."""
+        try:
+            return bool(Git(path.parent)._run("ls-files", "-z", "--", f":(literal){path.name}"))
+        except GitError:  # no git, or no repository
+            return False
 
     def files(self, commit: str, directory: str) -> Iterator[str]:
         """Yield the files below `directory` of the project in `commit`, as paths of the project, sorted."""
