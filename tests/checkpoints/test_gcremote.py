@@ -1,4 +1,4 @@
-"""Garbage of a remote: condemned, waiting, deleted; spared if something leads to it again; never does a record dangle."""
+"""Garbage of a remote: condemned, waiting, deleted; spared if something leads to it again; no record ever dangles."""
 
 from __future__ import annotations
 
