@@ -33,6 +33,9 @@ LEAST_NS = 3600 * 10**9
 LIVE_PART = 3
 """A pack of which less than one part in so many is alive is packed anew."""
 
+_FRAME_BYTES, _ROW_BYTES = 64, 100
+"""What a pack has besides its objects, at most: for itself, and for each of them."""
+
 
 class BadDocument(ValueError):
     """The bytes are no list of condemned blobs that this program can read; the text says why."""
@@ -238,7 +241,7 @@ class _Decision:
     def _is_sparse(self, blob: str) -> bool:
         if layout.pack_of(blob) is None or self._is_young(blob):
             return False
-        live = sum(held.bytes for held in self.needed[blob].values())
+        live = _FRAME_BYTES + sum(held.bytes + _ROW_BYTES for held in self.needed[blob].values())
         return live * LIVE_PART < self.stock.blobs[blob].bytes
 
     def _log(self, gone: Collection[str]) -> tuple[list[str], list[Kept], list[Kept]]:
