@@ -19,9 +19,9 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ..dataclass import dataclass, field, replace
 from ..ids import Digest
 from ..store import layout
 from ..store.packs import Held
@@ -32,6 +32,9 @@ LEAST_NS = 3600 * 10**9
 """The shortest grace time in a remote, whatever was asked for."""
 LIVE_PART = 3
 """A pack of which less than one part in so many is alive is packed anew."""
+
+_FRAME_BYTES, _ROW_BYTES = 64, 100
+"""What a pack has besides its objects, at most: for itself, and for each of them."""
 
 
 class BadDocument(ValueError):
@@ -238,7 +241,7 @@ class _Decision:
     def _is_sparse(self, blob: str) -> bool:
         if layout.pack_of(blob) is None or self._is_young(blob):
             return False
-        live = sum(held.bytes for held in self.needed[blob].values())
+        live = _FRAME_BYTES + sum(held.bytes + _ROW_BYTES for held in self.needed[blob].values())
         return live * LIVE_PART < self.stock.blobs[blob].bytes
 
     def _log(self, gone: Collection[str]) -> tuple[list[str], list[Kept], list[Kept]]:

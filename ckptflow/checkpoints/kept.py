@@ -15,11 +15,12 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from itertools import groupby
 from typing import Any
 
+from ..dataclass import dataclass
 from ..errors import StoreError
 from ..store import layout
 from ..store.protocol import NotThere, Store
@@ -33,6 +34,7 @@ _OF_ONE_FILE = (errno.EACCES, errno.EPERM, errno.ELOOP, errno.EISDIR, errno.EIO)
 """What says that one file cannot be read, and nothing about the others."""
 
 _ENCODE = json.JSONEncoder(ensure_ascii=False).encode
+_name = cache(_ENCODE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ def point_to(store: Store, name: str, checkpoint: Checkpoint, *, base: str = lay
 
 def _encode(checkpoint: Checkpoint) -> bytes:
     """Return the document with a line a field: for people, and in a tenth of the time that `indent` takes."""
-    fields = (f" {_ENCODE(name)}: {_ENCODE(value)}" for name, value in checkpoint.to_dict().items())
+    fields = (f" {_name(name)}: {_ENCODE(value)}" for name, value in checkpoint.to_dict().items())
     return ("{\n" + ",\n".join(fields) + "\n}\n").encode("utf-8", "backslashreplace")
 
 

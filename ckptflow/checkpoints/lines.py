@@ -11,9 +11,9 @@ fields of this version are kept.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from ..dataclass import dataclass
 from ..ids import ChunkKey, Digest, is_digest
 from ..plan.model import Record
 from ..store.packs import Held
@@ -86,6 +86,11 @@ def decode(line: bytes) -> Line:
 def is_holding(line: bytes) -> bool:
     """Tell whether a line, good or bad, is one that tells where objects are."""
     return line.startswith(_HELD_START)
+
+
+def are_sound(segment: bytes) -> bool:
+    """Tell whether all lines of a segment, which ends with one, are as they were written."""
+    return segment.endswith(b"\n") and all(map(is_sound, segment.splitlines()))
 
 
 def held_in(line: bytes) -> tuple[Held, ...]:

@@ -16,10 +16,10 @@ import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ..dataclass import asdict, dataclass
 from ..errors import Locked, StoreError
 from ..ids import digest
 from ..store import layout

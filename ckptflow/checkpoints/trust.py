@@ -10,8 +10,8 @@ records may be fetched unsigned, and stay marked (`FROM`): what is data to one s
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import replace
 
+from ..dataclass import replace
 from ..formats.registry import format_of, runs_code
 from ..ids import StageName
 from ..plan.graph import Graph

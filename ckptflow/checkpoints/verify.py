@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from ..chunk.model import Part
 from ..chunk.tree import Listing, MalformedDocument, Tree
+from ..dataclass import dataclass
 from ..errors import StoreDamaged, StoreError
 from ..ids import ChunkKey, Digest, digest, is_digest
 from ..store import layout

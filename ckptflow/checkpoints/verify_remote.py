@@ -28,6 +28,8 @@ from .trees import get_listing
 from .verify import Finding, What
 
 _GROUP = 2000
+_OBJECTS = 50_000
+"""Looked at together: so many that most of a pack is fetched in one request."""
 _BLOCK = 8 << 20
 _GONE = "which the remote says it has, and it is not there"
 _SHORT = "which has another size in the remote"
@@ -64,7 +66,7 @@ class RemoteCheck:
             yield Finding(What.RECORD, f"{damage.segment}:{damage.offset}", damage.problem, remedy)
         wanted = None if stages is None else self._named_by(stages)
         sizes = self._sizes()
-        for group in _groups((h for h in past.held() if wanted is None or h[0] in wanted), _GROUP):
+        for group in _groups((h for h in past.held() if wanted is None or h[0] in wanted), _OBJECTS):
             size = sum(held[0].bytes for _, held in group)
             places = {name: held for name, held in group if self._is_there(name, held, sizes)}
             while deep and places:
@@ -197,11 +199,11 @@ def repair(remote: Remote, findings: Iterable[Finding]) -> int:
     keys = {finding.key for finding in some if finding.key is not None}
     if not some:
         return 0
-    with take(remote.bucket, f"verify-{os.urandom(4).hex()}"):
+    with take(remote.bucket, f"verify-{os.urandom(4).hex()}") as lease:
         remote.refresh()
         past = remote.mirror.past()
         strange = {damage.segment for damage in past.damage()} if past is not None else set()
-        merge(remote, remote.mirror.segments().keys() - strange, objects=objects, keys=keys)
+        merge(remote, remote.mirror.segments().keys() - strange, lease, objects=objects, keys=keys)
     return len(some)
 
 

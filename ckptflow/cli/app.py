@@ -24,6 +24,8 @@ _SECTIONS: dict[str, dict[str, str]] = {
         "dag": "Draw the graph of stages.",
         "show": "Show an out: schema, rows, a preview.",
         "log": "List the runs of the past.",
+        "artifacts": "List artifacts: files with a name.",
+        "datasets": "List datasets: data elsewhere with a name.",
     },
     "Edit": {
         "stage": "Add, change, show, rename and remove stages.",

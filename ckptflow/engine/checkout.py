@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from ..checkpoints.locks import hold
 from ..checkpoints.trees import get_tree, is_present
 from ..chunk.tree import Tree
+from ..dataclass import dataclass
 from ..errors import OutEdited, StoreDamaged
 from ..spec.model import Out
 from ..store.protocol import NotThere

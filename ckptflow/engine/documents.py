@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from functools import partial
 
 from ..checkpoints.manifest import oldest_first, split_name, to_remove
 from ..checkpoints.remote import Remote
 from ..checkpoints.sending import Sender
+from ..dataclass import dataclass, field
 from ..ids import Digest, StageName, is_digest
 from ..store import layout
 from ..store.protocol import Entry, NotThere, Store

@@ -11,7 +11,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,6 +23,7 @@ from ..checkpoints.trees import get_listing, get_tree, is_present
 from ..checkpoints.trust import marked
 from ..chunk.model import Part
 from ..chunk.tree import Tree
+from ..dataclass import dataclass, field
 from ..errors import StoreDamaged
 from ..ids import Digest, StageName
 from ..plan.model import Record

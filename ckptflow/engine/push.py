@@ -12,16 +12,16 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Any, TypeVar
 
 from ..checkpoints.index import Past as RecordIndex
 from ..checkpoints.locks import hold
-from ..checkpoints.remote import Remote
+from ..checkpoints.remote import FRESH_SECONDS, Remote
 from ..checkpoints.rollup import SEGMENTS_MOST, roll_up
 from ..checkpoints.sending import Sender
 from ..checkpoints.trees import get_listing, get_tree
+from ..dataclass import dataclass, field
 from ..errors import Locked, StoreError
 from ..ids import Digest
 from ..plan.model import Record
@@ -238,7 +238,7 @@ def _connect(remote: Remote, *, dry: bool) -> None:
         return
     remote.connect(create=not dry)
     remote.refresh()
-    remote.look_for_condemned()
+    remote.look(seconds=FRESH_SECONDS)
 
 
 def _weigh(sender: Sender, lacking: _Lacking) -> _Load:

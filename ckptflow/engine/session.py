@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -15,6 +14,7 @@ from ..checkpoints.trees import get_tree, is_here, is_present
 from ..checkpoints.trust import FROM, counts_here
 from ..checkpoints.verified import VerifiedFiles
 from ..chunk.tree import Tree
+from ..dataclass import dataclass, field
 from ..ids import ChunkKey, Digest, StageName
 from ..plan.model import Record, Refusal
 from ..plan.schedule import Schedule

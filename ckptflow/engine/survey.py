@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..checkpoints.lockfile import LockEntry
+from ..dataclass import dataclass, field
 from ..errors import Place, Problem, ProjectNotFound, SpecError
 from ..ids import StageName
 from ..plan.graph import Graph, build_graph

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from ..checkpoints.lockfile import LockEntry
 from ..checkpoints.remote import Remote, Traffic
 from ..checkpoints.trust import code_outs
+from ..dataclass import dataclass
 from ..errors import SpecError
 from ..ids import Digest, StageName
 from ..plan.graph import Graph, build_graph

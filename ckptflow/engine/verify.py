@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..checkpoints.remote import Remote
 from ..checkpoints.verify import Finding
 from ..checkpoints.verify_remote import RemoteCheck, repair
+from ..dataclass import asdict, dataclass
 from .session import Session
 from .transfer import Chosen, Tally
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ..dataclass import replace
+from ..engine.former import noted_datasets
 from ..engine.repro import repro
 from ..engine.result import RunResult
 from ..engine.session import Session, failed_before
@@ -20,6 +21,7 @@ from ..errors import StageError
 from ..events import Event, Reporter
 from ..ids import Digest
 from ..plan.view import PlanView
+from ..spec.catalog import Artifact, NamedDataset
 from .compared import Compared
 from .edits import Edits
 from .remotes import Remotes
@@ -27,7 +29,6 @@ from .transfers import Transfers
 
 if TYPE_CHECKING:
     from ..checkpoints.verify import Finding
-    from ..engine.gc import Cleaned, GcOptions
     from ..engine.inspect import Check, GraphView, OutView, RunSummary
     from ..formats.dataset import Dataset
 
@@ -107,13 +108,6 @@ class Project(Edits, Compared, Remotes, Transfers):
         with self._session() as session:
             return looking.verify(session, deep, self._objects_of(session, targets))
 
-    def gc(self, *, options: GcOptions | None = None) -> Cleaned:
-        """Return what nothing that counts leads to any more, in the local store; remove it with `options.yes`."""
-        from ..engine.gc import GcOptions, clean
-
-        with self._session() as session:
-            return clean(session, options or GcOptions())
-
     def log(self, limit: int = 20) -> list[RunSummary]:
         """Return the latest runs, the latest first."""
         from ..engine import inspect as looking
@@ -134,6 +128,15 @@ class Project(Edits, Compared, Remotes, Transfers):
 
         with self._session() as session:
             return looking.graph_view(read_pipeline(session))
+
+    def artifacts(self) -> tuple[Artifact, ...]:
+        """Return the artifacts that the project's pipeline files declare, file by file."""
+        return self.pipeline.artifacts
+
+    def datasets(self) -> tuple[NamedDataset, ...]:
+        """Return the datasets that the project's pipeline files declare, file by file, with what DVC noted of them."""
+        with self._session() as session:
+            return noted_datasets(session, read_pipeline(session).pipeline)
 
     def _options(self, session: Session, options: ReproOptions) -> ReproOptions:
         """Return the options with the stage that they name as the project names it."""

@@ -7,10 +7,10 @@ that what is finished is kept although the rest of the batch is lost.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ..chunk.model import AtBytes, AtFiles, AtPart, AtRows, AtSlot, Part, Piece, Sheet, Whole
+from ..chunk.model import Part, Piece, Sheet
+from ..dataclass import dataclass, field
 from ..errors import Failure
 from ..formats.forms import Form
 from ..ids import ChunkKey, Digest, StageName
@@ -194,11 +194,3 @@ class WorkerSetup:
     cache_bytes: int = 256 << 20
     sources: Mapping[str, Digest] = field(default_factory=dict)
     remote: RemoteSetup | None = None
-
-
-SENT: tuple[type, ...] = (
-    *(Source, Input, Output, Task, CutTask),
-    *(Started, Done, CutDone, Failed, Progress, Returned),
-    *(Part, Piece, Sheet, Whole, AtPart, AtRows, AtBytes, AtFiles, AtSlot),
-)
-"""The dataclasses that messages are made of."""

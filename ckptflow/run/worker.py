@@ -132,6 +132,7 @@ class Worker:
         self._aside = Aside(self._root, staging.name)
         self._cache: ReadCache | None = None
         self._capture = Capture()
+        self._environment = dict(os.environ)  # commands are given this, whatever functions make of theirs
         self._kept = 0
         import_from(setup.root, setup.sources)
 
@@ -204,7 +205,7 @@ class Worker:
             if task.call:
                 stored, state = self._run_call(task)
             else:
-                stored = run_command(task, self._staging, self._aside, self._materialise)
+                stored = run_command(task, self._staging, self._aside, self._materialise, self._environment)
         finally:
             if before:
                 restore_environment(before)

@@ -13,13 +13,13 @@ import os
 import stat as modes
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 from typing import Protocol
 
 from blake3 import blake3
 
+from ..dataclass import dataclass
 from ..errors import StoreDamaged, StoreError
 from ..ids import Digest, digest
 from . import layout

@@ -13,11 +13,11 @@ import os
 import stat as modes
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from xxhash import xxh3_128
 
+from ..dataclass import dataclass
 from ..errors import DepMissing, DepUnreadable
 from ..ids import Digest, digest
 from ..spec.paths import is_glob, is_url
@@ -148,11 +148,11 @@ class Observer:
                 return False
             return sorted(now, key=lambda file: file[0]) == [(name, stamp) for name, stamp, _ in seen.files]
         wanted = None if only is None else set(only)
-        base = self._root / seen.base
+        base = f"{self._root}/{seen.base}"
         for name, stamp, _ in seen.files:
             if wanted is None or name in wanted:
                 try:
-                    if Stamp.of((base / name if name else base).stat()) != stamp:
+                    if Stamp.of(os.stat(f"{base}/{name}" if name else base)) != stamp:  # noqa: PTH116 - once a chunk
                         return False
                 except OSError:
                     return False

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 
 import click
 
+from ...dataclass import asdict
 from .. import terminal
 from ..exits import Exit
 from ..session import Session, as_json, verbosity
@@ -45,7 +45,7 @@ def command(
         findings, doc = found.findings, found.to_json()
     else:
         findings = tuple(session.project().verify(deep=deep, targets=targets))
-        doc = {"ok": not findings, "findings": [dataclasses.asdict(finding) for finding in findings]}
+        doc = {"ok": not findings, "findings": [asdict(finding) for finding in findings]}
     if as_json:
         terminal.document(doc)
     elif findings or not session.quiet:
