@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 
+from ...dataclass import dataclass, field
 from ...store import layout
 from ...store.bucketed import BucketStore
 from ...store.oserrors import store_error

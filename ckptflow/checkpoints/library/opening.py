@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from ...dataclass import dataclass
 from ...errors import CheckpointError
 from ...store.protocol import Store
 from ..kept import newest_valid
