@@ -12,7 +12,7 @@ from ..checkpoints.remote import Remote
 from ..checkpoints.signing import Signer
 from ..checkpoints.trust import accept, code_outs
 from ..ids import ChunkKey, Digest, StageName
-from ..plan.model import Record
+from ..plan.model import Partial, Record
 from ..store.layout import CHECKPOINTS
 from ..workspace.keys import Key
 from .session import Session
@@ -51,14 +51,22 @@ class Gate:
                 self.refused[stage] = refusal.text
         return admitted
 
+    def admits(self, stage: StageName, partial: Partial) -> bool:
+        """Tell whether what an unfinished chunk has kept may be used for `stage`."""
+        code = self._code.get(stage, frozenset())
+        signer = self._signer() if code else None
+        return accept(partial, code, signer=signer, trust=self._trust, remote=self._remote.name) is None
+
     def guards(self, tree: Digest) -> bool:
         """Tell whether an out that a lock file names must be here, or have a record that is admitted."""
         return tree in self._guarded and not self._trust
 
-    def sign(self, record: Record) -> Record:
+    def sign(self, record: Record | Partial) -> Record | Partial:
         """Return the record as it is to stand in the remote. For any thread, once the remote was connected to."""
         signer = self._signer()
-        return record if signer is None else signer.sign_record(record)
+        if signer is None:
+            return record
+        return signer.sign_record(record) if isinstance(record, Record) else signer.sign_partial(record)
 
     def document(self, name: str, data: bytes) -> bytes:
         """Return a document of the store as it is to stand in the remote under `name`. For any thread, like `sign`."""
