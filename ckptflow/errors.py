@@ -6,8 +6,9 @@ Codes are stable: scripts and documentation refer to them. Only the command line
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import ClassVar
+
+from .dataclass import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+
+from ..dataclass import dataclass, field
 
 
 def clocks() -> tuple[float, float]:

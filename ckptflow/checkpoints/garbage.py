@@ -12,8 +12,8 @@ time counts at which the chunk was finished, by the clock of whoever did it.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 
+from ..dataclass import dataclass, field
 from ..ids import Digest
 from ..store import layout
 from ..store.packs import Held

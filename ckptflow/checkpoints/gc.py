@@ -12,10 +12,10 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from ..dataclass import dataclass
 from ..errors import StoreError
 from ..ids import Digest
 from ..plan.model import Partial, Record

@@ -10,9 +10,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from itertools import groupby
 
+from ..dataclass import dataclass, field, replace
 from ..errors import StoreError
 from ..ids import Digest, digest
 from ..store import layout, packs

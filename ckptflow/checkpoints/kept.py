@@ -14,10 +14,11 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
+from ..dataclass import dataclass
 from ..errors import StoreError
 from ..store import layout
 from ..store.protocol import NotThere, Store
@@ -25,6 +26,7 @@ from .manifest import BadCheckpoint, Checkpoint, age_of, oldest_first, to_remove
 from .signing import Signer, name_of
 
 _ENCODE = json.JSONEncoder(ensure_ascii=False).encode
+_name = cache(_ENCODE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ def write_checkpoint(store: Store, checkpoint: Checkpoint, keep: int) -> str:
 
 def _encode(checkpoint: Checkpoint) -> bytes:
     """Return the document with a line a field: for people, and in a tenth of the time that `indent` takes."""
-    fields = (f" {_ENCODE(name)}: {_ENCODE(value)}" for name, value in checkpoint.to_dict().items())
+    fields = (f" {_name(name)}: {_ENCODE(value)}" for name, value in checkpoint.to_dict().items())
     return ("{\n" + ",\n".join(fields) + "\n}\n").encode("utf-8", "backslashreplace")
 
 

@@ -11,8 +11,8 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 
+from ..dataclass import dataclass, field
 from ..errors import Locked, StoreError
 from ..store.bucket import Bucket
 from ..store.layout import CONDEMNED, LEASE

@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from xxhash import xxh3_64_hexdigest
 
+from ..dataclass import dataclass
 from ..ids import ChunkKey, Digest, is_digest
 from ..plan.model import Partial, Record
 from ..store.packs import Held
@@ -126,6 +126,11 @@ def partial_key(line: bytes) -> bytes | None:
 def is_holding(line: bytes) -> bool:
     """Tell whether a line, good or bad, is one that tells where objects are."""
     return line.startswith(_HELD_START)
+
+
+def are_sound(segment: bytes) -> bool:
+    """Tell whether all lines of a segment, which ends with one, are as they were written."""
+    return segment.endswith(b"\n") and all(map(_sound, segment.splitlines()))
 
 
 def held_in(line: bytes) -> tuple[Held, ...]:

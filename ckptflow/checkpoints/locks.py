@@ -2,7 +2,8 @@
 
 A lock is `flock` on a file under `locks/`; what stands in the file (host, pid, since, run) is for people and decides
 nothing. Lock files stay when they are released: removing one that somebody waits for would give two holders.
-Several locks are taken in sorted order, so two runs never wait for each other.
+Several locks are taken in sorted order, so two runs never wait for each other. Where the store's file system has no
+locks, a directory of this machine stands in.
 """
 
 from __future__ import annotations
@@ -15,16 +16,18 @@ import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ..dataclass import asdict, dataclass
 from ..errors import Locked, StoreError
+from ..ids import digest
 from ..store import layout
 from ..store.oserrors import store_error
 
 _FIRST_PAUSE = 0.02
 _LONGEST_PAUSE = 0.5
+_UNSUPPORTED = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,7 @@ def hold(
     """Hold the locks called `names` (any texts) of the store in `store_dir` for the length of the block.
 
     `on_wait(name, holder)` is called once for each lock that has to be waited for. After `timeout` seconds in all
-    (0: at once, None: never) raises `Locked`, holding nothing. Raises `StoreError` where the file system has no locks.
+    (0: at once, None: never) raises `Locked`, holding nothing. Raises `StoreError`.
     Not reentrant: a lock taken twice by one process waits for itself.
     """
     deadline = None if timeout is None else time.monotonic() + timeout
@@ -113,6 +116,11 @@ def _take(
         try:
             if _try_lock(fd, path, mode):
                 return fd
+        except _NoLocks:
+            os.close(fd)
+            store_dir = _substitute(store_dir)  # a local disk; should it have none either, this ends in an error
+            path = store_dir / layout.lock_name(name)
+            continue
         except BaseException:
             os.close(fd)
             raise
@@ -126,6 +134,31 @@ def _take(
         left = _LONGEST_PAUSE if deadline is None else max(0.0, deadline - time.monotonic())
         time.sleep(min(pause, left))
         pause = min(_LONGEST_PAUSE, pause * 1.5)
+
+
+class _NoLocks(Exception):  # control flow of this module only
+    """The file system of the store has no locks."""
+
+
+def _substitute(store_dir: Path) -> Path:
+    """Return a directory of this user's on this machine for the locks of a store whose file system has none.
+
+    Runs of other machines are not kept out by them. Nothing is lost by that: no two runs write one file of a store.
+    """
+    from tempfile import gettempdir  # next to no run needs it
+
+    folder = Path(gettempdir()) / f"ckptflow-locks-{os.getuid()}"
+    if folder in store_dir.parents:
+        raise StoreError(f"neither the store's file system nor that of {folder} has locks", hint="set TMPDIR")
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if folder.stat().st_uid != os.getuid() or folder.is_symlink():
+            raise StoreError(f"{folder} is somebody else's", hint="remove it, or set TMPDIR to a directory of your own")
+        inner = folder / digest(str(store_dir.resolve()).encode("utf-8", "surrogateescape"))[:32]
+        inner.mkdir(exist_ok=True)
+    except OSError as error:
+        raise store_error(error, "make a place for locks", str(folder)) from error
+    return inner
 
 
 def _open(store_dir: Path, path: Path) -> int:
@@ -147,9 +180,11 @@ def _try_lock(fd: int, path: Path, mode: int) -> bool:
     except OSError as error:
         if error.errno in (errno.EAGAIN, errno.EACCES, errno.EWOULDBLOCK):
             return False
+        if error.errno in _UNSUPPORTED:
+            raise _NoLocks(path) from error
         raise StoreError(
             f"cannot lock {path}: {os.strerror(error.errno or 0)}",
-            hint="put the store (CKPTFLOW_STORE) on a file system that has locks",
+            hint="is the disk sound?",
         ) from error
     try:
         return os.path.samestat(os.fstat(fd), os.stat(path))  # noqa: PTH116

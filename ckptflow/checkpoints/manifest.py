@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
+
+from ..dataclass import dataclass, field, fields
 
 VERSION = "1.0"
 _NAME = re.compile(r"(?P<stage>.+)_(?P<timestamp>[0-9]{14})_(?P<status>in_progress|resuming|completed|failed)\.json")
@@ -148,9 +149,9 @@ class Checkpoint:
         return checkpoint
 
 
-_FIELDS = frozenset(Checkpoint.__dataclass_fields__) - {"extra"} | {"version"}
-_STATE_FIELDS = frozenset(ProcessorState.__dataclass_fields__) - {"extra"}
-_STATISTICS_FIELDS = frozenset(Statistics.__dataclass_fields__) - {"extra"} | {"average_processing_time_per_item_ms"}
+_FIELDS = frozenset(f.name for f in fields(Checkpoint)) - {"extra"} | {"version"}
+_STATE_FIELDS = frozenset(f.name for f in fields(ProcessorState)) - {"extra"}
+_STATISTICS_FIELDS = frozenset(f.name for f in fields(Statistics)) - {"extra"} | {"average_processing_time_per_item_ms"}
 
 
 def new_id(dataset: str, when: datetime) -> str:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from ..chunk.tree import Listing, MalformedDocument, Tree
+from ..dataclass import dataclass, field
 from ..errors import RootUnreadable, SpecError
 from ..ids import Digest, digest, is_digest
 from ..spec.model import stage_name

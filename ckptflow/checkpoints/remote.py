@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from threading import Lock, RLock
 from typing import TYPE_CHECKING, TypeVar
 
+from ..dataclass import dataclass, field
 from ..errors import StoreDamaged, StoreError
 from ..ids import ChunkKey, Digest, digest
 from ..plan.model import Partial, Record
@@ -26,12 +26,13 @@ from ..store.marker import Marker, open_store
 from ..store.oserrors import store_error
 from ..store.packs import Held
 from ..store.protocol import Entry, NotThere
+from . import lines
 from .ages import Moment
 from .condemned import BadDocument, Condemned, blob_of, is_document
 from .mirror import Mirror
 
 if TYPE_CHECKING:
-    from concurrent.futures import ThreadPoolExecutor
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
@@ -39,7 +40,9 @@ _R = TypeVar("_R")
 FRESH_SECONDS = 600.0
 """How long what was listed may be relied on; far less than the grace time after which `gc` deletes."""
 _LISTINGS_MOST = 5
-_THREADS = 16
+_LOOK_SECONDS = 0.3
+THREADS = 16
+"""Requests at once, unless said otherwise."""
 
 
 @dataclass(slots=True)
@@ -76,13 +79,17 @@ class Remote:
     """A remote for one thread; `twin` is the same remote for another. Every method raises `StoreError`.
 
     `make_bucket` is called when the remote is first asked something. `store` is the local store that fetched objects
-    go to, `folder` and `db` those of the mirror. Implements `store.objects.Elsewhere`.
+    go to, `folder` and `db` those of the mirror. `threads` is how many requests are made at once; with `interruptible`
+    even one alone is left to a thread, since drivers do not hear signals while they wait. Implements
+    `store.objects.Elsewhere`.
     """
 
     def __init__(
         self, name: str, make_bucket: Callable[[], Bucket], folder: Path, db: Path | None, store: LocalStore
     ) -> None:
         self.name = name
+        self.threads = THREADS
+        self.interruptible = False
         self.mirror = Mirror(folder, db)
         self.store = store
         self.disowned: set[Digest] = set()
@@ -96,15 +103,18 @@ class Remote:
         """Return the same remote for another thread; what one disowns the other disowns as well."""
         other = Remote(self.name, self._shared.make_bucket, self._folder, self._db, self.store)
         other.disowned, other.fetched, other._shared = self.disowned, self.fetched, self._shared
+        other.threads, other.interruptible = self.threads, self.interruptible
         return other
 
     @property
     def bucket(self) -> Bucket:
         """The bucket, one for all threads."""
-        with self._shared.lock:
-            if self._shared.bucket is None:
-                self._shared.bucket = self._shared.make_bucket()
-            return self._shared.bucket
+        shared = self._shared
+        if shared.bucket is None:  # without the lock where it is there: one thread may hold it while it asks the remote
+            with shared.lock:
+                if shared.bucket is None:
+                    shared.bucket = shared.make_bucket()
+        return shared.bucket
 
     @property
     def url(self) -> str:
@@ -124,6 +134,7 @@ class Remote:
         with shared.lock:
             if shared.marker is None:
                 shared.marker = open_store(self.bucket, create=create)
+                self.fetched.add(requests=1)
             self.mirror.begin(shared.marker)
             return shared.marker
 
@@ -151,9 +162,15 @@ class Remote:
             if layout.segment_of(entry.name) is not None
         }
         new = [name for name, size in listed.items() if known.get(name) != size]
-        for name, data in zip(new, self.map(self.bucket.get, new), strict=True):
+        self.fetched.add(requests=1 + len(new))
+        for name, data in zip(new, self.map(self._segment, new), strict=True):
             self.mirror.keep(name, data)
         self.mirror.drop(known.keys() - listed.keys())
+
+    def _segment(self, name: str) -> bytes:
+        """Return a segment; asked for once more where a line is damaged, which may have happened on its way here."""
+        data = self.bucket.get(name)
+        return data if lines.are_sound(data) else self.bucket.get(name)
 
     def look_for_condemned(self, *, seconds: float = 0.0) -> None:
         """Learn what is condemned now: one listing, and what is new in it. Not if it was listed `seconds` ago."""
@@ -167,6 +184,7 @@ class Remote:
         entries = [entry for entry in self.bucket.list(layout.CONDEMNED) if is_document(entry.name)]
         known = self._shared.condemned
         new = [entry for entry in entries if entry not in known]
+        self.fetched.add(requests=1 + len(new))
         yield from ((entry, known[entry]) for entry in entries if entry in known)
         for entry, data in zip(new, self.map(self.bucket.get, [entry.name for entry in new]), strict=True):
             try:
@@ -298,20 +316,40 @@ class Remote:
 
     def map(self, work: Callable[[_T], _R], items: Sequence[_T]) -> Iterator[_R]:
         """Do `work` for each of `items`, several at once, and yield what comes of it in their order."""
-        if len(items) < 2:
+        if not items or not (self.interruptible or (len(items) > 1 and self.threads > 1)):
             return map(work, items)
         if self._pool is None:
             from concurrent.futures import ThreadPoolExecutor
 
-            self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="ckptflow-fetch")
-        return self._pool.map(work, items)
+            self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="ckptflow-fetch")
+        return _in_order([self._pool.submit(work, item) for item in items])
 
-    def close(self) -> None:
-        """Let go of the mirror and of the threads; the bucket stays open for twins."""
+    def close(self, *, wait: bool = True) -> None:
+        """Let go of the mirror and of the threads; the bucket stays open for twins. Without `wait`, requests that were
+        made already are left to themselves.
+        """
         self.mirror.close()
         if self._pool is not None:
-            self._pool.shutdown(wait=True, cancel_futures=True)
+            self._pool.shutdown(wait=wait, cancel_futures=True)
             self._pool = None
+
+
+def _in_order(futures: list[Future[_R]]) -> Iterator[_R]:
+    """Yield what comes of `futures` in their order; those that are not begun are cancelled when one fails.
+
+    It is looked again and again instead of waited for: a signal that another thread has taken wakes nobody who waits.
+    """
+    from concurrent.futures import wait
+
+    try:
+        futures.reverse()
+        while futures:
+            while not wait(futures[-1:], timeout=_LOOK_SECONDS).done:
+                pass
+            yield futures.pop().result()
+    finally:
+        for future in futures:
+            future.cancel()
 
 
 def _call(task: Callable[[], _T]) -> _T:

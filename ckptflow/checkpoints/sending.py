@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
-from ..errors import StoreDamaged
+from ..errors import StoreDamaged, StoreError
 from ..ids import ChunkKey, Digest, digest
 from ..plan.model import Partial, Record
 from ..store import layout, packs
@@ -60,23 +61,26 @@ class Sender:
     def send(self, records: Iterable[Record | Partial], extra: Iterable[Digest] = ()) -> None:
         """Send what the remote lacks of `records`, of the objects they name, and of the objects `extra`.
 
-        What an unfinished chunk has kept is not sent where its record is, or goes.
+        What an unfinished chunk has kept is not sent where its record is, or goes. Where sending is interrupted, what
+        has arrived until then is told of, so that it need not be sent again.
         """
         latest: dict[ChunkKey, Record | Partial] = {}
         for each in records:
             if isinstance(each, Record) or not isinstance(latest.get(each.key), Record):
                 latest[each.key] = each
         needs = [(record, self._needs(record)) for record in latest.values()]
-        single = {name: self._objects.size(name) for name in dict.fromkeys(extra)}
-        sizes = {name: size for _, sizes in needs for name, size in (sizes or {}).items()}
-        sizes.update((name, size) for name, size in single.items() if size is not None)
+        single = list(extra)
+        sizes = self._sizes(needs, single)
         held: list[list[Held]] = []
         missing: set[Digest] = set()
         began = Moment()
-        while lacking := self._lacking(sizes, held, missing):
-            some, lost = self._upload(lacking)
-            held += some
-            missing |= lost
+        try:
+            while lacking := self._lacking(sizes, held, missing):
+                missing |= self._upload(lacking, held)
+        except BaseException:
+            with suppress(StoreError):
+                self._tell(held, [])
+            raise
         told = self._remote.lookup(record.key for record, _ in needs)
         whole = []
         for record, named in needs:
@@ -102,6 +106,26 @@ class Sender:
         known = self._remote.keeps(name for name in sizes if name not in sent)
         return {n: size for n, size in sizes.items() if n not in sent and n not in known and n not in missing}
 
+    def weigh(self, records: Iterable[Record], extra: Iterable[Digest] = ()) -> tuple[dict[Digest, int], list[Record]]:
+        """Return what `send` would do: the objects it would upload, with their sizes in bytes, and the records."""
+        needs = [(record, self._needs(record)) for record in records]
+        sizes = self._sizes(needs, extra)
+        self._remote.look_for_condemned(seconds=FRESH_SECONDS)
+        known = self._remote.keeps(sizes)
+        lacking = {n: size for n, size in sizes.items() if n not in known and self._objects.is_here(n)}
+        there = known.keys() | lacking.keys()
+        return lacking, [record for record, named in needs if named is not None and named.keys() <= there]
+
+    def documents(self, reads: Mapping[str, Callable[[], bytes]]) -> Iterator[str]:
+        """Put documents, several at once; yield their names as they are there. What is gone meanwhile is left out."""
+
+        def put(name: str) -> str:
+            with suppress(NotThere):
+                self.document(name, reads[name]())
+            return name
+
+        return self._remote.map(put, list(reads))
+
     def document(self, name: str, data: bytes) -> None:
         """Put a document under its name: a checkpoint, a pointer, what a run came to."""
         self._remote.bucket.put(name, data)
@@ -121,21 +145,30 @@ class Sender:
             found.update((file.object, file.bytes) for file in listing.files)
         return found
 
-    def _upload(self, lacking: dict[Digest, int]) -> tuple[list[list[Held]], set[Digest]]:
-        """Upload objects; return where they are, in groups that one line each tells of, and those that are not here."""
-        held: list[list[Held]] = []
+    def _sizes(
+        self, needs: Iterable[tuple[Record | Partial, dict[Digest, int] | None]], extra: Iterable[Digest]
+    ) -> dict[Digest, int]:
+        """Return all objects that are meant, with their sizes; of `extra` those that are here."""
+        sizes = {name: size for _, named in needs for name, size in (named or {}).items()}
+        single = {name: self._objects.size(name) for name in dict.fromkeys(extra)}
+        sizes.update((name, size) for name, size in single.items() if size is not None)
+        return sizes
+
+    def _upload(self, lacking: dict[Digest, int], held: list[list[Held]]) -> set[Digest]:
+        """Upload objects; return those that are not here. What has arrived, and where, is added to `held`, in groups
+        that one line each tells of.
+        """
         missing: set[Digest] = set()
         large = [name for name, size in lacking.items() if size > packs.PACKED_MOST]
         small = [name for name, size in lacking.items() if size <= packs.PACKED_MOST]
-        loose: list[Held] = []
-        for done in self._remote.map(partial(self._upload_loose, missing), large):
-            loose += () if done is None else (done,)
-        if loose:
-            held.append(loose)
         packing = self._packs(small, missing)
         while wave := _up_to(packing, _AT_ONCE_BYTES // packs.PACK_BYTES):
-            held += self._remote.map(self._upload_pack, wave)
-        return held, missing
+            for arrived in self._remote.map(self._upload_pack, wave):
+                held.append(arrived)
+        for done in self._remote.map(partial(self._upload_loose, missing), large):
+            if done is not None:
+                held.append([done])
+        return missing
 
     def _upload_loose(self, missing: set[Digest], name: Digest) -> Held | None:
         try:
@@ -206,7 +239,10 @@ class Sender:
             return
         signed = (self._sign(record) for record in records) if self._sign is not None else records
         # Those of packs stand apart from the others: a line tells of one pack, or of none.
-        text = b"".join((*map(lines.encode_holding, held), *map(_line_of, signed)))
+        packed = [group for group in held if group[0].pack is not None]
+        loose = [one for group in held if group[0].pack is None for one in group]
+        told = [*packed, *(loose[at : at + PACK_OBJECTS] for at in range(0, len(loose), PACK_OBJECTS))]
+        text = b"".join((*map(lines.encode_holding, told), *map(_line_of, signed)))
         self._seq += 1
         name = layout.segment_name(self._label, self._seq)
         self._remote.bucket.put(name, text)

@@ -9,22 +9,23 @@ removed after the last, so that a kill leaves it there.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from random import uniform
 from typing import TypeAlias
 
+from ..dataclass import dataclass, field
 from ..errors import CkptflowError, StoreError
 from ..ids import Digest
 from ..plan.model import Partial, Record
+from ..store import layout
 from ..store.objects import Objects
 from ..store.oserrors import store_error
-from ..store.protocol import NotThere
 from .remote import Remote, Traffic
 from .sending import Sender, Sign
 
@@ -139,18 +140,21 @@ class Uploader:
         self._abandoned.set()
         self._closing.set()
 
-    def finish(self, give_up: Callable[[], bool], patience: float) -> bool:
-        """Wait until all is sent; tell whether it is. Not longer than `patience` seconds without any answer from the
-        remote, and not when `give_up` says so. The uploader is of no use afterwards.
+    def finish(self, give_up: Callable[[], bool], patience: float = math.inf) -> bool:
+        """Wait until all is sent, or the remote has let a request fail; tell whether all is. Not when `give_up` says
+        so, and not longer than `patience` seconds without anything sent: for buckets whose requests have no limit of
+        their own. The uploader is of no use afterwards.
         """
         if not self._threads:
             return True
-        self._heard = time.monotonic()
+        self._heard, requests = time.monotonic(), self.sent.requests
         self._closing.set()
         for lane in (self._small, self._large):
             with lane.changed:
                 lane.changed.notify_all()
         while any(thread.is_alive() for thread in self._threads):
+            if self.sent.requests != requests:
+                requests, self._heard = self.sent.requests, time.monotonic()
             if give_up() or time.monotonic() - self._heard > patience:
                 self._abandoned.set()
                 break
@@ -237,10 +241,10 @@ class Uploader:
         sender.send(group.records, group.objects)
         self.records += sender.records - before
         group.records, group.objects = [], []
-        for name in list(group.documents):
-            with suppress(NotThere):  # removed meanwhile
-                sender.document(name, group.documents[name]())
-            del group.documents[name]
+        pointers = {name for name in group.documents if name.endswith(f"/{layout.LATEST}")}
+        for names in (group.documents.keys() - pointers, pointers):  # what is pointed to, then what points
+            for name in sender.documents({name: group.documents[name] for name in sorted(names)}):
+                del group.documents[name]
 
     def _insist(self, number: int, work: Callable[[], None]) -> None:
         """Do `work` until it is done, or until it fails while nothing is waited for but this."""

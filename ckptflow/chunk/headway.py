@@ -7,9 +7,9 @@ moment. A function that keeps its own resume point has that alone.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
+from ..dataclass import dataclass, field
 from ..ids import is_digest
 from .model import Part
 

@@ -24,6 +24,8 @@ _SECTIONS: dict[str, dict[str, str]] = {
         "dag": "Draw the graph of stages.",
         "show": "Show an out: schema, rows, a preview.",
         "log": "List the runs of the past.",
+        "artifacts": "List artifacts: files with a name.",
+        "datasets": "List datasets: data elsewhere with a name.",
     },
     "Edit": {
         "stage": "Add, change, show, rename and remove stages.",
@@ -35,6 +37,12 @@ _SECTIONS: dict[str, dict[str, str]] = {
         "metrics": "Show and compare metrics.",
         "params": "Compare params.",
         "plots": "Draw plots, of several versions in one.",
+    },
+    "Share": {
+        "push": "Send finished work to a remote.",
+        "pull": "Bring outs from a remote and place them here.",
+        "fetch": "Bring outs from a remote into the store.",
+        "checkout": "Place the outs that the lock files name.",
     },
     "Keep": {
         "init": "Start a project.",

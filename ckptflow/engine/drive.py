@@ -11,13 +11,13 @@ from __future__ import annotations
 import heapq
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
 from ..checkpoints.records import RecordLog
 from ..chunk.headway import Headway
 from ..chunk.model import AtFiles
+from ..dataclass import dataclass, field, replace
 from ..errors import Failure, StoreDamaged, StoreError
 from ..events import (
     ChunkDone,

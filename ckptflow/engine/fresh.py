@@ -21,6 +21,7 @@ from typing import Any
 from xxhash import xxh3_64, xxh3_64_hexdigest
 
 from .. import __version__
+from ..store.inodes import MASK
 from ..workspace.discover import file_of, scan, walk
 
 VERSION = 3
@@ -67,7 +68,7 @@ def holds(root: str, witness: dict[str, Any]) -> bool:
     try:
         for path, size, mtime, inode in witness["files"]:
             found = os.stat(os.path.join(root, path))  # noqa: PTH116, PTH118
-            if found.st_size != size or found.st_mtime_ns != mtime or found.st_ino != inode:
+            if found.st_size != size or found.st_mtime_ns != mtime or found.st_ino & MASK != inode:
                 return False
         for path in witness["absent"]:
             if os.path.lexists(os.path.join(root, path)):  # noqa: PTH118
@@ -114,7 +115,7 @@ def tree_stamp(top: str) -> str:
                         continue
                     found = entry.stat()
                     names.append(name)
-                    numbers += (found.st_size, found.st_mtime_ns, found.st_ino)
+                    numbers += (found.st_size, found.st_mtime_ns, found.st_ino & MASK)
                     if found.st_mode & S_IFMT == S_IFDIR:
                         stack.append(f"{directory}/{name}")
         finally:

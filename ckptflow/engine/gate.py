@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from ..checkpoints.kept import signed_text
 from ..checkpoints.remote import Remote
 from ..checkpoints.signing import Signer
-from ..checkpoints.trust import accept, code_outs
+from ..checkpoints.trust import FROM, accept, code_outs, unmarked
 from ..ids import ChunkKey, Digest, StageName
 from ..plan.model import Partial, Record
 from ..store.layout import CHECKPOINTS
@@ -38,6 +38,10 @@ class Gate:
             Digest(entry.outs[label]["tree"]) for entry, labels in entries for label in labels if label in entry.outs
         )
 
+    def cover(self, code: Mapping[StageName, frozenset[str]]) -> None:
+        """Take note of which outs run code where lock files of other versions count too: labels by stage."""
+        self._code = code
+
     def admitted(self, stage: StageName, found: Mapping[ChunkKey, Record]) -> dict[ChunkKey, Record]:
         """Return those of the records that may be used for `stage`."""
         code = self._code.get(stage, frozenset())
@@ -62,11 +66,26 @@ class Gate:
         return tree in self._guarded and not self._trust
 
     def sign(self, record: Record | Partial) -> Record | Partial:
-        """Return the record as it is to stand in the remote. For any thread, once the remote was connected to."""
+        """Return the record as it is to stand in the remote. For any thread, once the remote was connected to.
+
+        One that was fetched, and that nobody vouches for, is not signed.
+        """
+        if isinstance(record, Record) and FROM in record.extra:
+            return unmarked(record)
         signer = self._signer()
         if signer is None:
             return record
         return signer.sign_record(record) if isinstance(record, Record) else signer.sign_partial(record)
+
+    @property
+    def trusts(self) -> bool:
+        """Whether all that is in the remote is trusted."""
+        return self._trust
+
+    def vouches(self, record: Record) -> bool:
+        """Tell whether a record of the remote is as good here as one that was made here."""
+        signer = self._signer()
+        return self._trust or (signer is not None and signer.is_signed(record))
 
     def document(self, name: str, data: bytes) -> bytes:
         """Return a document of the store as it is to stand in the remote under `name`. For any thread, like `sign`."""

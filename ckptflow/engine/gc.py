@@ -9,13 +9,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from ..checkpoints import gc as local
 from ..checkpoints.garbage import Group
 from ..checkpoints.locks import STORE, hold
 from ..checkpoints.reach import Roots, is_lock
+from ..dataclass import dataclass
 from ..errors import Locked, RootUnreadable, SpecError
 from ..spec.model import Pipeline
 from ..store.local import LocalStore

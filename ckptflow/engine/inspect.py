@@ -7,7 +7,6 @@ import json
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from ..checkpoints.records import RecordLog
 from ..checkpoints.verify import Finding, What, repair
 from ..checkpoints.verify import verify as verify_store
 from ..chunk.tree import Layout, Tree
+from ..dataclass import dataclass, field
 from ..errors import CkptflowError, DepMissing, KeyUnusable, StoreError, TargetNotFound
 from ..formats.dataset import Dataset
 from ..formats.forms import Form

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,7 @@ from ..checkpoints.kept import newest_valid, write_checkpoint
 from ..checkpoints.manifest import Checkpoint, ProcessorState, Statistics, Status
 from ..chunk.headway import Headway, Items
 from ..chunk.model import AtFiles, Piece
+from ..dataclass import dataclass, field
 from ..errors import Failure, StoreError
 from ..ids import Digest, StageName, digest
 from ..plan.model import Record

@@ -10,10 +10,10 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ..dataclass import dataclass, replace
 from ..errors import Problem, SpecError, StoreError, UsageError
 from ..spec.edit.edition import Edition
 from ..spec.paths import normalise

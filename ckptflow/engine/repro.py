@@ -7,11 +7,11 @@ import json
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..checkpoints.locks import hold, share
 from ..checkpoints.records import Durability, RecordLog
+from ..dataclass import replace
 from ..errors import CkptflowError
 from ..events import Note, Reporter, RunEnded, Waiting
 from ..plan.selection import Selection
@@ -85,6 +85,7 @@ def _repro(
                     named = [name for field in ("files", "locks") for name in kept.get(field, {}).values()]
                     sharing.publish((layout.run_name(run_id),), named)
                 result = replace(result, shared=sharing.finish(reporter, lambda: stop.at_once, attempt.left))
+            attempt.testify()
     reporter.emit(RunEnded(run_id, result.ok, result.seconds, result.to_json()))
     return result
 

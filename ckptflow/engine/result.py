@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from ..chunk.headway import Items
+from ..dataclass import dataclass
 from ..plan.model import Before, Record
 from ..plan.stagerun import ChunkState, Phase, StageRun
 from ..plan.view import is_unchanged

@@ -6,7 +6,9 @@ A run that shares finds records in the remote as if they were its own, brings ob
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -14,7 +16,7 @@ from pathlib import Path
 from ..checkpoints.index import Past as RecordIndex
 from ..checkpoints.remote import Remote, Traffic
 from ..checkpoints.uploader import Uploader
-from ..errors import StoreError, UsageError
+from ..errors import StoreDamaged, StoreError, UsageError
 from ..events import Note, Reporter
 from ..ids import ChunkKey, Digest, StageName
 from ..plan.model import Partial, Record
@@ -33,10 +35,16 @@ from .survey import Survey
 LOOK_AGAIN_SECONDS = 15.0
 """How often, at most, a run looks for what other machines have finished meanwhile."""
 
+DEAF_SECONDS = 600.0
+"""How long a remote that did not answer in the middle of a run is asked for nothing that can be done without."""
+
 KEYS_AT_ONCE = 500
 
 FOLDER = "remotes"
 """Below the state directory: what is known of each remote, and whether something is to be sent to it."""
+
+
+_ALONE = "to go on without the remote: "
 
 
 class Offline:
@@ -82,6 +90,8 @@ class Sharing:
         self.remote = remote
         self.auto = auto
         self._kept_back: frozenset[StageName] = frozenset()
+        self._listed = False
+        self._deaf = 0.0
         self._session = session
         self._gate = Gate(session, remote)
         self._uploader = self._start(run) if auto else None
@@ -110,7 +120,8 @@ class Sharing:
         self.look()
         found = self._gate.admitted(stage, self.remote.lookup(keys))
         # Listings are read to see whether what they list is there: at once rather than one by one.
-        self._session.objects.prepare(p.object for r in found.values() for p in r.outs.values() if p.listing)
+        with suppress(StoreDamaged):  # what is bad there is not there from now on
+            self._session.objects.prepare(p.object for r in found.values() for p in r.outs.values() if p.listing)
         return found
 
     def partials(self, stage: StageName, key: ChunkKey) -> list[Partial]:
@@ -118,9 +129,23 @@ class Sharing:
         return [partial for partial in self.remote.partials(key) if self._gate.admits(stage, partial)]
 
     def look(self) -> None:
-        """Learn what the remote holds now, or held some seconds ago."""
-        self.remote.connect(create=self.auto)
-        self.remote.refresh(seconds=LOOK_AGAIN_SECONDS)
+        """Learn what the remote holds now, or held some seconds ago.
+
+        One that was listed in this run and does not answer any more counts as holding what it held then: what other
+        machines have finished since is made again, and nobody waits. Raises `StoreError` where it never was listed.
+        """
+        if self._listed and (time.monotonic() < self._deaf or (self._uploader and self._uploader.problem)):
+            return
+        try:
+            self.remote.connect(create=self.auto)
+            self.remote.refresh(seconds=LOOK_AGAIN_SECONDS)
+            self._listed = True
+        except StoreError as error:
+            if not self._listed:
+                way = "set CKPTFLOW_SYNC=manual" if self.auto else "leave out `--pull`"
+                error.hint = f"{error.hint}; {_ALONE}{way}" if error.hint else f"{_ALONE}{way}"
+                raise
+            self._deaf = time.monotonic() + DEAF_SECONDS
 
     def guards(self, tree: Digest) -> bool:
         """Tell whether an out of this name counts only where it is here, or has a record that may be used."""
@@ -154,7 +179,7 @@ class Sharing:
         is kept here, and sent by the next run or by `ckptflow push`. `left` are outs that stay in the remote.
         """
         uploader, fetched = self._uploader, self.remote.fetched
-        complete = uploader is None or uploader.finish(give_up, patience=self._session.settings.remote_timeout)
+        complete = uploader is None or uploader.finish(give_up)
         problem = None
         if uploader is not None and not complete:
             problem = uploader.problem.message if uploader.problem is not None else "it was not waited for"

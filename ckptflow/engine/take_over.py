@@ -6,12 +6,12 @@ A stage that cannot be taken over stands in nobody's way but of those that read 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from ..checkpoints.locks import hold, share
 from ..checkpoints.records import Durability, RecordLog
+from ..dataclass import dataclass
 from ..dvc.lock import NotedStage
 from ..errors import OutEdited
 from ..ids import StageName

@@ -6,10 +6,10 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from ..dataclass import dataclass
 from ..errors import DepUnreadable, GitError, StoreDamaged, ValuesMissing, VersionNotFound
 from ..ids import Digest
 from ..spec.findings import did_you_mean

@@ -9,8 +9,8 @@ A recipe has no absolute path, time, host or user in it, and no position of a ch
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 
+from ..dataclass import dataclass, field
 from ..ids import ChunkKey, Digest
 from ..spec.model import ChunkSpec, Value
 from .encode import digest_of

@@ -9,9 +9,9 @@ Equal chunks in equal order give equal merges in equal order, whatever finished 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from ..chunk.model import Part
+from ..dataclass import dataclass
 from ..fingerprint.encode import digest_of
 from ..ids import ChunkKey, Digest
 from .model import Record

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ..chunk.headway import Headway, Items
 from ..chunk.model import Part, Sheet
 from ..chunk.tree import Tree
+from ..dataclass import dataclass, field
 from ..fingerprint.encode import digest_of
 from ..fingerprint.recipe import Recipe
 from ..ids import ChunkKey, Digest, StageName

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
 from ..chunk.model import Part, Sheet
 from ..chunk.tree import Layout, Tree
+from ..dataclass import dataclass, field
 from ..errors import Failure
 from ..fingerprint.recipe import Recipe
 from ..ids import ChunkKey, Digest, StageName

@@ -195,6 +195,34 @@ class StageText(Protocol):
     def lines(self) -> Sequence[str]: ...
 
 
+class Tally(Protocol):
+    """How far a transfer is: what is being done, objects and bytes that are done with, and those expected."""
+
+    @property
+    def doing(self) -> str: ...
+    @property
+    def objects(self) -> int: ...
+    @property
+    def bytes(self) -> int: ...
+    @property
+    def done_objects(self) -> int: ...
+    @property
+    def done_bytes(self) -> int: ...
+
+
+class Lack(Protocol):
+    """An out that could not be moved or placed: of which stage, why, what helps."""
+
+    @property
+    def stage(self) -> str: ...
+    @property
+    def out(self) -> str: ...
+    @property
+    def problem(self) -> str: ...
+    @property
+    def hint(self) -> str: ...
+
+
 class RemoteView(Protocol):
     """A remote: its address and options as they may be shown; whether it is trusted, and taken where none is named."""
 

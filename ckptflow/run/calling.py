@@ -8,7 +8,7 @@ path under the out's name and writes there.
 from __future__ import annotations
 
 import copy
-import dataclasses
+import dataclasses  # noqa: TID251 - a user's
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path

@@ -11,11 +11,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any
 
 from ..chunk.headway import Headway, Items
 from ..chunk.model import Part
+from ..dataclass import dataclass, field
 from ..errors import CkptflowError, ResultError
 from . import context
 from .calling import Read, bind_results, plain, split_state

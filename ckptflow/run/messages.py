@@ -7,11 +7,11 @@ that what is finished is kept although the rest of the batch is lost.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..chunk.headway import Headway, Items
-from ..chunk.model import AtBytes, AtFiles, AtPart, AtRows, AtSlot, Part, Piece, Sheet, Whole
+from ..chunk.model import Part, Piece, Sheet
+from ..dataclass import dataclass, field
 from ..errors import Failure
 from ..formats.forms import Form
 from ..ids import ChunkKey, Digest, StageName
@@ -225,12 +225,3 @@ class WorkerSetup:
     cache_bytes: int = 256 << 20
     sources: Mapping[str, Digest] = field(default_factory=dict)
     remote: RemoteSetup | None = None
-
-
-SENT: tuple[type, ...] = (
-    *(Source, Input, Output, Each, Task, CutTask),
-    *(Started, Done, Kept, CutDone, Failed, Progress, Returned),
-    *(Headway, Items),
-    *(Part, Piece, Sheet, Whole, AtPart, AtRows, AtBytes, AtFiles, AtSlot),
-)
-"""The dataclasses that messages are made of."""

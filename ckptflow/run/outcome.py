@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..chunk.headway import Items
 from ..chunk.model import Part
+from ..dataclass import dataclass
 from .messages import Kept
 from .storing import Staging
 

@@ -135,6 +135,7 @@ class Worker:
         self._aside = Aside(self._root, staging.name)
         self._cache: ReadCache | None = None
         self._capture = Capture()
+        self._environment = dict(os.environ)  # commands are given this, whatever functions make of theirs
         self._kept = 0
         self._draining = False
         self._keeping: Staging | None = None
@@ -218,7 +219,7 @@ class Worker:
             if task.call:
                 made = self._run_call(task)
             else:
-                made = Outcome(run_command(task, self._staging, self._aside, self._materialise))
+                made = Outcome(run_command(task, self._staging, self._aside, self._materialise, self._environment))
         finally:
             if before:
                 restore_environment(before)

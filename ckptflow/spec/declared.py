@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from posixpath import relpath
 
+from ..dataclass import asdict
 from .model import ChunkSpec, Dep, Keeping, OnError, Out, OutKind, Stage, Value
 from .paths import is_absolute, is_url
 from .places import out_format

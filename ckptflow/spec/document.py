@@ -6,11 +6,12 @@ Fields that hold their default are left out. Of the places only the stages' are 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import MISSING, fields
 from typing import Any
 
+from ..dataclass import MISSING, fields
 from ..errors import Place
 from ..ids import StageName
+from .catalog import NamedDataset, artifact_from_json, to_json
 from .drawing import drawing_from_json, drawing_to_json
 from .model import (
     ByBuckets,
@@ -32,7 +33,7 @@ from .model import (
     Stage,
 )
 
-FORMAT = 2
+FORMAT = 3
 
 _CHUNKS: dict[str, type[ChunkSpec]] = {
     "parts": OverParts,
@@ -67,6 +68,8 @@ def pipeline_to_json(pipeline: Pipeline) -> dict[str, Any]:
         "metrics": list(pipeline.metrics),
         "params": list(pipeline.params),
         "plots": {name: drawing_to_json(drawing) for name, drawing in pipeline.plots.items()},
+        "artifacts": [to_json(artifact) for artifact in pipeline.artifacts],
+        "datasets": [to_json(dataset) for dataset in pipeline.datasets],
         "stages": [_stage_to_json(stage) for stage in pipeline.stages.values()],
     }
 
@@ -85,6 +88,8 @@ def pipeline_from_json(doc: Mapping[str, Any]) -> Pipeline:
         tuple(doc["metrics"]),
         tuple(doc["params"]),
         {name: drawing_from_json(drawing) for name, drawing in doc["plots"].items()},
+        tuple(artifact_from_json(each) for each in doc["artifacts"]),
+        tuple(NamedDataset(**each) for each in doc["datasets"]),
     )
 
 

@@ -7,12 +7,13 @@ a `Pipeline` holds values, not references. Nothing here refers to files, hashes 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
 
+from ..dataclass import dataclass, field
 from ..errors import Place
 from ..ids import StageName
+from .catalog import Artifact, NamedDataset
 from .drawing import Drawing
 
 Value: TypeAlias = "None | bool | int | float | str | list[Value] | dict[str, Value]"
@@ -250,8 +251,7 @@ class Pipeline:
 
     `file` is the first of the `files`, the one that the project is worked on through; `reads` all files whose text made
     this value (pipeline files, params, vars), so that a cache of it knows when it is out of date; `absent` those that
-    were looked for and not there. `metrics`, `params` and `plots` are what the files name beside their stages: see
-    `toplevel`.
+    were looked for and not there. The rest is what the files name beside their stages: see `toplevel` and `catalog`.
     """
 
     file: str
@@ -262,3 +262,5 @@ class Pipeline:
     metrics: tuple[str, ...] = ()
     params: tuple[str, ...] = ()
     plots: Mapping[str, Drawing] = field(default_factory=dict)
+    artifacts: tuple[Artifact, ...] = ()
+    datasets: tuple[NamedDataset, ...] = ()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from ..dataclass import dataclass
 from .chunks import read_chunk
 from .conform import fields
 from .expand import RESERVED, expand

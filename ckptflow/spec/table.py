@@ -198,6 +198,15 @@ _top_plots = either(
     Pairs(_plot_or_nothing, key=PATH),
 )
 
+_artifact = record(
+    "artifact",
+    Field("path", PATH, "The file or directory.", required=True),
+    Field("desc", Text(), "What it is, for people."),
+    Field("type", Text(), "What kind of thing it is, for people: `model`, ..."),
+    Field("labels", ListOf(Text()), "Words to find it by."),
+    Field("meta", Anything(), "Anything; not read by ckptflow."),
+)
+
 PIPELINE = record(
     "pipeline",
     Field("stages", Pairs(_stage, key=STAGE_NAME), "The stages by name."),
@@ -205,10 +214,8 @@ PIPELINE = record(
     Field("params", Deferred(ListOf(PATH)), "More files that `params diff` reads."),
     Field("metrics", Deferred(ListOf(PATH)), "More files that `metrics show` reads."),
     Field("plots", Deferred(_top_plots), "More plots: paths, or names with the files that their axes come from."),
-    *(
-        Field(name, Plain(Anything()), "Accepted for DVC's sake, without effect yet.")
-        for name in ("artifacts", "datasets")
-    ),
+    Field("artifacts", Deferred(Pairs(_artifact)), "Files with a name, for `artifacts list` and for DVC."),
+    Field("datasets", Deferred(ListOf(Pairs(Anything()))), "Data elsewhere, for `datasets list` and for DVC."),
     Field("desc", Plain(Text()), "What the pipeline does, for people."),
     Field("meta", Plain(Anything()), "Anything; not read by ckptflow."),
 )

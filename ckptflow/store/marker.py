@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
 from typing import Any, Protocol
 
+from ..dataclass import dataclass, field
 from ..errors import StoreDamaged, StoreError
 from . import layout
 from .protocol import Entry, NotThere
@@ -96,6 +97,8 @@ def open_store(store: Place, *, create: bool = False) -> Marker:
         pass
     stranger = first_stranger(store)
     if stranger is not None:
+        with suppress(NotThere):  # made by another process since the first look
+            return read_marker(store)
         raise StoreError(
             f"{store.url} is no store of ckptflow: it holds {stranger} and no {layout.MARKER}",
             hint="check the address and its prefix; a new store needs an empty place",
@@ -123,7 +126,10 @@ def read_marker(store: Place) -> Marker:
     Raises `NotThere`, `StoreError` for a store that a newer program wrote, `StoreDamaged` for what cannot be read.
     """
     try:
-        marker = Marker.from_dict(json.loads(store.get(layout.MARKER)))
+        try:
+            marker = Marker.from_dict(json.loads(store.get(layout.MARKER)))
+        except (KeyError, TypeError, ValueError):  # damaged there, or on its way here
+            marker = Marker.from_dict(json.loads(store.get(layout.MARKER)))
     except (KeyError, TypeError, ValueError) as error:
         raise StoreDamaged(
             f"{layout.MARKER} of the store {store.url} cannot be read: {error!r}",

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
+from ..dataclass import dataclass
 from ..ids import Digest, is_digest
 
 END = b"ckptpk01"

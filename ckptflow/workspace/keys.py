@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..dataclass import dataclass, field
 from ..errors import KeyUnusable
 
 VARIABLE = "CKPTFLOW_KEY"

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 
+from ..dataclass import dataclass, replace
 from ..errors import UsageError
 from ..spec.edit.changes import Delete, Path, Put, look_up, same
 from ..spec.edit.edition import Edition

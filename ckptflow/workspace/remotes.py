@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
+from ..dataclass import dataclass, field
 from ..errors import RemoteNotFound
 from ..spec.findings import did_you_mean, listed
 from ..store.buckets.urls import shown as shown_url

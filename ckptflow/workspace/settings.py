@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from ..dataclass import dataclass, field, fields
 from ..errors import Place, Problem, SpecError
 from .locate import STATE_DIR
 from .remotes import Remote, merge_remotes, parse_remotes
@@ -107,6 +106,8 @@ def load_settings(
     for where, layer in layers:
         for name, value in layer.items():
             if name not in NAMES:
+                from difflib import get_close_matches  # only a mistake pays for it
+
                 close = get_close_matches(str(name), NAMES, 1)
                 hint = f"did you mean `{close[0]}`?" if close else f"settings are {', '.join(NAMES)}"
                 problems.append(Problem("CF080", f"unknown setting `{name}`", Place(where, 1, 1), hint))

@@ -1,3 +1,4 @@
+import errno
 import os
 import signal
 import subprocess
@@ -166,14 +167,35 @@ def test_a_full_disk_or_no_place_is_a_store_error(tmp_path):
         pass
 
 
-def test_a_file_system_without_locks_is_an_error(tmp_path, monkeypatch):
-    import errno
+def test_where_the_file_system_has_no_locks_this_machine_stands_in(tmp_path, monkeypatch):
+    store, temporary = tmp_path / "store", tmp_path / "temporary"
+    store.mkdir()
+    temporary.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    real = locks.fcntl.flock
 
+    def flock(fd, mode):
+        if os.readlink(f"/proc/self/fd/{fd}").startswith(str(store)):
+            raise OSError(errno.ENOLCK, "No locks available")
+        real(fd, mode)
+
+    monkeypatch.setattr(locks.fcntl, "flock", flock)
+    with hold(store, ["load"], run="first"):
+        with pytest.raises(Locked, match="first"), hold(store, ["load"], timeout=0):
+            pass
+        with hold(store, ["other"], timeout=0):
+            pass
+    with hold(store, ["load"], timeout=0):
+        pass
+
+
+def test_locks_nowhere_are_an_error(tmp_path, monkeypatch):
     def flock(*_):
         raise OSError(errno.ENOLCK, "No locks available")
 
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.setattr(locks.fcntl, "flock", flock)
-    with pytest.raises(StoreError, match="cannot lock"), hold(tmp_path, ["load"]):
+    with pytest.raises(StoreError, match="has locks"), hold(tmp_path, ["load"]):
         pass
 
 

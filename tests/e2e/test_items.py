@@ -139,7 +139,7 @@ def test_an_item_that_takes_too_long_to_wait_for_is_all_that_a_signal_loses(plac
         .replace("OUTS", "{one: one.parquet}")
     )  # fmt: skip
     place.rows(50)
-    process = place.start("repro", CKPTFLOW_GRACE="0.5")
+    process = place.start("repro", CKPTFLOW_GRACE="3")
     place.await_traces(26)
     process.send_signal(signal.SIGTERM)
     assert place.finish(process).code == 143

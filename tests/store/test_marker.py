@@ -100,3 +100,32 @@ def test_a_read_only_store_opens():
     assert open_store(ReadOnly(inner)) == open_store(inner)
     with pytest.raises(StoreError, match="read-only"):
         ReadOnly(inner).put("a", b"")
+
+
+def test_a_store_that_another_process_makes_meanwhile_is_no_stranger():
+    class Raced(MemoryStore):
+        __slots__ = ()
+
+        def list(self, prefix):  # between the look at the marker and the listing
+            if self.stat(layout.MARKER) is None:
+                self.put("checkpoints/load/latest.json", b"{}")
+                open_store_of_the_other(self)
+            return super().list(prefix)
+
+    def open_store_of_the_other(store):
+        store.create(layout.MARKER, Marker(repository="0" * 32).encode())
+
+    assert open_store(Raced(), create=True).repository == "0" * 32
+
+
+def test_a_marker_that_is_damaged_on_its_way_is_read_again():
+    class Noisy(MemoryStore):
+        __slots__ = ("reads",)
+
+        def get(self, name):
+            self.reads = getattr(self, "reads", 0) + 1
+            return super().get(name)[self.reads == 1 :]
+
+    store = Noisy()
+    store.create(layout.MARKER, Marker(repository="0" * 32).encode())
+    assert open_store(store).repository == "0" * 32

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 from typing import Any
 
 import click
 
+from ...dataclass import asdict
 from .. import terminal
 from ..exits import Exit
 from ..session import Session, as_json, verbosity
@@ -35,7 +35,7 @@ def command(session: Session, /, **flags: Any) -> int:
     options = GcOptions(**{name: value for name, value in flags.items() if value is not None})
     found = session.project().gc(options=options)
     if as_json:
-        terminal.document(dataclasses.asdict(found))
+        terminal.document(asdict(found))
     else:
         terminal.lines(cleaned_lines(found, terminal.style(sys.stdout), asked=options.yes))
     return Exit.LOCKED if found.waiting else Exit.DONE

@@ -3,8 +3,8 @@
 fsspec promises little, so little is relied on. Rules:
 
 - A file appears whole: it is written beside and moved, where moving is one step there; object storage takes it in one.
-- Nothing is created only-if-missing by such a driver: what is there is looked at, written, and read back. In this
-  process such changes take turns; against others they are a guess, and `remote check` says so.
+- Only GCS and Azure create only-if-missing by such a driver, and none replaces only-if-unchanged: elsewhere what is
+  there is looked at, written, and read back. In this process such changes take turns; against others they are a guess.
 - Directories are read one by one: fsspec's own walks take a directory that cannot be read for an empty one.
 - "Not found" counts only while the place itself is there, and never where it hides another error.
 """
@@ -17,84 +17,37 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
 from ...errors import StoreError
 from ...ids import digest
 from .. import layout
-from ..bucket import Bucket, Unavailable
+from ..bucket import Unavailable
 from ..oserrors import store_error
 from ..protocol import Entry, NotThere
 from .failures import Answer, failure, no_answer, no_bucket
 from .patience import Patience
 from .ranges import BLOCK, check_start, download, nanoseconds, part_of, too_short, write_all
-from .urls import Url, bucket_and_prefix, scrub, secrets_in, shown
+from .urls import shown
 
 _T = TypeVar("_T")
-_EXTRAS = {
-    **dict.fromkeys(("s3", "s3a", "s3n"), "s3"),
-    **dict.fromkeys(("gs", "gcs"), "gcs"),
-    **dict.fromkeys(("az", "abfs", "abfss", "adl", "azure"), "azure"),
-    **dict.fromkeys(("sftp", "ssh"), "sftp"),
-    **dict.fromkeys(("http", "https"), "http"),
-}
-_READ_ONLY = ("http", "https")
+READ_ONLY = ("http", "https")
 _AT_ONE_STROKE = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "azure", "memory", "oss", "oci"})
 """Where a file that is written appears whole."""
 
+_CREATES = frozenset({"gs", "gcs", "az", "abfs", "abfss"})
+"""Where the server refuses to create what exists."""
+
+_BATCH = 1000
+_DELETIONS_AT_ONCE = 16
 _ALWAYS_THERE = ("memory",)
 _changes: dict[str, threading.RLock] = {}
 
 
-def open_fsspec(url: str, parts: Url, options: Mapping[str, Any], timeout: float) -> Bucket:
-    """Return the bucket at `url` by fsspec's driver for its scheme. Raises `StoreError`."""
-    if parts.scheme in ("s3", "s3a", "s3n"):
-        from .by_s3fs import S3fsBucket, s3fs_options
-
-        bucket, prefix = bucket_and_prefix(parts)
-        make = _maker(parts.scheme, url, s3fs_options(options, timeout), ("use_listings_cache",))
-        return S3fsBucket(make()[0], bucket, prefix, url=shown(url), timeout=timeout)
-    own = {key: value for key, value in options.items() if value is not None and key != "driver"}
-    cached: tuple[str, ...] = ()
-    if parts.scheme in ("gs", "gcs", "az", "abfs", "abfss", *_READ_ONLY):
-        own["use_listings_cache"] = False
-        cached = ("use_listings_cache",)
-    if parts.scheme in _READ_ONLY:
-        import aiohttp
-
-        limits = aiohttp.ClientTimeout(total=None, sock_connect=min(timeout, 10), sock_read=timeout)
-        own["client_kwargs"] = {"timeout": limits, **own.get("client_kwargs", {})}
-    if parts.scheme in ("sftp", "ssh"):
-        own.setdefault("timeout", min(timeout, 10))
-    return FsspecBucket(_maker(parts.scheme, url, own, cached), parts.scheme, url=url, options=options, timeout=timeout)
-
-
-def _maker(scheme: str, url: str, options: Mapping[str, Any], open_: Iterable[str]) -> Callable[[], tuple[Any, str]]:
-    """Return what makes a new connection and the path in it: never one that others share, or that remembers."""
-    try:
-        from fsspec import get_filesystem_class
-        from fsspec.core import url_to_fs
-
-        get_filesystem_class(scheme)
-    except ImportError as error:
-        extra = _EXTRAS.get(scheme)
-        hint = f'`pip install "ckptflow[{extra}]"`' if extra else f"install the package {error.name or 'that it needs'}"
-        raise StoreError(f"{shown(url)} needs a package that is not installed", hint=hint) from None
-    except ValueError:
-        raise StoreError(f"{shown(url)}: there is no driver for {scheme}://", hint="is the scheme right?") from None
-    secrets = secrets_in({key: value for key, value in options.items() if key not in open_})
-
-    def make() -> tuple[Any, str]:
-        try:
-            fs, path = url_to_fs(url, skip_instance_cache=True, **options)
-        except (TypeError, ValueError, KeyError) as error:
-            raise StoreError(
-                f"{shown(url)}: {scrub(str(error), secrets)}", hint="options are in docs/remotes.md"
-            ) from None
-        return fs, path
-
-    return make
+class _Exists(StoreError):
+    """What was to be created is there."""
 
 
 class FsspecBucket:
@@ -104,19 +57,10 @@ class FsspecBucket:
     that are not made for that take turns.
     """
 
-    def __init__(
-        self,
-        make: Callable[[], tuple[Any, str]],
-        scheme: str,
-        *,
-        url: str,
-        options: Mapping[str, Any],
-        timeout: float,
-    ) -> None:
+    def __init__(self, make: Callable[[], tuple[Any, str]], scheme: str, *, url: str, timeout: float) -> None:
         self.url = shown(url)
         self._make = make
         self._scheme = scheme
-        self._secrets = secrets_in(options)
         self._patience = Patience(timeout)
         self._connected: tuple[Any, str] | None = None
         self._turn = threading.RLock()
@@ -167,10 +111,15 @@ class FsspecBucket:
 
     def create(self, name: str, data: bytes) -> bool:
         """Like `put`, unless the name is seen to exist: then change nothing and return False."""
+        path, doing = self._path(name), f"create {name}"
         with self._change:
             if self.stat(name) is not None:
                 return False
-            self.put(name, data)
+            if self._scheme in _CREATES:
+                with suppress(_Exists):  # a driver that asks again is refused for what it has done: so look anyway
+                    self._ask(doing, None, "pipe_file", path, bytes(data), mode="create")
+            else:
+                self.put(name, data)
             return self.get(name) == data
 
     def replace(self, name: str, data: bytes, version: str) -> bool:
@@ -203,12 +152,23 @@ class FsspecBucket:
         yield from self._walk(f"{folder}/" if folder else "", prefix, after)
 
     def delete(self, names: Iterable[str]) -> None:
-        """Remove names; no error for those that are not there."""
-        for name in names:
-            path = self._path(name)
-            with suppress(NotThere):
-                self._writable(f"delete {name}")
-                self._ask(f"delete {name}", name, "rm_file", path)
+        """Remove names, one request each, several at once; no error for those that are not there."""
+        left = (layout.check_name(name) for name in names)
+        if not self._connection()[0].async_impl:
+            for name in left:
+                self._delete(name)
+            return
+        from concurrent.futures import ThreadPoolExecutor
+
+        while batch := list(islice(left, _BATCH)):
+            with ThreadPoolExecutor(min(_DELETIONS_AT_ONCE, len(batch))) as pool:
+                for _ in pool.map(self._delete, batch):
+                    pass
+
+    def _delete(self, name: str) -> None:
+        self._writable(f"delete {name}")
+        with suppress(NotThere):
+            self._ask(f"delete {name}", name, "rm_file", self._path(name))
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -227,6 +187,8 @@ class FsspecBucket:
                     raise
                 except Exception as error:
                     raise self._error(error, "connect") from None
+                if (sftp := getattr(self._connected[0], "ftp", None)) is not None and hasattr(sftp, "get_channel"):
+                    sftp.get_channel().settimeout(self._patience.timeout)  # paramiko waits for ever by itself
             return self._connected
 
     def _ask(
@@ -277,7 +239,7 @@ class FsspecBucket:
         """Yield the files below the folder `lead`, in the order of their whole names."""
         fs, root = self._connection()
         fs.invalidate_cache()
-        folder = f"{root.rstrip('/')}/{lead}".rstrip("/") + ("/" if self._scheme in _READ_ONLY else "")
+        folder = f"{root.rstrip('/')}/{lead}".rstrip("/") + ("/" if self._scheme in READ_ONLY else "")
         try:
             found = self._ask(f"list {lead or 'names'}", lead or "names", "ls", folder, detail=True)
         except NotThere:
@@ -298,12 +260,12 @@ class FsspecBucket:
                 if (name.startswith(prefix) or prefix.startswith(name)) and not after[: len(name)] > name:
                     yield from self._walk(name, prefix, after)
             elif name.startswith(prefix) and name > after:
-                entry = self.stat(name) if self._scheme in _READ_ONLY else self._told(name, info)
+                entry = self.stat(name) if self._scheme in READ_ONLY else self._told(name, info)
                 if entry is not None:
                     yield entry
 
     def _writable(self, doing: str) -> None:
-        if self._scheme in _READ_ONLY:
+        if self._scheme in READ_ONLY:
             raise StoreError(f"cannot {doing} at {self.url}: it can only be read", hint="use it for pull and fetch")
         if not self._seen:
             self._look_at_place()
@@ -342,7 +304,7 @@ class FsspecBucket:
             return
         fs, root = self._connection()
         try:
-            if self._scheme in _READ_ONLY:
+            if self._scheme in READ_ONLY:
                 try:
                     self._call(fs, "cat_file", f"{root.rstrip('/')}/{layout.MARKER}")
                 except FileNotFoundError:
@@ -367,10 +329,12 @@ class FsspecBucket:
         """Return what a driver's error means. Its text is not shown: nobody knows what stands in it."""
         if isinstance(error, StoreError):
             return error
+        if isinstance(error, FileExistsError):
+            return _Exists(f"cannot {doing} at {self.url}: it exists")
         answer = _answer(error)
         if isinstance(error, FileNotFoundError) and answer.status in (0, 404):
             hidden = error.__cause__ or error.__context__
-            if answer.status == 0 and self._scheme in _READ_ONLY and hidden is not None:
+            if answer.status == 0 and self._scheme in READ_ONLY and hidden is not None:
                 return no_answer(doing, self.url)  # fsspec calls everything "not found" that it cannot ask for
             if missing is None:
                 return no_bucket(self.url)

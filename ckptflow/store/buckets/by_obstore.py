@@ -28,6 +28,9 @@ from .ranges import BLOCK, Turns, check_start, download, nanoseconds, part_of, p
 _PAGE = 1000
 _PARTS_AT_ONCE = 4
 _BATCHES = {"s3": 1000, "gs": 100, "az": 256}
+_GARBLED = re.compile(
+    r"HTTP error|request or response body|error decoding|invalid .{0,40}response|timed? ?out|connection", re.IGNORECASE
+)
 _METADATA_SERVICE = re.compile(
     r"performing \w+ \S*(169\.254\.169\.254|/latest/|computeMetadata|/metadata/|oauth2/token)"
 )
@@ -59,9 +62,11 @@ class ObstoreBucket:
             data = bytes(result.bytes())
             begin, end = result.range
         except Exception as error:
-            if size is None and answer_in(str(error)).status == 416:
+            if options and ("StartTooLarge" in str(error) or answer_in(str(error)).status == 416):
                 self._check_end(name, start)
-                return b""
+                if size is None:
+                    return b""
+                raise too_short(f"{name} at {self.url}", start, size) from None
             if options and "non-partial response" in str(error):
                 self._gives_ranges = False
                 return self._cut(name, start, size)
@@ -307,7 +312,7 @@ class ObstoreBucket:
                 f"cannot {doing} at {self.url}: the server's certificate is not trusted",
                 hint="set the option `verify` to the file of your own authority's certificates",
             )
-        if re.search(r"HTTP error|request or response body|error decoding|timed? ?out|connection", text, re.IGNORECASE):
+        if _GARBLED.search(text):
             return no_answer(doing, self.url)
         return StoreError(
             f"cannot {doing} at {self.url}: {type(error).__name__} in the driver",

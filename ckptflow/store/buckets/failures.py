@@ -7,8 +7,8 @@ signed addresses and names of keys. `NotThere` needs a code that says so.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
+from ...dataclass import dataclass
 from ...errors import StoreError
 from ..bucket import Unavailable
 
@@ -19,6 +19,7 @@ _BUSY = frozenset(
         "BadDigest",
         "IncompleteBody",
         "InternalError",
+        "NoSuchUpload",
         "OperationTimedOut",
         "RequestTimeout",
         "ServerBusy",
@@ -28,7 +29,9 @@ _BUSY = frozenset(
         "Md5Mismatch",
     }
 )
-"""Worth another try whatever the status: the server was slow or busy, or what it got was damaged on the way."""
+"""Worth another try whatever the status: the server was slow or busy, what it got was damaged on the way, or the end of
+an upload in parts was told and the answer to that was lost.
+"""
 
 _CREDENTIALS = "check the credentials: options of the remote, environment variables, profile (docs/remotes.md)"
 _HINTS = {
@@ -66,8 +69,8 @@ class Answer:
         return " ".join(part for part in (str(self.status or ""), self.code) if part)
 
 
-_STATUS = re.compile(r"status code: (\d{3})")
-_CODE = re.compile(r"<Code>\s*([A-Za-z0-9]{1,64})\s*</Code>|\bCode: \"?([A-Za-z0-9]{1,64})\b")
+_STATUS = re.compile(r"(?:status |\()code: (\d{3})")
+_CODE = re.compile(r"<Code>\s*([A-Za-z0-9]{1,64})\s*</Code>|\b[Cc]ode: \"?([A-Za-z][A-Za-z0-9]{1,63})\b")
 
 
 def answer_in(text: str) -> Answer:
