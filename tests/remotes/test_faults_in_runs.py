@@ -1,4 +1,4 @@
-"""Whatever goes wrong with a remote, a run ends right, or with a clear error and exit code 6; the next one makes it good."""
+"""Whatever goes wrong with a remote: a run ends right, or with a clear error and exit code 6; the next mends it."""
 
 from __future__ import annotations
 
