@@ -101,7 +101,6 @@ class Sender:
         """Return what `send` would do: the objects it would upload, with their sizes in bytes, and the records."""
         needs = [(record, self._needs(record)) for record in records]
         sizes = self._sizes(needs, extra)
-        self._remote.look_for_condemned(seconds=FRESH_SECONDS)
         known = self._remote.keeps(sizes)
         lacking = {n: size for n, size in sizes.items() if n not in known and self._objects.is_here(n)}
         there = known.keys() | lacking.keys()
