@@ -179,13 +179,14 @@ class Remote:
         """
         for _ in range(_LISTINGS_MOST):
             self.refresh(seconds=seconds)
-            self._look_for_condemned(seconds)
+            self.look_for_condemned(seconds=seconds)
             shared = self._shared
             if all(moment is not None and moment.age < seconds for moment in (shared.listed, shared.looked)):
                 return
         raise Unavailable(f"{self.url} is too slow: a listing takes longer than {seconds:.0f} s")
 
-    def _look_for_condemned(self, seconds: float) -> None:
+    def look_for_condemned(self, *, seconds: float = 0.0) -> None:
+        """Learn what is condemned now: one listing, and what is new in it. Not if it was listed `seconds` ago."""
         with self._shared.lock:
             if self._shared.looked is None or self._shared.looked.age >= seconds:
                 began = Moment()
