@@ -51,7 +51,7 @@ class Gate:
         return admitted
 
     def guards(self, tree: Digest) -> bool:
-        """Tell whether an out that a lock file names must be here, or have a record that is admitted."""
+        """Tell whether a lock file is no reason to use this out: it needs records, made here or admitted."""
         return tree in self._guarded and not self._trust
 
     def sign(self, record: Record) -> Record:
