@@ -6,8 +6,9 @@ Codes are stable: scripts and documentation refer to them. Only the command line
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import ClassVar
+
+from .dataclass import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,16 @@ class UsageError(CkptflowError):
     """The command line asks for something that cannot be."""
 
     code = "CF003"
+
+
+class RemoteNotFound(UsageError):
+    """There is no remote of that name."""
+
+    code = "CF017"
+
+    def __init__(self, name: str, *, hint: str | None = None) -> None:
+        super().__init__(f"there is no remote `{name}`", hint=hint)
+        self.name = name
 
 
 class TargetNotFound(CkptflowError):
@@ -146,6 +157,12 @@ class StoreDamaged(StoreError):
         self.objects = objects
 
 
+class RootUnreadable(StoreError):
+    """What must be kept cannot be told: a lock file, a tree or the document of a run is there and cannot be read."""
+
+    code = "CF018"
+
+
 class KeyUnusable(CkptflowError):
     """The project's key cannot be used: too short, unreadable, or in a file that git tracks. Never shows the key."""
 
@@ -161,6 +178,12 @@ class Locked(CkptflowError):
         super().__init__(f"{what} is locked by {holder}", hint="wait for it to end, or stop it")
         self.what = what
         self.holder = holder
+
+
+class CheckpointError(CkptflowError):
+    """What the library of checkpoints was asked for cannot be: nothing to go on from, lost, not trusted."""
+
+    code = "CF040"
 
 
 class StageError(CkptflowError):

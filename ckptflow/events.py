@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol, TypeAlias
 
+from .dataclass import asdict, dataclass, field
 from .errors import Failure
 from .ids import StageName
 

@@ -145,6 +145,21 @@ class Past:
         found = ((Digest(name.hex()), pack and Digest(pack.hex()), at, size) for name, pack, at, size in rows)
         return [(name, Held(name, size, pack, at)) for name, pack, at, size in found]
 
+    def held(self) -> Iterator[tuple[Digest, list[Held]]]:
+        """Yield every object that the lines of a remote tell of, once, sorted, and where it is: see `where`."""
+        self._ready()
+        after = b""
+        while names := self._safely(partial(self._objects_after, after)):
+            after = names[-1]
+            yield from self.where(Digest(name.hex()) for name in names).items()
+
+    def _objects_after(self, object_: bytes) -> list[bytes]:
+        rows = self._db.execute(
+            f"SELECT DISTINCT object {_HELD} AND object > ? ORDER BY object LIMIT ?",
+            (self._store.url, object_, _KEYS_A_QUERY),
+        )
+        return [row[0] for row in rows]
+
     def missing_in(self, other: Past) -> Iterator[ChunkKey]:
         """Yield, sorted, the keys that have a record in the store's log and none in the other's."""
         self.refresh()

@@ -12,10 +12,11 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
+from ..dataclass import dataclass, field
+from ..dataclass import fields as fields_of
 from ..errors import Place, Problem, SpecError
 from ..ids import Digest, StageName, digest, is_digest
 from ..store.oserrors import store_error
@@ -102,7 +103,7 @@ class LockEntry:
         return digest("\0".join(parts).encode("utf-8", "surrogatepass"))[:16]
 
 
-_FIELDS = frozenset(LockEntry.__dataclass_fields__) - {"stage", "extra"} | {"check"}
+_FIELDS = frozenset(f.name for f in fields_of(LockEntry)) - {"stage", "extra"} | {"check"}
 
 
 @dataclass(frozen=True, slots=True)

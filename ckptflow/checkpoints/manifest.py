@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
+
+from ..dataclass import dataclass, field, fields
 
 VERSION = "1.0"
 _NAME = re.compile(r"(?P<stage>.+)_(?P<timestamp>[0-9]{14})_(?P<status>in_progress|resuming|completed|failed)\.json")
@@ -39,7 +40,7 @@ class ProcessorState:
     current_position: int = 0
     total_items: int | None = None
     dataset_specific_state: Mapping[str, Any] = field(default_factory=dict)
-    processed_files: tuple[str, ...] = ()
+    processed_files: tuple[str | int, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -148,9 +149,9 @@ class Checkpoint:
         return checkpoint
 
 
-_FIELDS = frozenset(Checkpoint.__dataclass_fields__) - {"extra"} | {"version"}
-_STATE_FIELDS = frozenset(ProcessorState.__dataclass_fields__) - {"extra"}
-_STATISTICS_FIELDS = frozenset(Statistics.__dataclass_fields__) - {"extra"} | {"average_processing_time_per_item_ms"}
+_FIELDS = frozenset(f.name for f in fields(Checkpoint)) - {"extra"} | {"version"}
+_STATE_FIELDS = frozenset(f.name for f in fields(ProcessorState)) - {"extra"}
+_STATISTICS_FIELDS = frozenset(f.name for f in fields(Statistics)) - {"extra"} | {"average_processing_time_per_item_ms"}
 
 
 def new_id(dataset: str, when: datetime) -> str:
@@ -208,12 +209,18 @@ def _count(doc: Mapping[str, Any], name: str) -> int:
     return value
 
 
+def _ids(value: Any) -> tuple[str | int, ...]:
+    if not isinstance(value, list) or not all(type(each) in (str, int) for each in value):
+        raise TypeError("`processed_files` is no list of texts and whole numbers")
+    return tuple(value)
+
+
 def _state(doc: Mapping[str, Any]) -> ProcessorState:
     return ProcessorState(
         current_position=_count(doc, "current_position"),
         total_items=None if doc["total_items"] is None else _count(doc, "total_items"),
         dataset_specific_state=dict(doc["dataset_specific_state"]),
-        processed_files=tuple(doc["processed_files"]),
+        processed_files=_ids(doc["processed_files"]),
         extra={name: value for name, value in doc.items() if name not in _STATE_FIELDS},
     )
 

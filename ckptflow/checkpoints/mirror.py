@@ -23,7 +23,7 @@ from ..store import layout
 from ..store.local import LocalStore
 from ..store.marker import Marker
 from ..store.packs import Held
-from ..store.protocol import Entry
+from ..store.protocol import Entry, NotThere
 from .index import Past
 
 
@@ -76,6 +76,12 @@ class Mirror:
         """Return the names of the segments that are here, with their sizes in bytes."""
         found: Iterable[Entry] = self._store.list(layout.RECORDS) if self._store is not None else ()
         return {entry.name: entry.bytes for entry in found if layout.segment_of(entry.name) is not None}
+
+    def read(self, name: str) -> bytes:
+        """Return the copy of a segment. Raises `NotThere`."""
+        if self._store is None:
+            raise NotThere(f"no {name} in {self._folder}")
+        return self._store.get(name)
 
     def keep(self, name: str, data: bytes) -> None:
         """Keep the copy of a segment. Seen by questions after the next `refresh`."""

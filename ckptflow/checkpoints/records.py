@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 
+from ..dataclass import dataclass
 from ..errors import StoreError
 from ..ids import ChunkKey
 from ..plan.model import Record

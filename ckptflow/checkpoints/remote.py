@@ -8,30 +8,31 @@ have it. A segment that was listed and is gone was merged into another one meanw
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from threading import Lock, RLock
 from typing import TYPE_CHECKING, TypeVar
 
-from ..errors import StoreDamaged
+from ..dataclass import dataclass, field
+from ..errors import StoreDamaged, StoreError
 from ..ids import ChunkKey, Digest, digest
 from ..plan.model import Record
 from ..store import layout, packs
-from ..store.bucket import Bucket
+from ..store.bucket import Bucket, Unavailable
 from ..store.hashing import hash_file
 from ..store.local import LocalStore
 from ..store.marker import Marker, open_store
 from ..store.oserrors import store_error
 from ..store.packs import Held
-from ..store.protocol import NotThere
+from ..store.protocol import Entry, NotThere
 from . import lines
+from .ages import Moment
+from .condemned import BadDocument, Condemned, blob_of, is_document
 from .mirror import Mirror
 
 if TYPE_CHECKING:
-    from concurrent.futures import ThreadPoolExecutor
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
@@ -39,7 +40,9 @@ _R = TypeVar("_R")
 FRESH_SECONDS = 600.0
 """How long what was listed may be relied on; far less than the grace time after which `gc` deletes."""
 _LISTINGS_MOST = 5
-_THREADS = 16
+_LOOK_SECONDS = 0.3
+THREADS = 16
+"""Requests at once, unless said otherwise."""
 
 
 @dataclass(slots=True)
@@ -66,7 +69,9 @@ class _Shared:
     make_bucket: Callable[[], Bucket]
     bucket: Bucket | None = None
     marker: Marker | None = None
-    listed: float = -FRESH_SECONDS
+    listed: Moment | None = None
+    looked: Moment | None = None
+    condemned: dict[Entry, frozenset[str]] = field(default_factory=dict)
     lock: RLock = field(default_factory=RLock)
 
 
@@ -74,13 +79,17 @@ class Remote:
     """A remote for one thread; `twin` is the same remote for another. Every method raises `StoreError`.
 
     `make_bucket` is called when the remote is first asked something. `store` is the local store that fetched objects
-    go to, `folder` and `db` those of the mirror. Implements `store.objects.Elsewhere`.
+    go to, `folder` and `db` those of the mirror. `threads` is how many requests are made at once; with `interruptible`
+    even one alone is left to a thread, since drivers do not hear signals while they wait. Implements
+    `store.objects.Elsewhere`.
     """
 
     def __init__(
         self, name: str, make_bucket: Callable[[], Bucket], folder: Path, db: Path | None, store: LocalStore
     ) -> None:
         self.name = name
+        self.threads = THREADS
+        self.interruptible = False
         self.mirror = Mirror(folder, db)
         self.store = store
         self.disowned: set[Digest] = set()
@@ -94,6 +103,7 @@ class Remote:
         """Return the same remote for another thread; what one disowns the other disowns as well."""
         other = Remote(self.name, self._shared.make_bucket, self._folder, self._db, self.store)
         other.disowned, other.fetched, other._shared = self.disowned, self.fetched, self._shared
+        other.threads, other.interruptible = self.threads, self.interruptible
         return other
 
     @property
@@ -124,13 +134,15 @@ class Remote:
         with shared.lock:
             if shared.marker is None:
                 shared.marker = open_store(self.bucket, create=create)
+                self.fetched.add(requests=1)
             self.mirror.begin(shared.marker)
             return shared.marker
 
     def refresh(self, *, seconds: float = 0.0) -> None:
         """Learn what the remote holds now: one listing, and what is new in it. Not if it was listed `seconds` ago."""
         with self._shared.lock:
-            if time.monotonic() - self._shared.listed >= seconds:
+            if self._shared.listed is None or self._shared.listed.age >= seconds:
+                began = Moment()
                 for last in range(_LISTINGS_MOST, 0, -1):
                     try:
                         self._list()
@@ -138,7 +150,7 @@ class Remote:
                     except NotThere:
                         if last == 1:
                             raise
-                self._shared.listed = time.monotonic()
+                self._shared.listed = began
         self.mirror.refresh()
 
     def _list(self) -> None:
@@ -150,6 +162,7 @@ class Remote:
             if layout.segment_of(entry.name) is not None
         }
         new = [name for name, size in listed.items() if known.get(name) != size]
+        self.fetched.add(requests=1 + len(new))
         for name, data in zip(new, self.map(self._segment, new), strict=True):
             self.mirror.keep(name, data)
         self.mirror.drop(known.keys() - listed.keys())
@@ -159,6 +172,48 @@ class Remote:
         data = self.bucket.get(name)
         return data if lines.are_sound(data) else self.bucket.get(name)
 
+    def look(self, *, seconds: float) -> None:
+        """See to it that what is known here of the remote, and of what is condemned there, is at most `seconds` old.
+
+        Two listings, if any, and what is new in them. Raises `Unavailable` where the remote is too slow for that.
+        """
+        for _ in range(_LISTINGS_MOST):
+            self.refresh(seconds=seconds)
+            self.look_for_condemned(seconds=seconds)
+            shared = self._shared
+            if all(moment is not None and moment.age < seconds for moment in (shared.listed, shared.looked)):
+                return
+        raise Unavailable(f"{self.url} is too slow: a listing takes longer than {seconds:.0f} s")
+
+    def look_for_condemned(self, *, seconds: float = 0.0) -> None:
+        """Learn what is condemned now: one listing, and what is new in it. Not if it was listed `seconds` ago."""
+        with self._shared.lock:
+            if self._shared.looked is None or self._shared.looked.age >= seconds:
+                began = Moment()
+                self._shared.condemned = dict(self._list_condemned())
+                self._shared.looked = began
+
+    def _list_condemned(self) -> Iterator[tuple[Entry, frozenset[str]]]:
+        entries = [entry for entry in self.bucket.list(layout.CONDEMNED) if is_document(entry.name)]
+        known = self._shared.condemned
+        new = [entry for entry in entries if entry not in known]
+        self.fetched.add(requests=1 + len(new))
+        yield from ((entry, known[entry]) for entry in entries if entry in known)
+        for entry, data in zip(new, self.map(self.bucket.get, [entry.name for entry in new]), strict=True):
+            try:
+                yield entry, frozenset(Condemned.decode(entry.name, data).blobs)
+            except BadDocument as error:
+                hint = "a newer ckptflow may have written it: nothing can be sent before this one can read it"
+                raise StoreError(f"{error} (in {self.url})", hint=hint) from error
+
+    @property
+    def condemned(self) -> frozenset[str]:
+        """The names of objects and packs that are to be deleted, or were of late, as of the last look.
+
+        What is there is not to be relied on, and nothing may be written under these names.
+        """
+        return frozenset().union(*self._shared.condemned.values())
+
     def lookup(self, keys: Iterable[ChunkKey]) -> dict[ChunkKey, Record]:
         """Return the records of those `keys` that have one, as far as is known here."""
         return self.mirror.lookup(keys)
@@ -167,6 +222,13 @@ class Remote:
         """Return where those of `objects` are that the remote holds, as far as is known here."""
         found = self.mirror.where(objects)
         return {name: held[0] for name, held in found.items() if name not in self.disowned}
+
+    def keeps(self, objects: Iterable[Digest]) -> dict[Digest, Held]:
+        """Return where those of `objects` are that the remote holds and keeps on holding."""
+        condemned = self.condemned
+        found = self.mirror.where(objects)
+        kept = {name: [held for held in places if blob_of(held) not in condemned] for name, places in found.items()}
+        return {name: places[0] for name, places in kept.items() if places and name not in self.disowned}
 
     def holds(self, object_: Digest) -> bool:
         """See `store.objects.Elsewhere`."""
@@ -194,10 +256,10 @@ class Remote:
 
     def _fetch(self, wanted: Sequence[Held]) -> list[Digest]:
         """Fetch objects from these places; return those that were not there, or not good."""
-        loose = [held for held in wanted if held.pack is None]
+        single = [held for held in wanted if held.pack is None or (held.bytes > packs.PACK_BYTES and not held.offset)]
         work: list[Callable[[], list[Digest]]] = [
-            *(partial(self._fetch_span, span) for span in packs.spans(h for h in wanted if h.pack is not None)),
-            *(partial(self._fetch_loose, held) for held in sorted(loose, key=lambda held: -held.bytes)),
+            *(partial(self._fetch_span, span) for span in packs.spans({*wanted} - {*single})),
+            *(partial(self._fetch_single, held) for held in sorted(single, key=lambda held: -held.bytes)),
         ]
         return [name for names in self.map(_call, work) for name in names]
 
@@ -220,8 +282,8 @@ class Remote:
                 break
         return [held.object for held in wanted]
 
-    def _fetch_loose(self, held: Held) -> list[Digest]:
-        name = layout.object_name(held.object)
+    def _fetch_single(self, held: Held) -> list[Digest]:
+        name = blob_of(held)
         for _ in range(2):
             try:
                 if held.bytes <= packs.PACKED_MOST:
@@ -229,7 +291,7 @@ class Remote:
                     self.fetched.add(bytes=len(data), requests=1)
                     good = self._take(held.object, data)
                 else:
-                    good = self._download(name, held.object)
+                    good = self._download(name, held)
             except NotThere:
                 break
             if good:
@@ -243,15 +305,17 @@ class Remote:
         self.fetched.add(objects=1)
         return True
 
-    def _download(self, name: str, object_: Digest) -> bool:
+    def _download(self, name: str, held: Held) -> bool:
         path = self.store.root / layout.temporary_name(f"{os.getpid()}-{os.urandom(6).hex()}")
         try:
             path.parent.mkdir(exist_ok=True)
             size = self.bucket.download(name, path)
             self.fetched.add(bytes=size, requests=1)
-            if hash_file(path) != object_:
+            if held.pack is not None and size > held.bytes:
+                os.truncate(path, held.bytes)  # the index of a pack stands behind what is in it
+            if hash_file(path) != held.object:
                 return False
-            self.store.adopt(path, name)
+            self.store.adopt(path, layout.object_name(held.object))
         except OSError as error:
             raise store_error(error, f"write {name}", self.store.url) from error
         finally:
@@ -261,20 +325,40 @@ class Remote:
 
     def map(self, work: Callable[[_T], _R], items: Sequence[_T]) -> Iterator[_R]:
         """Do `work` for each of `items`, several at once, and yield what comes of it in their order."""
-        if len(items) < 2:
+        if not items or not (self.interruptible or (len(items) > 1 and self.threads > 1)):
             return map(work, items)
         if self._pool is None:
             from concurrent.futures import ThreadPoolExecutor
 
-            self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="ckptflow-fetch")
-        return self._pool.map(work, items)
+            self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="ckptflow-fetch")
+        return _in_order([self._pool.submit(work, item) for item in items])
 
-    def close(self) -> None:
-        """Let go of the mirror and of the threads; the bucket stays open for twins."""
+    def close(self, *, wait: bool = True) -> None:
+        """Let go of the mirror and of the threads; the bucket stays open for twins. Without `wait`, requests that were
+        made already are left to themselves.
+        """
         self.mirror.close()
         if self._pool is not None:
-            self._pool.shutdown(wait=True, cancel_futures=True)
+            self._pool.shutdown(wait=wait, cancel_futures=True)
             self._pool = None
+
+
+def _in_order(futures: list[Future[_R]]) -> Iterator[_R]:
+    """Yield what comes of `futures` in their order; those that are not begun are cancelled when one fails.
+
+    It is looked again and again instead of waited for: a signal that another thread has taken wakes nobody who waits.
+    """
+    from concurrent.futures import wait
+
+    try:
+        futures.reverse()
+        while futures:
+            while not wait(futures[-1:], timeout=_LOOK_SECONDS).done:
+                pass
+            yield futures.pop().result()
+    finally:
+        for future in futures:
+            future.cancel()
 
 
 def _call(task: Callable[[], _T]) -> _T:

@@ -2,29 +2,38 @@
 
 Small objects go in packs, large ones under their own names; then one segment tells of them all: where the objects are,
 and the records. A segment never changes once it is there, and no two senders write one: its name has a part drawn by
-lot. So every request may be repeated, and a sender that dies leaves at most objects that nothing names.
+lot. So every request may be repeated, and a sender that dies leaves at most objects that nothing names. Nothing is sent
+under a name that is condemned, and before it is told of, it is seen that none of it was condemned meanwhile.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import shutil
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
+from pathlib import Path
 
-from ..errors import StoreDamaged
+from ..errors import StoreDamaged, StoreError
 from ..ids import Digest, digest
 from ..plan.model import Record
 from ..store import layout, packs
+from ..store.hashing import hash_file
 from ..store.objects import Objects
+from ..store.oserrors import store_error
 from ..store.packs import Held
 from ..store.protocol import NotThere
 from . import lines
+from .ages import Moment
+from .condemned import blob_of
 from .remote import FRESH_SECONDS, Remote, Traffic
 from .trees import get_listing
 
 PACK_OBJECTS = 4096
 """Objects in a pack, at most: the line that tells of them stays below half a megabyte."""
 
+_BLOCK = 4 << 20
 _AT_ONCE_BYTES = 64 << 20
 """What is read into memory at a time."""
 
@@ -46,18 +55,24 @@ class Sender:
         self.left_out: list[Record] = []  # their objects are not here (any more), and not there either
 
     def send(self, records: Iterable[Record], extra: Iterable[Digest] = ()) -> None:
-        """Send what the remote lacks of `records`, of the objects they name, and of the objects `extra`."""
+        """Send what the remote lacks of `records`, of the objects they name, and of the objects `extra`.
+
+        Where that is interrupted, what has arrived until then is told of, so that it need not be sent again.
+        """
         latest = {record.key: record for record in records}
         needs = [(record, self._needs(record)) for record in latest.values()]
-        single = {name: self._objects.size(name) for name in dict.fromkeys(extra)}
-        sizes = {name: size for _, sizes in needs for name, size in (sizes or {}).items()}
-        sizes.update((name, size) for name, size in single.items() if size is not None)
-        known = self._remote.where(sizes)
-        if known:  # relied on: what was listed long ago may have been condemned since
-            self._remote.refresh(seconds=FRESH_SECONDS)
-            known = self._remote.where(sizes)
-        lacking = {name: size for name, size in sizes.items() if name not in known}
-        held, missing = self._upload(lacking)
+        single = list(extra)
+        sizes = self._sizes(needs, single)
+        held: list[list[Held]] = []
+        missing: set[Digest] = set()
+        began = Moment()
+        try:
+            while lacking := self._lacking(sizes, held, missing):
+                missing |= self._upload(lacking, held)
+        except BaseException:
+            with suppress(StoreError):
+                self._tell(held, [])
+            raise
         told = self._remote.lookup(record.key for record, _ in needs)
         whole = []
         for record, named in needs:
@@ -66,6 +81,40 @@ class Sender:
             elif record.key not in told or told[record.key].outs != record.outs:
                 whole.append(record)
         self._tell(held, whole)
+        if began.age > 2 * FRESH_SECONDS and self._lacking(sizes, held, missing):  # it took long, and meanwhile ...
+            self.send(latest.values(), single)
+
+    def _lacking(
+        self, sizes: dict[Digest, int], held: Iterable[list[Held]], missing: Collection[Digest]
+    ) -> dict[Digest, int]:
+        """Return what the remote lacks, with sizes: what it neither holds nor was sent as `held`, or what is condemned.
+
+        What is relied on was seen listed some minutes ago at most: far less than the time after which `gc` deletes.
+        """
+        self._remote.look(seconds=FRESH_SECONDS)
+        condemned = self._remote.condemned
+        sent = {one.object for group in held for one in group if blob_of(one) not in condemned}
+        known = self._remote.keeps(name for name in sizes if name not in sent)
+        return {n: size for n, size in sizes.items() if n not in sent and n not in known and n not in missing}
+
+    def weigh(self, records: Iterable[Record], extra: Iterable[Digest] = ()) -> tuple[dict[Digest, int], list[Record]]:
+        """Return what `send` would do: the objects it would upload, with their sizes in bytes, and the records."""
+        needs = [(record, self._needs(record)) for record in records]
+        sizes = self._sizes(needs, extra)
+        known = self._remote.keeps(sizes)
+        lacking = {n: size for n, size in sizes.items() if n not in known and self._objects.is_here(n)}
+        there = known.keys() | lacking.keys()
+        return lacking, [record for record, named in needs if named is not None and named.keys() <= there]
+
+    def documents(self, reads: Mapping[str, Callable[[], bytes]]) -> Iterator[str]:
+        """Put documents, several at once; yield their names as they are there. What is gone meanwhile is left out."""
+
+        def put(name: str) -> str:
+            with suppress(NotThere):
+                self.document(name, reads[name]())
+            return name
+
+        return self._remote.map(put, list(reads))
 
     def document(self, name: str, data: bytes) -> None:
         """Put a document under its name: a checkpoint, a pointer, what a run came to."""
@@ -86,21 +135,30 @@ class Sender:
             found.update((file.object, file.bytes) for file in listing.files)
         return found
 
-    def _upload(self, lacking: dict[Digest, int]) -> tuple[list[list[Held]], set[Digest]]:
-        """Upload objects; return where they are, in groups that one line each tells of, and those that are not here."""
-        held: list[list[Held]] = []
+    def _sizes(
+        self, needs: Iterable[tuple[Record, dict[Digest, int] | None]], extra: Iterable[Digest]
+    ) -> dict[Digest, int]:
+        """Return all objects that are meant, with their sizes; of `extra` those that are here."""
+        sizes = {name: size for _, named in needs for name, size in (named or {}).items()}
+        single = {name: self._objects.size(name) for name in dict.fromkeys(extra)}
+        sizes.update((name, size) for name, size in single.items() if size is not None)
+        return sizes
+
+    def _upload(self, lacking: dict[Digest, int], held: list[list[Held]]) -> set[Digest]:
+        """Upload objects; return those that are not here. What has arrived, and where, is added to `held`, in groups
+        that one line each tells of.
+        """
         missing: set[Digest] = set()
         large = [name for name, size in lacking.items() if size > packs.PACKED_MOST]
         small = [name for name, size in lacking.items() if size <= packs.PACKED_MOST]
-        loose: list[Held] = []
-        for done in self._remote.map(partial(self._upload_loose, missing), large):
-            loose += () if done is None else (done,)
-        if loose:
-            held.append(loose)
         packing = self._packs(small, missing)
         while wave := _up_to(packing, _AT_ONCE_BYTES // packs.PACK_BYTES):
-            held += self._remote.map(self._upload_pack, wave)
-        return held, missing
+            for arrived in self._remote.map(self._upload_pack, wave):
+                held.append(arrived)
+        for done in self._remote.map(partial(self._upload_loose, missing), large):
+            if done is not None:
+                held.append([done])
+        return missing
 
     def _upload_loose(self, missing: set[Digest], name: Digest) -> Held | None:
         try:
@@ -108,10 +166,29 @@ class Sender:
         except (NotThere, StoreDamaged):
             missing.add(name)
             return None
-        self._remote.bucket.upload(layout.object_name(name), path)
         size = path.stat().st_size
+        if layout.object_name(name) in self._remote.condemned:
+            held = self._upload_anew(name, path, size)
+        else:
+            self._remote.bucket.upload(layout.object_name(name), path)
+            held = Held(name, size)
         self.sent.add(objects=1, bytes=size, requests=1)
-        return Held(name, size)
+        return held
+
+    def _upload_anew(self, object_: Digest, path: Path, size: int) -> Held:
+        """Upload an object whose own name is condemned: as a pack, which has a name that nobody knows yet."""
+        copy = self._objects.scratch()
+        try:
+            with open(path, "rb") as reader, open(copy, "xb") as writer:
+                shutil.copyfileobj(reader, writer, _BLOCK)
+                writer.write(os.urandom(packs.SALT_BYTES) + packs.end([(object_, 0, size)]))
+            pack = hash_file(copy)
+            self._remote.bucket.upload(layout.pack_name(pack), copy)
+        except OSError as error:
+            raise store_error(error, f"copy {object_[:12]}", str(copy.parent)) from error
+        finally:
+            copy.unlink(missing_ok=True)
+        return Held(object_, size, pack)
 
     def _packs(self, names: Sequence[Digest], missing: set[Digest]) -> Iterator[list[tuple[Digest, bytes]]]:
         """Yield the contents of packs, read when they are asked for."""
@@ -132,12 +209,15 @@ class Sender:
             yield pack
 
     def _upload_pack(self, objects: list[tuple[Digest, bytes]]) -> list[Held]:
-        if len(objects) == 1:  # a pack of one would only be longer
+        condemned = self._remote.condemned
+        if len(objects) == 1 and layout.object_name(objects[0][0]) not in condemned:  # a pack would only be longer
             ((name, data),) = objects
             self._remote.bucket.put(layout.object_name(name), data)
             self.sent.add(objects=1, bytes=len(data), requests=1)
             return [Held(name, len(data))]
         data, index = packs.build(objects)
+        if len(objects) == 1 or layout.pack_name(digest(data)) in condemned:
+            data, index = packs.build(objects, os.urandom(packs.SALT_BYTES))
         pack = digest(data)
         self._remote.bucket.put(layout.pack_name(pack), data)
         self.sent.add(objects=len(objects), bytes=len(data), requests=1)
@@ -149,7 +229,10 @@ class Sender:
             return
         signed = (self._sign(record) for record in records) if self._sign is not None else records
         # Those of packs stand apart from the others: a line tells of one pack, or of none.
-        text = b"".join((*map(lines.encode_holding, held), *map(lines.encode_record, signed)))
+        packed = [group for group in held if group[0].pack is not None]
+        loose = [one for group in held if group[0].pack is None for one in group]
+        told = [*packed, *(loose[at : at + PACK_OBJECTS] for at in range(0, len(loose), PACK_OBJECTS))]
+        text = b"".join((*map(lines.encode_holding, told), *map(lines.encode_record, signed)))
         self._seq += 1
         name = layout.segment_name(self._label, self._seq)
         self._remote.bucket.put(name, text)

@@ -3,19 +3,26 @@
 Rules: to load a pickle is to run what its author wrote. So a record from a remote whose outs are loaded in such a
 format counts only with a valid signature of the project's key, or where the user trusts all that is in that remote. One
 that does not count is a miss, and the chunk is made again. What was recorded on this machine is not asked about.
-Formats that only hold data need no trust: a wrong object there is a wrong result, never somebody else's code.
+Formats that only hold data need no trust: a wrong object there is a wrong result, never somebody else's code. Their
+records may be fetched unsigned, and stay marked (`FROM`): what is data to one stage may be code to another.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+from ..dataclass import replace
 from ..formats.registry import format_of, runs_code
 from ..ids import StageName
 from ..plan.graph import Graph
 from ..plan.model import Record, Refusal
 from ..spec.model import Pipeline
 from .signing import FIELD, Signer
+
+FROM = "from"
+"""The field of a record in a local store that was fetched and that nobody vouches for: the remote it came from. There
+it is asked about as in that remote; it is signed for no other one.
+"""
 
 
 def code_outs(pipeline: Pipeline, graph: Graph) -> dict[StageName, frozenset[str]]:
@@ -55,6 +62,21 @@ def accept(record: Record, code: Collection[str], *, signer: Signer | None, trus
     if signer is not None and signer.is_signed(record):
         return None
     return Refusal(_sentence(record.stage, _why(record.extra, signer), remote, keyed=signer is not None))
+
+
+def marked(record: Record, remote: str) -> Record:
+    """Return a record that nobody vouches for as it is to stand in a local store."""
+    return replace(record, extra={**record.extra, FROM: remote})
+
+
+def unmarked(record: Record) -> Record:
+    """Inverse of `marked`: the record as it stood in the remote."""
+    return replace(record, extra={name: value for name, value in record.extra.items() if name != FROM})
+
+
+def counts_here(record: Record, code: Collection[str]) -> bool:
+    """Tell whether a record of the local store may be used: marked ones not for outs that run code."""
+    return FROM not in record.extra or not any(label in code for label in record.outs)
 
 
 def _why(extra: Mapping[str, object], signer: Signer | None) -> str:

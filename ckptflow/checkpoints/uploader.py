@@ -14,18 +14,18 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from random import uniform
 from typing import TypeAlias
 
+from ..dataclass import dataclass, field
 from ..errors import CkptflowError, StoreError
 from ..ids import Digest
 from ..plan.model import Record
+from ..store import layout
 from ..store.objects import Objects
 from ..store.oserrors import store_error
-from ..store.protocol import NotThere
 from .remote import Remote, Traffic
 from .sending import Sender
 
@@ -240,10 +240,10 @@ class Uploader:
         sender.send(group.records, group.objects)
         self.records += sender.records - before
         group.records, group.objects = [], []
-        for name in list(group.documents):
-            with suppress(NotThere):  # removed meanwhile
-                sender.document(name, group.documents[name]())
-            del group.documents[name]
+        pointers = {name for name in group.documents if name.endswith(f"/{layout.LATEST}")}
+        for names in (group.documents.keys() - pointers, pointers):  # what is pointed to, then what points
+            for name in sender.documents({name: group.documents[name] for name in sorted(names)}):
+                del group.documents[name]
 
     def _insist(self, number: int, work: Callable[[], None]) -> None:
         """Do `work` until it is done, or until it fails while nothing is waited for but this."""

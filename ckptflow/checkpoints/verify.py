@@ -1,19 +1,22 @@
 """Edge. Is the store what it says? Everything is looked at, findings are values, nothing is changed but by `repair`.
 
-Looked at are the marker, the names and bytes of objects, what trees and listings refer to, the record log and what its
-records name, and checkpoints. Without `deep`, objects are not hashed: sizes and references only.
+Looked at are the marker, the names and bytes of objects, what trees and listings refer to, the record log and what
+its records name, checkpoints, and the texts that runs name. Without `deep`, objects are not hashed: sizes and
+references only.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from ..chunk.model import Part
 from ..chunk.tree import Listing, MalformedDocument, Tree
+from ..dataclass import dataclass
 from ..errors import StoreDamaged, StoreError
-from ..ids import ChunkKey, Digest, digest
+from ..ids import ChunkKey, Digest, digest, is_digest
 from ..store import layout
 from ..store.marker import open_store
 from ..store.objects import Objects
@@ -37,6 +40,7 @@ class What(StrEnum):
     TREE = "tree"
     RECORD = "record"
     CHECKPOINT = "checkpoint"
+    RUN = "run"
     STRANGER = "stranger"
 
 
@@ -67,6 +71,7 @@ def verify(store: Store, *, deep: bool) -> Iterator[Finding]:
     yield from _trees(store, sizes, bad)
     yield from _records(store, sizes, bad)
     yield from _checkpoints(store)
+    yield from _runs(store, sizes, bad)
 
 
 def repair(store: Store, findings: Iterable[Finding], log: RecordLog) -> int:
@@ -79,6 +84,8 @@ def repair(store: Store, findings: Iterable[Finding], log: RecordLog) -> int:
     for finding in findings:
         if finding.key is not None:
             log.forget(finding.key)
+        elif finding.what is What.RUN and finding.object is not None:
+            _let_go(store, finding.name, finding.object)
         elif finding.object is not None:
             objects.quarantine(finding.object)
         else:
@@ -173,6 +180,41 @@ def _checkpoints(store: Store) -> Iterator[Finding]:
             yield Finding(What.CHECKPOINT, entry.name, str(error), "it is passed over; remove it when you like")
         except NotThere:
             continue
+
+
+def _runs(store: Store, sizes: dict[Digest, int], bad: set[Digest]) -> Iterator[Finding]:
+    """Check the texts that runs name: of the pipeline files and lock files as they were."""
+    for entry in store.list(layout.RUNS):
+        for path, object_ in _texts(_run(store, entry.name)):
+            if object_ not in sizes or object_ in bad:
+                problem = f"its `{path}` ({object_[:12]}) is missing or damaged"
+                remedy = "that file of that run cannot be looked at any more; the run names it no longer"
+                yield Finding(What.RUN, entry.name, problem, remedy, object=object_)
+
+
+def _run(store: Store, name: str) -> dict[str, Any]:
+    try:
+        doc = json.loads(store.get(name))
+    except (NotThere, ValueError, RecursionError):
+        return {}
+    return doc if isinstance(doc, dict) else {}
+
+
+def _texts(run: dict[str, Any]) -> Iterator[tuple[str, Digest]]:
+    for part in ("files", "locks"):
+        named = run.get(part)
+        for path, object_ in named.items() if isinstance(named, dict) else ():
+            if is_digest(object_):
+                yield path, Digest(object_)
+
+
+def _let_go(store: Store, name: str, object_: Digest) -> None:
+    """Let the document of a run name an object no more."""
+    doc = _run(store, name)
+    for part in ("files", "locks"):
+        if isinstance(doc.get(part), dict):
+            doc[part] = {path: named for path, named in doc[part].items() if named != object_}
+    store.put(name, (json.dumps(doc, indent=1) + "\n").encode())
 
 
 def _bad_object(object_: Digest) -> Finding:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
+from ..dataclass import dataclass
 from ..ids import Digest, Hasher
 from ..spec.model import Cut
 from .content import Boundaries, Hashes, Places, factor

@@ -7,7 +7,6 @@ are views of Arrow's own memory; only what is not canonical is copied. All on li
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
@@ -15,6 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ..dataclass import dataclass, field
 from ..ids import Hasher, digest
 
 Bytes: TypeAlias = npt.NDArray[np.uint8]

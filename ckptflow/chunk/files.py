@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
+from ..dataclass import dataclass
 from ..ids import Digest, Hasher, digest
 from ..spec.model import Cut
 from .content import Hashes, chooser

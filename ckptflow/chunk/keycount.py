@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ..dataclass import dataclass
 from .content import Hashes, Places
 from .keyvalues import AS_BYTES, Family, Keys, buffers, check_family, family_of, keys_of, leading_words, plain
 

@@ -9,7 +9,6 @@ years 1677 to 2262 all count as the first or the last nanosecond that int64 hold
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
 from decimal import Context, Decimal
 from enum import StrEnum
 
@@ -18,6 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ..dataclass import dataclass
 from .content import Hashes, Places, factor, mixed, whole_text_hashes
 
 _NS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}

@@ -8,9 +8,9 @@ documents as JSON.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from ..dataclass import dataclass
 from ..ids import Digest
 
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
+from ..dataclass import dataclass
 from ..ids import Digest
 from ..spec.model import Cut
 from .content import Hashes, Places, Window, chooser, mixed

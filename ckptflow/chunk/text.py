@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from ..dataclass import dataclass
 from ..ids import Digest, Hasher
 from ..spec.model import Cut
 from .content import Boundary, Hashes, Places, Window, chooser, text_hashes

@@ -8,10 +8,10 @@ keys, no spaces, ASCII), so equal contents have equal names.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from ..dataclass import dataclass
 from ..ids import Digest, digest, is_digest
 from .model import Part
 

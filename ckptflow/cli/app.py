@@ -24,6 +24,8 @@ _SECTIONS: dict[str, dict[str, str]] = {
         "dag": "Draw the graph of stages.",
         "show": "Show an out: schema, rows, a preview.",
         "log": "List the runs of the past.",
+        "artifacts": "List artifacts: files with a name.",
+        "datasets": "List datasets: data elsewhere with a name.",
     },
     "Edit": {
         "stage": "Add, change, show, rename and remove stages.",
@@ -36,9 +38,17 @@ _SECTIONS: dict[str, dict[str, str]] = {
         "params": "Compare params.",
         "plots": "Draw plots, of several versions in one.",
     },
+    "Share": {
+        "push": "Send finished work to a remote.",
+        "pull": "Bring outs from a remote and place them here.",
+        "fetch": "Bring outs from a remote into the store.",
+        "checkout": "Place the outs that the lock files name.",
+    },
     "Keep": {
         "init": "Start a project.",
         "import-dvc": "Make a DVC project a ckptflow project.",
+        "remote": "Add, list, change, remove and check remotes.",
+        "gc": "Remove what nothing leads to any more.",
         "verify": "Check what the store holds.",
         "doctor": "Check this machine and this project.",
         "config": "Show the settings and where they come from.",
@@ -49,6 +59,7 @@ _SECTIONS: dict[str, dict[str, str]] = {
 
 _KNOWN_ELSEWHERE = {"run": "repro", "build": "repro", "make": "repro", "graph": "dag", "preview": "show"}
 _KNOWN_ELSEWHERE |= {"explain": "why", "history": "log", "runs": "log", "check": "verify", "create": "init"}
+_KNOWN_ELSEWHERE |= {"clean": "gc", "prune": "gc"}
 
 
 class Commands(LazyGroup):

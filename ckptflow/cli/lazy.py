@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from importlib import import_module
 
@@ -41,6 +40,8 @@ class LazyGroup(click.Group):
         names = self.list_commands(ctx)
         if name in names or name.startswith("-") or ctx.resilient_parsing:
             return super().resolve_command(ctx, args)
+        import difflib  # only for a mistake
+
         near = difflib.get_close_matches(name, [*names, *self.elsewhere], n=1)
         meant = self.elsewhere.get(near[0], near[0]) if near else None
         path = ctx.command_path

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
 from typing import Any, TextIO
 
@@ -67,7 +66,11 @@ def flush() -> None:
 def style(stream: TextIO | None) -> Style:
     """Return how `stream` can be written to, by `--color`, NO_COLOR, FORCE_COLOR, TERM and its encoding."""
     tty = _is_terminal(stream)
-    width = shutil.get_terminal_size((_WIDTH_OF_PIPES, 24)).columns if tty else _WIDTH_OF_PIPES
+    width = _WIDTH_OF_PIPES
+    if tty:
+        import shutil  # a program that writes to a file does without it
+
+        width = shutil.get_terminal_size((_WIDTH_OF_PIPES, 24)).columns
     return Style(color=_wants_color(tty), unicode=_has_signs(stream), width=max(width, 40))
 
 

@@ -32,9 +32,12 @@ class Duration(click.ParamType[float]):
 
     name = "duration"
 
+    def __init__(self, *, or_none: bool = False) -> None:
+        self._or_none = or_none
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Return the seconds; a usage error where `value` is not a duration above zero."""
-        seconds = parse_duration(str(value))
+        """Return the seconds; a usage error where `value` is not a duration above zero, or zero if that may be."""
+        seconds = 0.0 if self._or_none and str(value) in ("0", "0s") else parse_duration(str(value))
         if seconds is None:
             self.fail(f"`{value}` is not a duration such as `3h50m` or `90s`", param, ctx)
         return seconds

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
+from ..dataclass import dataclass, field
 from ..spec.paths import is_url
 from .lock import rooted
 
 FILES = ("config", "config.local")
-FOLDER = ".dvc"
 
 _SECTION = re.compile(r"""\[\s*(?P<quote>['"]?)(?P<name>.*?)(?P=quote)\s*\]""")
 _REMOTE = re.compile(r'remote\s+"?(?P<name>[^"]+)"?')

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from ..dataclass import dataclass
 from .config import Remote
-from .lock import SUFFIX, NotedStage, Tracked
+from .lock import NotedStage, Tracked
+from .names import SUFFIX
 
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]+")
 

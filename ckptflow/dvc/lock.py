@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 
+from ..dataclass import dataclass, field
 from ..errors import Problem, SpecError
 from ..spec import nodes
 from ..spec.compose import compose
@@ -19,8 +19,6 @@ from ..spec.findings import Source
 from ..spec.model import Value
 from ..spec.nodes import Node, Scalar, Sequence, to_value
 
-LOCK = "dvc.lock"
-SUFFIX = ".dvc"
 DIRECTORY = ".dir"
 _SCHEMA = "2.0"
 _RESTORE = "restore it with git; or remove it, then nothing that DVC did is known"
@@ -106,6 +104,13 @@ def read_lock(file: str, text: str) -> dict[str, NotedStage]:
         reader.fail(schema, f"{file} is of a schema that this version does not read: {schema_text(schema)}")
     stages = top if schema is None else reader.mapping(top.get("stages"))
     return {name: reader.stage(node) for name, node in stages.items()}
+
+
+def read_datasets(file: str, text: str) -> dict[str, dict[str, Value]]:
+    """Return what a `dvc.lock` notes of datasets, by name. Raises `SpecError` that names the place."""
+    reader = _Reader.of(file, text)
+    rows = [to_value(node) for node in reader.items(reader.mapping(reader.root).get("datasets"))]
+    return {str(row["name"]): row for row in rows if isinstance(row, dict) and "name" in row}
 
 
 def read_run(file: str, text: str) -> NotedStage:

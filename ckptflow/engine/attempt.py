@@ -7,13 +7,14 @@ the run, not as found.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+import time
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
 from ..checkpoints.manifest import Status
 from ..checkpoints.records import RecordLog
+from ..dataclass import dataclass, field
 from ..errors import StoreDamaged
 from ..events import Note, Reporter, RunStarted, StageDone
 from ..ids import Digest, StageName
@@ -21,14 +22,15 @@ from ..plan.schedule import Schedule
 from ..plan.selection import Selection
 from ..plan.stagerun import Phase, StageRun
 from ..plan.stale import reasons
+from ..run.boot import boot_second
 from ..run.messages import WorkerSetup
 from ..run.pool import Pool
 from ..store import layout
 from ..workspace.place import OutState, edited
 from . import witness
-from .adopt import Adoption
 from .drive import Loop, Outcome, Watcher
 from .facts import ProjectFacts
+from .former import elsewhere, former_work, restore
 from .keeping import Keeper
 from .regain import Regaining
 from .result import StageResult, stage_result
@@ -39,7 +41,6 @@ from .survey import Survey, gather
 from .sweep import sweep_spills
 from .targets import ReproOptions, check_chunks
 from .tasks import TaskMaker
-from .tracked import restore_tracked, where_tracked
 
 if TYPE_CHECKING:
     from .sharing import Sharing
@@ -63,19 +64,23 @@ class Attempt:
     _ran: dict[StageName, int] = field(default_factory=dict)
     _told: set[StageName] = field(default_factory=set)
     _started: bool = False
+    _written: float = 0.0
+    _witness: Callable[[], None] | None = None
 
     def run(self, survey: Survey, selection: Selection) -> tuple[Outcome, tuple[StageResult, ...]]:
         """Bring the selection up to date; return how that ended and what became of each stage."""
         session = self.session
-        adoption = Adoption(session, survey.pipeline)
+        if session.settings.workers > 1 and len(selection.stages - survey.lock.keys()) > 1:
+            boot_second()  # beside the planning
+        former = former_work(session, survey.pipeline)
         regaining = Regaining(session, survey.pipeline, survey.lock)
-        session.placer.neighbours = (regaining, adoption)
+        session.placer.neighbours = (regaining,) if former is None else (regaining, former)
         if self.sharing is not None:
             self.sharing.survey(survey)
-        facts = gather(session, survey, selection, partial(where_tracked, adoption.dvc))
-        for path in restore_tracked(session, survey, selection, adoption.dvc):
+        facts = gather(session, survey, selection, elsewhere(former))
+        for path in restore(session, survey, selection, former):
             self.reporter.emit(Note("info", f"put `{path}` in place, out of DVC's cache"))
-        past = StorePast(session, self.log, adoption, regaining, self.sharing)
+        past = StorePast(session, self.log, former, regaining, self.sharing, survey.code_outs)
         try:
             self._refuse_edited(survey, selection, past)
             schedule = Schedule(survey.pipeline, survey.graph, facts, past, selection)
@@ -91,9 +96,15 @@ class Attempt:
                 self.log.sync()
                 whole = selection.stages == frozenset(survey.pipeline.stages)
                 settler.write(tuple(set(survey.lock) - set(survey.pipeline.stages)) if whole else ())
+                self._written = time.monotonic()
         finally:
             past.index.close()
         return outcome, self._conclude(outcome, survey, schedule, facts, settler, keeper)
+
+    def testify(self) -> None:
+        """Keep a witness that nothing is left to do, if that is so: the last thing of a run, as it may have to wait."""
+        if self._witness is not None:
+            self._witness()
 
     def _drive(
         self, schedule: Schedule, facts: ProjectFacts, past: StorePast, settler: Settler, keeper: Keeper
@@ -119,6 +130,7 @@ class Attempt:
                         facts.forms,
                         str(self.session.logs / self.run_id),
                         links=self.session.placer.makes_links(),
+                        combine_forms=facts.combine_forms,
                     ),
                     reporter=self.reporter,
                     run_id=self.run_id,
@@ -137,7 +149,7 @@ class Attempt:
         settler: Settler,
         keeper: Keeper,
     ) -> tuple[StageResult, ...]:
-        """Write down how each stage ended; after a whole run, also that nothing is left to do."""
+        """Write down how each stage ended; after a whole run, prepare to say that nothing is left to do."""
         for run in schedule.stages.values():
             keeper.end(run, Status.FAILED if run.phase is Phase.FAILED else Status.IN_PROGRESS)
             if outcome is not Outcome.REPLAN:
@@ -159,9 +171,11 @@ class Attempt:
             if not run.pinned or run.stage.frozen
         )
         if outcome is Outcome.DONE and self.options == ReproOptions():
-            worked = any(r.state != "fresh" for r in results)
+            written = self._written if any(r.state != "fresh" for r in results) else None
             absent = (*settler.left, *((self.sharing.unsent,) if self.sharing is not None else ()))
-            witness.write(self.session, survey, schedule, facts, results, self.targets, absent, wait=worked)
+            self._witness = partial(
+                witness.write, self.session, survey, schedule, facts, results, self.targets, absent, written=written
+            )
         self._ran.update({StageName(result.stage): result.ran for result in results})
         return results
 
@@ -267,7 +281,8 @@ class Attempt:
 
     def _setup(self, facts: ProjectFacts) -> WorkerSetup:
         session = self.session
-        reached = {path for code in facts.code.values() for path in code.files}
+        functions = (*facts.code.values(), *facts.combining.values())
+        reached = {path for code in functions for path in code.files}
         return WorkerSetup(
             root=str(session.root),
             store=str(session.store_root),

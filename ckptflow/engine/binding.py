@@ -37,8 +37,10 @@ def form_of(dep: Dep, signature: Signature) -> Form:
 
 
 def passed(stage: Stage) -> Mapping[str, str]:
-    """Return argument name -> what it is (`dep`, `param`, `argument`, `out`) for everything that the engine passes."""
+    """Return argument name -> what it is (`dep`, `param`, `argument`, `out`, `state`), of all the engine passes."""
     names: dict[str, str] = {}
+    if stage.carry is not None:
+        names["state"] = "state"
     names.update({param_argument(name): "param" for name in stage.params})
     names.update(dict.fromkeys(stage.args, "argument"))
     names.update({d.name: "dep" for d in stage.deps if d.name is not None})
@@ -83,6 +85,28 @@ def check_signature(stage: Stage, signature: Signature) -> Iterator[Problem]:
                 stage.place,
                 "name it under deps, params or args, or give it a default",
             )
+
+
+def check_combine(stage: Stage, signature: Signature) -> Iterator[Problem]:
+    """Yield a problem where the function that combines cannot be called with two results."""
+    places = [p for p in signature.parameters if p.kind in (ParameterKind.ANY, ParameterKind.POSITIONAL)]
+    takes_more = any(p.kind is ParameterKind.VAR_POSITIONAL for p in signature.parameters)
+    needed = [p for p in places if not p.has_default]
+    named = [p.name for p in signature.parameters if p.kind is ParameterKind.KEYWORD and not p.has_default]
+    if len(needed) > 2 or named or (len(places) < 2 and not takes_more):
+        yield Problem(
+            "CF176",
+            f"stage `{stage.name}`: `{stage.combine}` is to be called with two results, and takes"
+            f" {_list({p.name for p in signature.parameters})}",
+            stage.place,
+            "def combine(left, right): ...",
+        )
+
+
+def combine_form(signature: Signature) -> Form:
+    """Return the form in which results reach the function that combines: what its first parameter's annotation says."""
+    first = next((p.annotation for p in signature.parameters), None)
+    return _ANNOTATIONS.get(first, Form.NATURAL) if first is not None else Form.NATURAL
 
 
 def _list(names: set[str]) -> str:

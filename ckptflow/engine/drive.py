@@ -11,12 +11,12 @@ from __future__ import annotations
 import heapq
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
 from ..checkpoints.records import RecordLog
 from ..chunk.model import AtFiles
+from ..dataclass import dataclass, field, replace
 from ..errors import Failure, StoreDamaged, StoreError
 from ..events import (
     ChunkDone,
@@ -31,8 +31,9 @@ from ..events import (
     StageStarted,
     Stopping,
 )
-from ..ids import Digest, StageName
-from ..plan.model import CutRequest, Record
+from ..ids import ChunkKey, Digest, StageName
+from ..plan.merging import Merge
+from ..plan.model import CutRequest, Record, State
 from ..plan.schedule import Schedule
 from ..plan.selection import Retry
 from ..plan.stagerun import ChunkState, Phase, StageRun
@@ -95,6 +96,7 @@ class Loop:
     replan: str = ""
     _chunks: dict[int, tuple[Task, _Batch]] = field(default_factory=dict)
     _cuts: dict[int, CutRequest] = field(default_factory=dict)
+    _merges: dict[int, tuple[StageName, Merge]] = field(default_factory=dict)
     _delayed: list[tuple[float, StageName, int]] = field(default_factory=list)
     _makers: dict[str, tuple[StageRun, Out]] = field(default_factory=dict)
     _number: int = 0
@@ -109,7 +111,7 @@ class Loop:
             self._release_due()
             if not self.replan:
                 self._submit()
-            if not self._chunks and not self._cuts and not self._retries_wanted():
+            if not self._chunks and not self._cuts and not self._merges and not self._retries_wanted():
                 break
             self._take(self.pool.wait(self._patience()))
         if self.stop.wanted or self.replan:
@@ -163,6 +165,11 @@ class Loop:
             run = self.schedule.stages[work.stage]
             self._start_stage(work.stage)
             run.teams += 1
+            if work.merge is not None:
+                number = self._next()
+                self._merges[number] = (work.stage, work.merge)
+                self.pool.submit((self.tasks.merge(number, run, work.merge),))
+                continue
             batch = _Batch(work.stage, len(work.indexes))
             tasks = [self.tasks.chunk(self._next(), run, index) for index in work.indexes]
             self._chunks.update({task.id: (task, batch) for task in tasks})
@@ -223,8 +230,12 @@ class Loop:
                     request = self._cuts.pop(number)
                     self.facts.keep_sheet(request, sheet)
                     self.schedule.cut(request, sheet)
+                case Done(number) if number in self._merges:
+                    self._merged(report)
                 case Done():
                     self._done(report, checked)
+                case Failed(number) if number in self._merges:
+                    self._merge_failed(report)
                 case Failed(number) if number in self._cuts:
                     self._cut_failed(report)
                 case Failed():
@@ -234,6 +245,9 @@ class Loop:
                         if number in self._chunks:
                             task = self._leave(number)
                             self.schedule.release(task.stage, task.index or 0)
+                        elif number in self._merges:
+                            stage, merge = self._leave_merge(number)
+                            self.schedule.merge_failed(stage, merge, _unstarted(), counts=False)
 
     def _leave(self, number: int) -> Task:
         """Take a task off the books."""
@@ -252,24 +266,56 @@ class Loop:
             self.schedule.failed(task.stage, index, _moved(changed), counts=False)
             self.replan = f"`{changed}` changed while {task.stage} was reading it"
             return
-        record = Record(
-            key=task.key,
-            outs=report.outs,
-            stage=task.stage,
-            run=self.run_id,
-            seconds=report.seconds,
-            finished=datetime.now(UTC).isoformat(timespec="milliseconds"),
-            rows_in=report.rows_in,
-        )
-        for part in report.outs.values():
-            self.session.objects.trust(part.object)
-        self.log.add(record)
-        self.past.index.add(record)
+        record = self._record(task.stage, task.key, report)
         self.schedule.done(task.stage, index, record)
         rows = [p.rows for p in report.outs.values() if p.rows is not None]
         size = sum(p.bytes for p in report.outs.values())
         self.reporter.emit(ChunkDone(task.stage, task.index, report.seconds, sum(rows) if rows else None, size))
         self.watcher.progress(self.schedule.stages[task.stage])
+
+    def _record(self, stage: StageName, key: ChunkKey, report: Done) -> Record:
+        """Record what a task came to, before anybody builds on it."""
+        record = Record(
+            key=key,
+            outs=report.outs,
+            stage=stage,
+            run=self.run_id,
+            seconds=report.seconds,
+            finished=datetime.now(UTC).isoformat(timespec="milliseconds"),
+            rows_in=report.rows_in,
+            state=State(*report.state) if report.state is not None else None,
+        )
+        for part in report.outs.values():
+            self.session.objects.trust(part.object)
+        self.log.add(record)
+        self.past.index.add(record)
+        return record
+
+    def _leave_merge(self, number: int) -> tuple[StageName, Merge]:
+        """Take a merge off the books."""
+        stage, merge = self._merges.pop(number)
+        self.schedule.stages[stage].teams -= 1
+        return stage, merge
+
+    def _merged(self, report: Done) -> None:
+        stage, merge = self._leave_merge(report.task)
+        self.past.brought(*report.brought)
+        self.schedule.merged(stage, merge, self._record(stage, merge.key, report))
+
+    def _merge_failed(self, report: Failed) -> None:
+        stage, merge = self._leave_merge(report.task)
+        failure = self._for_people(report.failure)
+        if failure.kind == "store":
+            raise StoreError(failure.message, hint=failure.hint)
+        if failure.kind in REPLAN_KINDS:
+            self.past.disown(failure.lost)
+            self.schedule.merge_failed(stage, merge, failure, counts=False)
+            self.replan = failure.message
+            return
+        first = self.schedule.stages[stage].phase is Phase.MERGING
+        self.schedule.merge_failed(stage, merge, failure)
+        if first:
+            self.reporter.emit(ChunkFailed(stage, None, 1, failure, "combining its results"))
 
     def _changed_dep(self, task: Task, checked: dict[tuple[StageName, str], bool]) -> str | None:
         """Return a workspace dep of the task that is no longer what was hashed.
@@ -366,6 +412,10 @@ class Loop:
     def _next(self) -> int:
         self._number += 1
         return self._number
+
+
+def _unstarted() -> Failure:
+    return Failure("killed", "it was not begun")
 
 
 def _moved(path: str) -> Failure:

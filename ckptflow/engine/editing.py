@@ -8,8 +8,8 @@ files when it began; it is not disturbed.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
+from ..dataclass import dataclass
 from ..errors import CkptflowError, TargetNotFound, UsageError
 from ..spec.edit import fields, stages
 from ..spec.edit.edition import Edition, check
@@ -209,7 +209,7 @@ def again(attempt: Callable[[], Edited]) -> Edited:
             return attempt()
         except Overtaken:
             continue
-    raise CkptflowError("the pipeline files change faster than they can be edited", hint="stop what is writing to them")
+    raise CkptflowError("the files change faster than they can be edited", hint="stop what is writing to them")
 
 
 def _each(

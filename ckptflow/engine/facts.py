@@ -55,6 +55,7 @@ class ProjectFacts:
         self.observed: dict[tuple[StageName, str], Observed] = {}
         self.code: Mapping[StageName, CodeIdentity] = {}
         self.forms: Mapping[StageName, Mapping[str, Form]] = {}
+        self.combining: Mapping[StageName, CodeIdentity] = {}
         self.spills: dict[StageName, set[str]] = {}
 
     def load(self, stages: Mapping[StageName, Stage]) -> None:
@@ -62,9 +63,18 @@ class ProjectFacts:
         if any(stage.call is not None for stage in stages.values()):
             from .identify import identify  # what follows code is not imported for a pipeline of commands
 
-            self.code, self.forms = identify(stages.values(), self._sources, self._cache)
+            self.code, self.forms, self.combining = identify(stages.values(), self._sources, self._cache)
         for stage in stages.values():
             self._recipes[stage.name] = self._recipe(stage)
+
+    @property
+    def combine_forms(self) -> Mapping[StageName, Form]:
+        """The form in which results reach the functions that combine them."""
+        if not self.combining:
+            return {}
+        from .binding import combine_form
+
+        return {name: combine_form(code.signature) for name, code in self.combining.items()}
 
     def recipe(self, stage: StageName) -> Recipe:
         """See `Facts`."""
@@ -159,6 +169,8 @@ class ProjectFacts:
             env=stage.env,
             packages={name: _version(name) for name in packages},
             version=stage.version,
+            combine=merging.digest if (merging := self.combining.get(stage.name)) is not None else None,
+            carries=stage.carry is not None,
             deps={d.label: self._dep_form(stage, d) for d in stage.deps},
             outs=outs,
         )

@@ -21,6 +21,7 @@ from typing import Any
 from xxhash import xxh3_64, xxh3_64_hexdigest
 
 from .. import __version__
+from ..store.inodes import MASK
 from ..workspace.discover import file_of, scan, walk
 
 VERSION = 3
@@ -67,7 +68,7 @@ def holds(root: str, witness: dict[str, Any]) -> bool:
     try:
         for path, size, mtime, inode in witness["files"]:
             found = os.stat(os.path.join(root, path))  # noqa: PTH116, PTH118
-            if found.st_size != size or found.st_mtime_ns != mtime or found.st_ino != inode:
+            if found.st_size != size or found.st_mtime_ns != mtime or found.st_ino & MASK != inode:
                 return False
         for path in witness["absent"]:
             if os.path.lexists(os.path.join(root, path)):  # noqa: PTH118
@@ -114,7 +115,7 @@ def tree_stamp(top: str) -> str:
                         continue
                     found = entry.stat()
                     names.append(name)
-                    numbers += (found.st_size, found.st_mtime_ns, found.st_ino)
+                    numbers += (found.st_size, found.st_mtime_ns, found.st_ino & MASK)
                     if found.st_mode & S_IFMT == S_IFDIR:
                         stack.append(f"{directory}/{name}")
         finally:
@@ -128,14 +129,16 @@ def about() -> list[Any]:
     """Return what else a verdict depends on: versions of program and interpreter, settings in the environment.
 
     The project's key decides which records of others count, so another key makes another verdict. It is not kept: what
-    stands here in its place is its signature of a fixed text, which tells no more of it than those in a remote do.
+    stands here in its place is its signature of a fixed text, which tells no more of it than those in a remote do. The
+    same goes for URLs, which may hold passwords.
     """
-    settings = [(k, v if k != KEY else signature(v)) for k, v in os.environ.items() if k.startswith("CKPTFLOW_")]
-    return [VERSION, __version__, sys.prefix, list(sys.version_info[:3]), [list(item) for item in sorted(settings)]]
+    own = [(k, v) for k, v in os.environ.items() if k.startswith("CKPTFLOW_")]
+    settings = sorted([k, signature(v) if k == KEY or "://" in v else v] for k, v in own)
+    return [VERSION, __version__, sys.prefix, list(sys.version_info[:3]), settings]
 
 
 def signature(key: str) -> str:
-    """Return what tells a key from others and does not give it away."""
+    """Return what tells a secret from others and does not give it away."""
     from hmac import digest
 
     return digest(key.encode("utf-8", "surrogateescape"), b"ckptflow: which key", "sha256").hex()

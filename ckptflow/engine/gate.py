@@ -5,15 +5,16 @@ The rule is in `checkpoints.trust`: what runs code when it is loaded needs a sig
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 
+from ..checkpoints.kept import signed_text
 from ..checkpoints.remote import Remote
 from ..checkpoints.signing import Signer
-from ..checkpoints.trust import accept, code_outs
+from ..checkpoints.trust import FROM, accept, code_outs, unmarked
 from ..ids import ChunkKey, Digest, StageName
 from ..plan.model import Record
-from ..workspace.keys import Key, find_key
+from ..store.layout import CHECKPOINTS
+from ..workspace.keys import Key
 from .session import Session
 from .survey import Survey
 
@@ -24,7 +25,7 @@ class Gate:
     def __init__(self, session: Session, remote: Remote) -> None:
         self._remote = remote
         self._trust = session.settings.remotes[remote.name].trust
-        self._key: Key | None = find_key(session.root, session.settings.key_file, os.environ)
+        self._key: Key | None = session.key()
         self._code: Mapping[StageName, frozenset[str]] = {}
         self._guarded: frozenset[Digest] = frozenset()
         self.refused: dict[StageName, str] = {}
@@ -36,6 +37,10 @@ class Gate:
         self._guarded = frozenset(
             Digest(entry.outs[label]["tree"]) for entry, labels in entries for label in labels if label in entry.outs
         )
+
+    def cover(self, code: Mapping[StageName, frozenset[str]]) -> None:
+        """Take note of which outs run code where lock files of other versions count too: labels by stage."""
+        self._code = code
 
     def admitted(self, stage: StageName, found: Mapping[ChunkKey, Record]) -> dict[ChunkKey, Record]:
         """Return those of the records that may be used for `stage`."""
@@ -55,9 +60,29 @@ class Gate:
         return tree in self._guarded and not self._trust
 
     def sign(self, record: Record) -> Record:
-        """Return the record as it is to stand in the remote. For any thread, once the remote was connected to."""
+        """Return the record as it is to stand in the remote. For any thread, once the remote was connected to.
+
+        One that was fetched, and that nobody vouches for, is not signed.
+        """
+        if FROM in record.extra:
+            return unmarked(record)
         signer = self._signer()
         return record if signer is None else signer.sign_record(record)
+
+    @property
+    def trusts(self) -> bool:
+        """Whether all that is in the remote is trusted."""
+        return self._trust
+
+    def vouches(self, record: Record) -> bool:
+        """Tell whether a record of the remote is as good here as one that was made here."""
+        signer = self._signer()
+        return self._trust or (signer is not None and signer.is_signed(record))
+
+    def document(self, name: str, data: bytes) -> bytes:
+        """Return a document of the store as it is to stand in the remote under `name`. For any thread, like `sign`."""
+        signer = self._signer() if name.startswith(CHECKPOINTS) else None
+        return data if signer is None else signed_text(data, signer)
 
     def _signer(self) -> Signer | None:
         return None if self._key is None else Signer(self._key.secret, self._remote.store_id)

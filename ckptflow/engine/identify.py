@@ -14,18 +14,20 @@ from ..ids import StageName
 from ..spec.model import Stage
 from ..workspace.cache import Cache
 from ..workspace.sources import IndexMemory, ProjectSources
-from .binding import check_signature, form_of
+from .binding import check_combine, check_signature, form_of
 
 
 def identify(
     stages: Iterable[Stage], sources: ProjectSources, cache: Cache
-) -> tuple[Mapping[StageName, CodeIdentity], Mapping[StageName, Mapping[str, Form]]]:
-    """Return, by stage, the identity of its function and the form of each dep; nothing for a stage of commands.
+) -> tuple[Mapping[StageName, CodeIdentity], Mapping[StageName, Mapping[str, Form]], Mapping[StageName, CodeIdentity]]:
+    """Return, by stage, the identity of its function, the form of each dep, and the identity of the function that
+    combines, where there is one; nothing for a stage of commands.
 
     Raises `SpecError` with all that is wrong with the functions.
     """
     identities: dict[StageName, CodeIdentity] = {}
     forms: dict[StageName, Mapping[str, Form]] = {}
+    combining: dict[StageName, CodeIdentity] = {}
     problems: list[Problem] = []
     codebase = Codebase(sources, IndexMemory(cache))
     for stage in stages:
@@ -33,6 +35,9 @@ def identify(
             continue
         try:
             code = codebase.identify(stage.call)
+            if stage.combine is not None:
+                combining[stage.name] = codebase.identify(stage.combine)
+                problems.extend(check_combine(stage, combining[stage.name].signature))
         except CodeError as error:
             place = error.place or stage.place
             problems.append(Problem(error.code, f"stage `{stage.name}`: {error.message}", place, error.hint))
@@ -42,4 +47,4 @@ def identify(
         forms[stage.name] = {d.label: form_of(d, code.signature) for d in stage.deps}
     if problems:
         raise SpecError(tuple(problems))
-    return identities, forms
+    return identities, forms, combining

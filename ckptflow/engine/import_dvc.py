@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from difflib import unified_diff
 from pathlib import Path
 from typing import Any
 
+from ..dataclass import dataclass, field
 from ..dvc.config import default_remote, remotes
 from ..dvc.convert import OldStage, old_stages, pipeline_of, settings_of, with_settings
 from ..dvc.ignore import FILE as IGNORE_FILE

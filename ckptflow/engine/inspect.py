@@ -7,14 +7,15 @@ import json
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..checkpoints.locks import share
 from ..checkpoints.records import RecordLog
 from ..checkpoints.verify import Finding, What, repair
 from ..checkpoints.verify import verify as verify_store
 from ..chunk.tree import Layout, Tree
+from ..dataclass import dataclass, field
 from ..errors import CkptflowError, DepMissing, KeyUnusable, StoreError, TargetNotFound
 from ..formats.dataset import Dataset
 from ..formats.forms import Form
@@ -194,7 +195,7 @@ def verify(session: Session, deep: bool, objects: frozenset[Digest] | None) -> l
         findings += _lost_outs(session)
     if findings:
         session.cache.drop_documents("fresh")
-        with contextlib.suppress(StoreError):  # a store that may only be read is told of all the same
+        with contextlib.suppress(StoreError), share(session.store_root):  # one that may only be read is told of as well
             repair(session.store, findings, RecordLog(session.store, new_run_id()))
     return findings
 

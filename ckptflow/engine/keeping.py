@@ -10,12 +10,12 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from ..checkpoints.kept import newest_valid, write_checkpoint
 from ..checkpoints.manifest import Checkpoint, ProcessorState, Statistics, Status
+from ..dataclass import dataclass, field
 from ..errors import Failure, StoreError
 from ..ids import Digest, StageName, digest
 from ..plan.stagerun import ChunkState, StageRun

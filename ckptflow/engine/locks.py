@@ -7,10 +7,10 @@ wherever the project's root is.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 
 from ..checkpoints import lockfile
 from ..checkpoints.lockfile import LockEntry
+from ..dataclass import dataclass, replace
 from ..ids import StageName
 from ..spec.model import stage_name
 from ..workspace.locate import Location
@@ -58,3 +58,8 @@ def load_locks(location: Location, files: tuple[str, ...]) -> Locks:
             name = stage_name(file, local)
             entries[name] = entry if name == local else replace(entry, stage=name)
     return Locks(location, files, entries)
+
+
+def lock_path(location: Location, file: str) -> str:
+    """Return the lock file of a pipeline file, as a path of the project."""
+    return location.lock_of(file).relative_to(location.root).as_posix()

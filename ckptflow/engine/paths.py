@@ -6,9 +6,9 @@ Contents are compared by their BLAKE3. Where only DVC knows a content, by MD5, t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from functools import partial
 
+from ..dataclass import dataclass, replace
 from ..dvc.lock import DIRECTORY, Noted
 from ..errors import StoreError, TargetNotFound
 from ..ids import Digest, digest

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
+from ..dataclass import dataclass
 from ..errors import CkptflowError, TargetNotFound, ValuesMalformed
 from ..spec.drawing import Axis, Drawing
 from ..spec.findings import did_you_mean, listed

@@ -53,6 +53,14 @@ class Regaining:
         known = self._noted.get(path)
         return set(names) if known is not None and self._stored(*known) is not None else set()
 
+    def regain_out(self, out: Out) -> bool:
+        """Store an out, and the tree that names it, if it stands in the workspace as the lock file notes it."""
+        known = self._noted.get(out.path)
+        part = self._stored(*known) if known is not None else None
+        if part is not None:
+            self._session.objects.put(make_tree(out, (part,), chunked=False).encode())
+        return part is not None
+
     def _stored(self, out: Out, name: Digest) -> Part | None:
         """Store what stands in the place of an out; None if it does not come to the tree of this name."""
         session = self._session

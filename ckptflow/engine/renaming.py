@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import replace
 
 from ..checkpoints.kept import newest_valid, write_checkpoint
+from ..dataclass import replace
 from ..errors import SpecError
 from ..ids import Digest, StageName
 from ..spec.edit import fields, stages

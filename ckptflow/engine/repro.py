@@ -7,11 +7,11 @@ import json
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ..checkpoints.locks import hold
+from ..checkpoints.locks import hold, share
 from ..checkpoints.records import Durability, RecordLog
+from ..dataclass import replace
 from ..errors import CkptflowError
 from ..events import Note, Reporter, RunEnded, Waiting
 from ..plan.selection import Selection
@@ -61,12 +61,10 @@ def _repro(
     def waiting(what: str, holder: str) -> None:
         reporter.emit(Waiting(what, holder))
 
-    with hold(
-        session.store_root,
-        [f"pipeline {file}" for file in files],
-        run=run_id,
-        on_wait=waiting,
-        timeout=session.settings.lock_timeout,
+    patience = session.settings.lock_timeout
+    with (
+        share(session.store_root, run=run_id, on_wait=waiting, timeout=patience),  # nothing is deleted meanwhile
+        hold(session.store_root, [f"pipeline {f}" for f in files], run=run_id, on_wait=waiting, timeout=patience),
     ):
         for path in recover(session.root):
             reporter.emit(Note("warning", f"put back `{path}`, which an interrupted run had moved aside"))
@@ -87,6 +85,7 @@ def _repro(
                     named = [name for field in ("files", "locks") for name in kept.get(field, {}).values()]
                     sharing.publish((layout.run_name(run_id),), named)
                 result = replace(result, shared=sharing.finish(reporter, lambda: stop.at_once, attempt.left))
+            attempt.testify()
     reporter.emit(RunEnded(run_id, result.ok, result.seconds, result.to_json()))
     return result
 
@@ -156,7 +155,7 @@ def _keep(session: Session, result: RunResult, survey: Survey, *, locked: bool) 
 @contextlib.contextmanager
 def _shared(session: Session, options: ReproOptions, run_id: str) -> Iterator[Sharing | None]:
     """Share the run's work through a remote, where the settings or the options say so."""
-    if session.settings.sync != "auto" and not options.pull:
+    if not session.settings.shares and not options.pull:
         yield None
         return
     from .sharing import share  # a run that shares nothing imports none of it

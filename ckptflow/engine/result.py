@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
+from ..dataclass import dataclass
 from ..plan.model import Before
 from ..plan.stagerun import ChunkState, Phase, StageRun
 from ..plan.view import is_unchanged

@@ -12,9 +12,9 @@ from ..ids import Digest
 from ..spec.model import Pipeline
 from ..spec.values import DEFAULT_PARAMS
 from ..values.records import data_files
+from .locks import lock_path
 from .session import Session
 from .survey import Survey
-from .version import lock_path
 
 LARGEST_BYTES = 1 << 20
 """A file by hand that is larger is data and no report of values."""

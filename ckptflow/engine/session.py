@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from ..checkpoints.index import Past as RecordIndex
 from ..checkpoints.records import RecordLog
 from ..checkpoints.trees import get_tree, is_here, is_present
+from ..checkpoints.trust import FROM, counts_here
 from ..checkpoints.verified import VerifiedFiles
 from ..chunk.tree import Tree
+from ..dataclass import dataclass, field
 from ..ids import ChunkKey, Digest, StageName
 from ..plan.model import Record, Refusal
 from ..plan.schedule import Schedule
@@ -94,9 +95,12 @@ def open_session(
     """Open a project. `create` makes the store if there is none. Without it nothing is written to the store, and a
     project that has none has nothing done yet. `env` is where the project's key may be.
 
+    Of a store that is far away, what is here is a copy of parts: it is made in either case.
+
     Raises `StoreError`.
     """
-    store_root = location.root / settings.store
+    create = create or settings.far
+    store_root = location.root / settings.local_store
     store: Store
     if create or store_root.exists():
         if create:
@@ -207,7 +211,8 @@ class Far(Protocol):
 class StorePast:
     """Finished work as the planner sees it: a record counts only if the objects that it names are there in full.
 
-    `far` is asked for what is not found here; what is found there is `borrowed`.
+    `far` is asked for what is not found here; what is found there is `borrowed`. `code` returns the labels of outs that
+    run code when they are loaded, by stage.
     """
 
     def __init__(
@@ -217,19 +222,21 @@ class StorePast:
         adopter: Adopter | None = None,
         regainer: Regainer | None = None,
         far: Far | None = None,
+        code: Callable[[], Mapping[StageName, frozenset[str]]] = dict,
     ) -> None:
         self._objects = session.objects
         self._log = log
         self._adopter = adopter
         self._regainer = regainer
         self._far = far
+        self._code = code
         self.borrowed: dict[ChunkKey, Record] = {}
         self.index = RecordIndex(session.store, session.cache_path if session.location.state.is_dir() else None, log)
 
     def lookup(self, stage: StageName, keys: Iterable[ChunkKey]) -> dict[ChunkKey, Record]:
         """See `plan.model.Past`."""
         wanted = list(keys)
-        found = self._present(self.index.lookup(wanted))
+        found = self._present(self._counting(stage, self.index.lookup(wanted)))
         if self._far is not None and len(found) < len(wanted):
             borrowed = self._present(self._far.lookup(stage, [key for key in wanted if key not in found]))
             self.borrowed.update(borrowed)
@@ -240,6 +247,13 @@ class StorePast:
         """Objects that were to be had elsewhere proved missing or damaged."""
         if self._far is not None:
             self._far.disown(objects)
+
+    def _counting(self, stage: StageName, found: dict[ChunkKey, Record]) -> dict[ChunkKey, Record]:
+        """Leave out what was fetched without a signature, where this stage makes what runs code when it is loaded."""
+        if not any(FROM in record.extra for record in found.values()):
+            return found
+        code = self._code().get(stage, frozenset())
+        return {key: record for key, record in found.items() if counts_here(record, code)}
 
     def brought(self, objects: int, bytes: int) -> None:
         """A worker has fetched so much."""

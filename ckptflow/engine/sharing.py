@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from difflib import get_close_matches
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -26,7 +25,8 @@ from ..store.bucket import Bucket
 from ..store.local import LocalStore
 from ..store.objects import Objects
 from ..workspace.locate import STATE_DIR
-from ..workspace.settings import Settings
+from ..workspace.remotes import find_remote
+from ..workspace.settings import FAR_STORE, Settings
 from .gate import Gate
 from .result import Shared
 from .session import Far, Session
@@ -157,7 +157,10 @@ class Sharing:
         if self._uploader is not None:
             self._uploader.add_objects(objects)
             for name in documents:
-                self._uploader.add_document(name, partial(self._session.store.get, name))
+                self._uploader.add_document(name, partial(self._document, name))
+
+    def _document(self, name: str) -> bytes:
+        return self._gate.document(name, self._session.store.get(name))
 
     def brought(self, objects: int, bytes: int) -> None:
         """Count what a worker fetched."""
@@ -235,19 +238,26 @@ class Sharing:
 
 def share(session: Session, run: str, *, pull: bool = False) -> Sharing:
     """Let a run share through the remote of its settings: it finds work there, and brings what it reads."""
-    remote = open_remote(session)
+    remote = open_remote(session, shared_with(session.settings))
     session.objects.elsewhere = remote
-    return Sharing(session, remote, run, auto=session.settings.sync == "auto")
+    return Sharing(session, remote, run, auto=session.settings.shares)
 
 
 def look_there(session: Session, survey: Survey) -> Far | None:
-    """Let a session that only looks count what the remote held when it was last asked, where `sync: auto` says so."""
-    if session.settings.sync != "auto" or not isinstance(session.store, LocalStore):
+    """Let a session that only looks count what the remote held when it was last asked, where `sync: auto` says so.
+
+    Where the store itself is far away it is asked now, and what is read is brought.
+    """
+    if not session.settings.shares or not isinstance(session.store, LocalStore):
         return None
-    remote = open_remote(session)
+    remote = open_remote(session, shared_with(session.settings))
     gate = Gate(session, remote)
     gate.survey(survey)
-    session.objects.elsewhere = offline = Offline(remote, gate)
+    offline = Offline(remote, gate)
+    session.objects.elsewhere = remote if session.settings.far else offline
+    if session.settings.far:
+        remote.connect(create=True)
+        remote.refresh()
     return offline
 
 
@@ -260,6 +270,11 @@ def open_remote(session: Session, name: str | None = None) -> Remote:
     )
 
 
+def shared_with(settings: Settings) -> str:
+    """Return the name of the remote that runs share their work through."""
+    return FAR_STORE if settings.far else chosen_remote(settings)
+
+
 def chosen_remote(settings: Settings, name: str | None = None) -> str:
     """Return the name of the remote that is meant: the one named, that of the settings, or the only one."""
     names = list(settings.remotes)
@@ -269,10 +284,7 @@ def chosen_remote(settings: Settings, name: str | None = None) -> str:
             raise UsageError("there is no remote", hint="`ckptflow remote add NAME URL --default` adds one")
         hint = f"say which: {' or '.join(f'-r {known}' for known in names)}"
         raise UsageError("there are several remotes and none is the default", hint=hint)
-    if chosen not in settings.remotes:
-        near = get_close_matches(chosen, names, 1)
-        hint = f"did you mean `{near[0]}`?" if near else f"remotes are {', '.join(names) or 'none'}"
-        raise UsageError(f"there is no remote `{chosen}`", hint=hint)
+    find_remote(settings.remotes, chosen)
     return chosen
 
 

@@ -4,35 +4,32 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
+from ..dataclass import replace
 from ..ids import Digest, StageName
 from ..plan.schedule import Schedule
 from ..plan.selection import Selection
 from ..plan.stale import Cause, Reason
 from ..plan.view import PlanView, StageView, code_changes, view
 from ..run.messages import CutTask, Input
-from .adopt import Adoption
 from .facts import ProjectFacts
+from .former import elsewhere, former_work
 from .keeping import sources_of
 from .regain import Regaining
 from .session import Far, Session, StorePast
 from .survey import Survey, gather, out_reasons
 from .tasks import worker_source
-from .tracked import where_tracked
 
 
 def status(session: Session, survey: Survey, selection: Selection) -> PlanView:
     """Return the plan for what was selected. Writes nothing but derived data."""
-    adoption = Adoption(session, survey.pipeline)
+    former = former_work(session, survey.pipeline)
     regaining = Regaining(session, survey.pipeline, survey.lock)
-    session.placer.neighbours = (regaining, adoption)
-    facts = gather(session, survey, selection, partial(where_tracked, adoption.dvc))
+    session.placer.neighbours = (regaining,) if former is None else (regaining, former)
+    facts = gather(session, survey, selection, elsewhere(former))
     far = _far(session, survey)
-    past = StorePast(session, adopter=adoption, regainer=regaining, far=far)
+    past = StorePast(session, adopter=former, regainer=regaining, far=far, code=survey.code_outs)
     schedule = Schedule(survey.pipeline, survey.graph, facts, past, selection)
     look_ahead(session, schedule, facts)
     extra: dict[StageName, tuple[Reason, ...]] = {}
@@ -46,7 +43,7 @@ def status(session: Session, survey: Survey, selection: Selection) -> PlanView:
 
 
 def _far(session: Session, survey: Survey) -> Far | None:
-    if session.settings.sync != "auto":
+    if not session.settings.shares:
         return None
     from .sharing import look_there  # who shares nothing imports none of it
 
@@ -74,6 +71,8 @@ def _with_code(session: Session, survey: Survey, facts: ProjectFacts, stage: Sta
 def look_ahead(session: Session, schedule: Schedule, facts: ProjectFacts) -> None:
     """Bring a schedule as far as what is known allows, cutting here what has to be cut."""
     schedule.start()
+    from tempfile import TemporaryDirectory  # a run imports this module too
+
     with TemporaryDirectory(prefix="ckptflow-") as scratch:
         object_path = _with_trees(session, schedule, Path(scratch))
         spills = session.spills if os.access(session.location.state, os.W_OK) else Path(scratch)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..checkpoints.lockfile import LockEntry
+from ..dataclass import dataclass, field
 from ..errors import Place, Problem, ProjectNotFound, SpecError
 from ..ids import StageName
 from ..plan.graph import Graph, build_graph
@@ -42,6 +42,12 @@ class Survey:
     def lock(self) -> Mapping[StageName, LockEntry]:
         """What the lock files say of each stage."""
         return self.locks.entries
+
+    def code_outs(self) -> Mapping[StageName, frozenset[str]]:
+        """Return the labels of the outs that run code when they are loaded, by stage: see `checkpoints.trust`."""
+        from ..checkpoints.trust import code_outs  # asked by few
+
+        return code_outs(self.pipeline, self.graph)
 
 
 class ProjectFiles:

@@ -5,12 +5,12 @@ Never needed for a right result. A partition is kept while it is the latest that
 
 from __future__ import annotations
 
-import shutil
 import time
 from contextlib import suppress
 from pathlib import Path
 
 from ..ids import is_digest
+from ..run.command import discard
 from ..spec.model import Pipeline
 from ..store import layout
 from ..workspace.link import UNFINISHED
@@ -36,7 +36,7 @@ def sweep_spills(session: Session, pipeline: Pipeline, facts: ProjectFacts) -> N
     for path in session.spills.iterdir():
         if is_digest(path.name):
             if path.name not in used:
-                shutil.rmtree(path, ignore_errors=True)
+                _remove(path)
         else:  # shapes of tables, and what a killed worker left: small, and perhaps somebody's
             _remove_old(path)
 
@@ -45,7 +45,7 @@ def sweep_logs(session: Session) -> None:
     """Keep the logs of the latest runs only."""
     if session.logs.is_dir():
         for path in sorted(p for p in session.logs.iterdir() if p.is_dir())[: -max(1, session.settings.keep_logs)]:
-            shutil.rmtree(path, ignore_errors=True)
+            _remove(path)
 
 
 def sweep_scratch(session: Session) -> None:
@@ -60,11 +60,13 @@ def sweep_scratch(session: Session) -> None:
             _remove_old(path)
 
 
+def _remove(path: Path) -> None:
+    with suppress(OSError):
+        discard(path)
+
+
 def _remove_old(path: Path) -> None:
     with suppress(OSError):
         if time.time() - path.stat().st_mtime < LONG_SECONDS:
             return
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink()
+        discard(path)

@@ -6,12 +6,12 @@ A stage that cannot be taken over stands in nobody's way but of those that read 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from ..checkpoints.locks import hold
+from ..checkpoints.locks import hold, share
 from ..checkpoints.records import Durability, RecordLog
+from ..dataclass import dataclass
 from ..dvc.lock import NotedStage
 from ..errors import OutEdited
 from ..ids import StageName
@@ -54,7 +54,11 @@ def take_over(
         return _take_over(session, survey, old, None)
     run = new_run_id()
     locks = [f"pipeline {file}" for file in survey.pipeline.files]
-    with hold(session.store_root, locks, run=run, timeout=session.settings.lock_timeout):
+    patience = session.settings.lock_timeout
+    with (
+        share(session.store_root, run=run, timeout=patience),
+        hold(session.store_root, locks, run=run, timeout=patience),
+    ):
         log = RecordLog(session.store, run, durability=Durability(session.settings.durability))
         try:
             return _take_over(session, survey, old, log)

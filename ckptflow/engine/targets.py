@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
+from ..dataclass import dataclass
 from ..errors import TargetNotFound, UsageError
 from ..ids import StageName
 from ..plan.graph import Graph
@@ -175,6 +174,8 @@ def resolve(pipeline: Pipeline, target: str) -> tuple[StageName, ...]:
     stages = pipeline.stages.values()
     known: dict[str, str] = {s.local: s.name for s in stages} | {o.path: o.path for s in stages for o in s.outs}
     known |= {s.name: s.name for s in stages}
+    from difflib import get_close_matches  # only for a mistake
+
     close = get_close_matches(target, list(known), 1)
     hint = f"did you mean `{known[close[0]]}`?" if close else f"stages are {', '.join(list(pipeline.stages)[:10])}"
     raise TargetNotFound(target, hint=hint)

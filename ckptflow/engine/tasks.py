@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..chunk.model import AtPart, Piece
+from ..chunk.model import AtPart, Part, Piece
 from ..formats.forms import Form
 from ..ids import StageName
+from ..plan.merging import Merge
 from ..plan.model import CutRequest, Source
 from ..plan.schedule import Schedule
 from ..plan.stagerun import StageRun
@@ -21,11 +22,18 @@ class TaskMaker:
     """Makes tasks for the stages of one schedule; what is the same for all chunks of a stage is worked out once."""
 
     def __init__(
-        self, schedule: Schedule, forms: Mapping[StageName, Mapping[str, Form]], logs: str, *, links: bool = False
+        self,
+        schedule: Schedule,
+        forms: Mapping[StageName, Mapping[str, Form]],
+        logs: str,
+        *,
+        links: bool = False,
+        combine_forms: Mapping[StageName, Form] | None = None,
     ) -> None:
         self._schedule = schedule
         self._forms = forms
         self._logs = logs
+        self._combine_forms = combine_forms or {}
         self._links = links  # outs in the workspace are hard links to objects
         self._common: dict[StageName, tuple[tuple[Input, ...], tuple[Output, ...], dict[str, object]]] = {}
 
@@ -53,6 +61,31 @@ class TaskMaker:
             env={"DVC_STAGE": run.name, **run.stage.env} if run.stage.cmd else run.stage.env,
             timeout=run.stage.timeout,
             attempt=attempt,
+            state=None if (state := run.state_before(index)) is None else (state.value,),
+        )
+
+    def merge(self, number: int, run: StageRun, merge: Merge) -> Task:
+        """Return the task that merges results of a stage."""
+        formats = {out.label: out.format for out in run.stage.outs}
+        form = self._combine_forms.get(run.name, Form.NATURAL)
+        inputs = tuple(
+            Input(label, WorkerSource(out.path, formats[label], STREAMED), form, piece=_whole_part(node[label]))
+            for node in merge.nodes
+            for label, out in ((out.label, out) for out in run.stage.outs)
+        )
+        return Task(
+            id=number,
+            stage=run.name,
+            key=merge.key,
+            index=None,
+            chunks=run.chunks,
+            inputs=inputs,
+            outputs=self._outputs(run),
+            log=self.log(run.name, None, f"merge-{merge.key[:12]}"),
+            call=run.stage.combine,
+            env=run.stage.env,
+            timeout=run.stage.timeout,
+            merge=len(merge.nodes),
         )
 
     def cut(self, number: int, request: CutRequest) -> CutTask:
@@ -133,6 +166,10 @@ class TaskMaker:
 
     def _form(self, run: StageRun, label: str) -> Form:
         return self._forms.get(run.name, {}).get(label, Form.PATH)
+
+
+def _whole_part(part: Part) -> Piece:
+    return Piece(part.values, AtPart(part), part.rows, part.bytes)
 
 
 def worker_source(source: Source) -> WorkerSource:

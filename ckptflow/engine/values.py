@@ -6,9 +6,9 @@ A file that cannot be read is no reason to say nothing of the others: its error 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from ..dataclass import dataclass, field
 from ..errors import CkptflowError, Problem, SpecError, TargetNotFound, ValuesMissing
 from ..spec.model import OutKind, Pipeline, Stage, Value
 from ..spec.paths import normalise, suffix

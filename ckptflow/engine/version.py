@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
 
 from ..checkpoints.lockfile import LockEntry, LockFile
 from ..checkpoints.trees import get_tree
+from ..dataclass import dataclass, field
 from ..dvc.agree import by_path
-from ..dvc.lock import LOCK, Noted, NotedStage, read_lock, rooted
+from ..dvc.lock import Noted, NotedStage, read_lock, rooted
+from ..dvc.names import LOCK
 from ..errors import DepUnreadable, Place, Problem, SpecError, StoreDamaged, ValuesMissing
 from ..ids import Digest, StageName
 from ..spec.load import load_pipeline
@@ -25,8 +26,8 @@ from ..spec.paths import parent
 from ..store.protocol import NotThere
 from ..workspace.discover import file_of
 from ..workspace.dvc import DvcProject
-from ..workspace.locate import Location
 from ..workspace.md5s import hash_md5
+from .locks import lock_path
 from .session import Session
 
 WORKSPACE = "workspace"
@@ -188,11 +189,6 @@ def missing(version: Version, path: str) -> ValuesMissing:
     else:
         hint = "only what git tracks, or what a stage has made and the store still holds, can be looked at"
     return ValuesMissing(f"`{path}` is not there in {version.name}", hint=hint)
-
-
-def lock_path(location: Location, file: str) -> str:
-    """Return the lock file of a pipeline file, as a path of the project."""
-    return location.lock_of(file).relative_to(location.root).as_posix()
 
 
 def _below(path: str, out: str) -> str | None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from ..dataclass import dataclass
 from ..errors import DepUnreadable, GitError, StoreDamaged, ValuesMissing, VersionNotFound
 from ..ids import Digest
 from ..spec.findings import did_you_mean
@@ -73,6 +73,22 @@ class Versions:
             names.setdefault(commit, [])
         found = [self._commit(",".join(known) or commit, commit) for commit, known in names.items()]
         return [self.workspace(), *found]
+
+    def search(
+        self, revisions: Iterable[str], wanted: Callable[[str], bool], *, branches: bool, tags: bool, commits: bool
+    ) -> Iterator[tuple[str, str, bytes]]:
+        """Yield (version's name, path, bytes) of the files whose names are `wanted` in revisions of git, each content
+        once. Raises `GitError`, `VersionNotFound`.
+        """
+        named: dict[str, str] = {}
+        for name in revisions:
+            named.setdefault(self.git.resolve(name), name)
+        for name, commit in self.git.names(branches=branches, tags=tags):
+            named.setdefault(commit, name)
+        for commit in self.git.commits() if commits else ():
+            named.setdefault(commit, commit[:10])
+        for commit, path, data in self.git.search(named, wanted):
+            yield named[commit], path, data
 
     def names(self) -> list[str]:
         """Return what versions go by: the workspace, branches and tags, the latest runs."""

@@ -1,7 +1,8 @@
 """Edge. Writing the witness for `engine.fresh`: only from what the run itself saw, never from a second look.
 
 A file that was modified so shortly before it was seen that a later change could leave its stamp as it is (the racy
-case) makes a witness impossible; after a run that wrote something we therefore wait out the clock's granularity once.
+case) makes a witness impossible; after a run that wrote something we therefore wait out the clock's granularity once,
+from when the last file was written. The witness is the last thing that a run does, so little is left of that.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -40,17 +42,17 @@ def write(
     targets: Sequence[str],
     absent: Collection[str] = (),
     *,
-    wait: bool,
+    written: float | None,
 ) -> None:
     """Keep a witness that everything is up to date; nothing if that is not so, or not certain.
 
     `absent` are paths with nothing there, which the verdict relies on: outs that were left in a remote, among others.
-    `wait`: files were written a moment ago, so let their stamps grow old enough to be believed.
+    `written` (`time.monotonic`): when the last file was written; their stamps must be old enough to be believed.
     """
     if any(r.phase is not Phase.SETTLED or (r.forced and not r.pinned) for r in schedule.stages.values()):
         return
-    if wait:
-        time.sleep(GRANULARITY_NS / 1e9)
+    if written is not None:
+        time.sleep(max(0.0, written + GRANULARITY_NS / 1e9 - time.monotonic()))
     try:
         observed = list(_observed(session, schedule, facts, absent))
         found = _found(session, survey)
@@ -100,11 +102,12 @@ def _files(session: Session, survey: Survey, schedule: Schedule, observed: Itera
     known = [session.location.lock_of(file) for file in survey.pipeline.files]
     known += _settings(session)
     known += [session.store_root / layout.MARKER]
+    texts = [str(path_) for path_ in known]
     for run in schedule.stages.values():
-        known += [session.store_root / layout.object_name(name) for name in run.names.values()]
-    for path_ in known:
-        if path_.exists():
-            yield _row(str(path_), Stamp.of(path_.stat()), now)
+        texts += [f"{session.store_root}/{layout.object_name(name)}" for name in run.names.values()]
+    for text in texts:
+        with suppress(FileNotFoundError, NotADirectoryError):
+            yield _row(text, Stamp.of(os.stat(text)), now)  # noqa: PTH116 - once a stage
     for seen_ in observed:
         if seen_.kind == "file":
             yield _row(seen_.path, seen_.files[0][1], now)

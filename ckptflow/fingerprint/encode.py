@@ -53,7 +53,7 @@ def _encode(value: object, parts: list[bytes]) -> None:
         assert isinstance(value, bytes)
         _sized(b"b", value, parts)
     elif kind is list or kind is tuple:
-        assert isinstance(value, list | tuple)
+        assert isinstance(value, (list, tuple))
         parts.append(b"%s%d:" % (b"l" if kind is list else b"t", len(value)))
         for item in value:
             _encode(item, parts)

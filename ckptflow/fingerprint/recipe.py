@@ -9,8 +9,8 @@ A recipe has no absolute path, time, host or user in it, and no position of a ch
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 
+from ..dataclass import dataclass, field
 from ..ids import ChunkKey, Digest
 from ..spec.model import ChunkSpec, Value
 from .encode import digest_of
@@ -38,7 +38,11 @@ class DepForm:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What is the same for all chunks of a stage. Mappings are by name; `outs`: label to format (`cmd`: and path)."""
+    """What is the same for all chunks of a stage. Mappings are by name; `outs`: label to format (`cmd`: and path).
+
+    `carries`: a state is handed on from chunk to chunk. The state itself enters the key of each chunk like its data.
+    `combine` is the code that merges the chunks' results: no part of what makes these, but of the whole stage.
+    """
 
     code: Digest | None = None
     cmd: tuple[str, ...] = ()
@@ -48,6 +52,8 @@ class Recipe:
     env: Mapping[str, str] = field(default_factory=dict)
     packages: Mapping[str, str] = field(default_factory=dict)
     version: Value = None
+    carries: bool = False
+    combine: Digest | None = None
     deps: Mapping[str, DepForm] = field(default_factory=dict)
     outs: Mapping[str, str] = field(default_factory=dict)
 
@@ -65,6 +71,8 @@ class Recipe:
         yield from ((f"packages.{name}", value) for name, value in sorted(self.packages.items()))
         if self.version is not None:
             yield "version", self.version
+        if self.carries:
+            yield "carry", True
         yield from ((f"dep.{label}", form.value()) for label, form in sorted(self.deps.items()))
         yield from ((f"out.{label}", kind) for label, kind in sorted(self.outs.items()))
 

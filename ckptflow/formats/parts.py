@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from ..dataclass import dataclass
 from ..errors import DepMissing, DepUnreadable
 from .forms import Form
 from .normal import BATCH_ROWS, conform, normal_schema, wider

@@ -7,12 +7,13 @@ for a name that is not built in.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol, cast
 
+from ..dataclass import dataclass
 from ..errors import ResultError, UsageError
 from ..ids import Digest
 from .forms import Form
@@ -99,7 +100,8 @@ _SUFFIXES = {
 
 def format_of(path: str, declared: str | None = None) -> str:
     """Return the name of the format of `path`: the declared one, else by suffix, else `file`."""
-    return declared or _SUFFIXES.get(Path(path).suffix.lower(), "file")
+    suffix = os.path.splitext(path)[1]  # noqa: PTH122 - a text, several times a stage
+    return declared or _SUFFIXES.get(suffix.lower(), "file")
 
 
 def builtin_names() -> tuple[str, ...]:

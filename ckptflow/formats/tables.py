@@ -10,10 +10,10 @@ import json
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..dataclass import dataclass
 from ..errors import DepUnreadable
 from ..ids import digest
 from .normal import joined, rebatch, unify

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from ..dataclass import dataclass
 from .coerce import ACCEPTED, table_stream
 from .deliver import file_as
 from .forms import Form

@@ -6,8 +6,8 @@ An edge exists where a dep meets an out (`spec.graph`): is it, lies inside it, h
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
-from dataclasses import dataclass
 
+from ..dataclass import dataclass
 from ..ids import StageName
 from ..spec.graph import Outs
 from ..spec.model import Dep, Pipeline

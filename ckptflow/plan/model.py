@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ..chunk.model import Part, Sheet
 from ..chunk.tree import Tree
+from ..dataclass import dataclass, field
+from ..fingerprint.encode import digest_of
 from ..fingerprint.recipe import Recipe
 from ..ids import ChunkKey, Digest, StageName
-from ..spec.model import ChunkSpec, Dep, Out, Stage
+from ..spec.model import ChunkSpec, Dep, Out, Stage, Value
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What a chunk hands on to the next: plain data, as JSON has them."""
+
+    value: Value
+
+    @property
+    def digest(self) -> Digest:
+        """The digest of the value: what enters the key of the next chunk."""
+        return digest_of(["state", self.value])
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
     """`Key K produced these parts`: what makes a chunk done, whoever made it and whenever.
 
-    `outs` maps an out's label to its part. `seconds` is the time the work took; `finished` is ISO 8601 in UTC. `extra`
-    keeps fields of later versions.
+    `outs` maps an out's label to its part, `state` is what it hands on, where its stage carries one. `seconds` is the
+    time the work took; `finished` is ISO 8601 in UTC. `extra` keeps fields of later versions.
     """
 
     key: ChunkKey
@@ -28,6 +41,7 @@ class Record:
     seconds: float
     finished: str
     rows_in: int | None = None
+    state: State | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -43,12 +57,14 @@ class Record:
         }
         if self.rows_in is not None:
             doc["rows_in"] = self.rows_in
+        if self.state is not None:
+            doc["state"] = self.state.value
         return doc
 
     @classmethod
     def from_dict(cls, doc: Mapping[str, Any]) -> Record:
         """Inverse of `to_dict`; unknown fields are kept in `extra`. Raises KeyError, TypeError, ValueError."""
-        known = {"key", "outs", "stage", "run", "seconds", "finished", "rows_in"}
+        known = {"key", "outs", "stage", "run", "seconds", "finished", "rows_in", "state"}
         return cls(
             key=ChunkKey(doc["key"]),
             outs={label: Part.from_list(part) for label, part in doc["outs"].items()},
@@ -57,6 +73,7 @@ class Record:
             seconds=doc["seconds"],
             finished=doc["finished"],
             rows_in=doc.get("rows_in"),
+            state=State(doc["state"]) if "state" in doc else None,
             extra={k: v for k, v in doc.items() if k not in known},
         )
 

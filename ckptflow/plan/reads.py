@@ -17,6 +17,9 @@ from .graph import Graph
 from .model import CutRequest, Facts, Source
 from .stagerun import Phase, StageRun
 
+CARRIED = "\0state"
+"""The label under which a state enters keys; no dep has such a one."""
+
 TABULAR = frozenset({"parquet", "arrow", "csv", "tsv", "jsonl"})
 """Formats whose content is rows: identity is by value, whatever the encoding."""
 
@@ -44,7 +47,7 @@ class Reads:
             elif up[0].phase is Phase.SETTLED:
                 run.sources[dep.label] = self._tree_source(run, dep, *up)
             elif isinstance(chunk, OverParts) and chunk.over == dep.label and not dep.columns:
-                if up[0].phase is not Phase.OPEN:
+                if up[0].phase is not Phase.OPEN or up[0].stage.combine is not None:
                     return False
                 run.stream = dep.label
             else:
@@ -62,6 +65,10 @@ class Reads:
     def stage_key(self, run: StageRun) -> Digest:
         """Return the digest of the whole stage; all its sources must be known."""
         deps = [(label, source.identity) for label, source in run.sources.items()]
+        if run.recipe.combine is not None:
+            deps.append(("\0combine", run.recipe.combine))
+        if (first := run.state_before(0)) is not None:
+            deps.append((CARRIED, first.digest))
         return stage_key(run.base, run.stage.chunk, deps)
 
     def requests(self, run: StageRun) -> list[CutRequest]:

@@ -13,16 +13,19 @@ Dry runs, status and real runs use this one machine. A dry run stops where work 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from heapq import heappop, heappush
 
 from ..chunk.model import Sheet
 from ..errors import DepMissing, DepUnreadable, Failure
-from ..fingerprint.recipe import chunk_key
+from ..fingerprint.encode import digest_of
+from ..fingerprint.recipe import ENGINE_FORMAT, chunk_key
 from ..ids import ChunkKey, Digest, StageName, digest
 from ..spec.model import OnError, OverParts, Pipeline
 from .graph import Graph
+from .merging import Merge, Merger
 from .model import CutRequest, Facts, Past, Record, Refusal
-from .reads import Reads
+from .reads import CARRIED, Reads
 from .selection import GaveUp, Retry, Selection, Work
 from .stagerun import ChunkState, Phase, StageRun
 
@@ -93,9 +96,28 @@ class Schedule:
             return Retry(attempt, run.stage.backoff * 2 ** (attempt - 1))
         run.move(index, ChunkState.FAILED)
         run.failures[index] = failure
-        if run.stage.on_error is OnError.FAIL or not self._unfinished(run):
+        if run.stage.on_error is OnError.FAIL or run.stage.carry is not None or not self._unfinished(run):
             self.fail_stage(stage)
         return GaveUp(attempt)
+
+    def merged(self, stage: StageName, merge: Merge, record: Record) -> None:
+        """A merge was done and recorded."""
+        run = self.stages[stage]
+        run.seconds += record.seconds
+        assert run.merger is not None
+        run.merger.done(merge, record.outs)
+        self._merge_on(run)
+
+    def merge_failed(self, stage: StageName, merge: Merge, failure: Failure, *, counts: bool = True) -> None:
+        """A merge failed. With `counts` it is not tried again, and the stage has failed."""
+        run = self.stages[stage]
+        assert run.merger is not None
+        run.merger.give_back(merge)
+        if counts:
+            run.cut_failure = failure
+            self.fail_stage(stage)
+        else:
+            self._merge_on(run)
 
     def fail_cut(self, request: CutRequest, failure: Failure) -> None:
         """The deps of a stage could not be cut."""
@@ -168,7 +190,7 @@ class Schedule:
         work = None
         while self._busy and work is None:
             run = self.stages[self._busy[0][1]]
-            if not run.ready or run.phase is not Phase.OPEN or self._runs_left.get(run.name, 1) <= 0:
+            if not self._has_work(run):
                 heappop(self._busy)
                 continue
             if awaited is not None and self._busy[0][0] > awaited:
@@ -177,10 +199,19 @@ class Schedule:
             if run.stage.workers is not None and run.teams >= run.stage.workers:
                 passed_over.append(heappop(self._busy))
                 continue
-            work = Work(run.name, self._take_from(run, room))
+            if run.phase is Phase.MERGING:
+                assert run.merger is not None
+                work = Work(run.name, (), run.merger.take())
+            else:
+                work = Work(run.name, self._take_from(run, room))
         for item in passed_over:
             heappush(self._busy, item)
         return work
+
+    def _has_work(self, run: StageRun) -> bool:
+        if run.phase is Phase.MERGING:
+            return run.merger is not None and run.merger.ready
+        return bool(run.ready) and run.phase is Phase.OPEN and self._runs_left.get(run.name, 1) > 0
 
     def _awaited(self) -> tuple[int, int] | None:
         """Return the rank of the first stage that reads a complete stage which is still to be settled."""
@@ -274,7 +305,7 @@ class Schedule:
         run.whole = self.reads.whole(run)
         run.open(self.reads.chunks(run))
         self._opened.append(run.name)
-        self._identify(run, range(run.chunks))
+        self._identify(run, range(run.chunks) if run.stage.carry is None else range(min(1, run.chunks)))
         if run.phase is Phase.OPEN:
             for name in self._graph.feeds[run.name]:
                 if name in self.stages:
@@ -286,8 +317,14 @@ class Schedule:
         base = [*run.whole.items(), *self._standing(run)]
         for index in indexes:
             pieces = self.reads.pieces(run, index)
-            if pieces is not None:
-                found[index] = run.keys[index] = chunk_key(run.base, [*base, *pieces])
+            if pieces is None:
+                continue
+            if run.stage.carry is not None:
+                state = run.state_before(index)
+                if state is None:
+                    continue
+                pieces = [*pieces, (CARRIED, state.digest)]
+            found[index] = run.keys[index] = chunk_key(run.base, [*base, *pieces])
         again = self._asked(run) if run.forced or run.stage.for_its_effect else None
         items = list(found.items())
         for at in range(0, len(items), LOOKUP_AT_ONCE):
@@ -297,7 +334,7 @@ class Schedule:
                 record = records.get(key)
                 if record is None and again is None and not run.chunked:
                     record = self._regain(run, key) or self._adopt(run, key)
-                if record is not None and all(o.label in record.outs for o in run.stage.outs):
+                if record is not None and _serves(record, run):
                     self._settle_chunk(run, index, record, ChunkState.REUSED)
                 else:
                     self._make_ready(run, index)
@@ -369,6 +406,7 @@ class Schedule:
     def _settle_chunk(self, run: StageRun, index: int, record: Record, state: ChunkState) -> None:
         run.records[index] = record
         run.move(index, state)
+        self._carry_on(run, index + 1)
         self._check_complete(run)  # before what it feeds, which may be complete with the same chunk
         for name in self._graph.feeds[run.name]:
             down = self.stages.get(name)
@@ -377,14 +415,45 @@ class Schedule:
                 if exact is not None and exact[0] == run.name and down.states[index] == ChunkState.UNKNOWN:
                     self._identify(down, (index,))
 
+    def _carry_on(self, run: StageRun, index: int) -> None:
+        """With the state that a chunk has left the next one is known; and so on, as long as they are found done."""
+        if run.stage.carry is None or run.carrying:
+            return
+        run.carrying = True
+        while index < run.chunks and run.states[index] == ChunkState.UNKNOWN:
+            self._identify(run, (index,))
+            if run.states[index] != ChunkState.REUSED:
+                break
+            index += 1
+        run.carrying = False
+
     def _check_complete(self, run: StageRun) -> None:
         if run.phase is not Phase.OPEN or self._unfinished(run):
             return
         if run.failures:
             self.fail_stage(run.name)
             return
-        run.phase = Phase.COMPLETE
         self.reads.end_stream(run)
+        if run.recipe.combine is None:
+            self._complete_with(run)
+            return
+        run.phase = Phase.MERGING
+        base = digest_of(["combine", ENGINE_FORMAT, run.recipe.combine, sorted(run.recipe.outs.items())])
+        chunks = (record.outs for record in run.records if record is not None)
+        run.merger = Merger(base, chunks, partial(self._past.lookup, run.name))
+        self._merge_on(run)
+
+    def _merge_on(self, run: StageRun) -> None:
+        """Offer the merges that can be done now; with the last of them the stage is complete."""
+        assert run.merger is not None
+        if run.merger.ready:
+            heappush(self._busy, (self._rank[run.name], run.name))
+        elif run.merger.result is not None:
+            self._complete_with(run)
+
+    def _complete_with(self, run: StageRun) -> None:
+        """What the outs are made of is known."""
+        run.phase = Phase.COMPLETE
         run.trees = run.build_trees()
         run.names = {label: digest(tree.encode()) for label, tree in run.trees.items()}
         self._complete[run.name] = None
@@ -393,6 +462,11 @@ class Schedule:
     def _unfinished(run: StageRun) -> int:
         finished = (ChunkState.RAN, ChunkState.REUSED, ChunkState.FAILED)
         return len(run.states) - sum(run.counts[s] for s in finished)
+
+
+def _serves(record: Record, run: StageRun) -> bool:
+    """Tell whether a record has all that the stage is to give."""
+    return all(o.label in record.outs for o in run.stage.outs) and (run.stage.carry is None or record.state is not None)
 
 
 def _found(contents: Mapping[str, Digest]) -> list[tuple[str, Digest]]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
+from ..dataclass import dataclass, field
 from ..ids import StageName
+from .merging import Merge
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,8 @@ class GaveUp:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """Chunks of one stage that may run now, in order."""
+    """Chunks of one stage that may run now, in order; or a merge of their results."""
 
     stage: StageName
     indexes: tuple[int, ...]
+    merge: Merge | None = None

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
 from ..chunk.model import Part, Sheet
 from ..chunk.tree import Layout, Tree
+from ..dataclass import dataclass, field
 from ..errors import Failure
 from ..fingerprint.recipe import Recipe
 from ..ids import ChunkKey, Digest, StageName
 from ..spec.model import Out, Stage
-from .model import Record, Source
+from .merging import Merger
+from .model import Record, Source, State
 
 
 class Phase(StrEnum):
@@ -21,6 +22,7 @@ class Phase(StrEnum):
     WAITING = "waiting"  # something it reads is not known yet
     CUTTING = "cutting"  # its deps are being cut
     OPEN = "open"  # its chunks are known, at least in number
+    MERGING = "merging"  # its chunks are done, and their results are merged to one
     COMPLETE = "complete"  # every chunk has its record; the outs are to be put together
     SETTLED = "settled"  # its outs are what the pipeline says
     FAILED = "failed"  # a chunk failed for good, or the stage itself
@@ -46,7 +48,8 @@ class StageRun:
 
     `pinned`: taken as it is (frozen, or left out by `--single-item`). `forced`: records do not count. `stream` is the
     dep whose parts are the chunks, one to one, while the stage that makes them may still be at work. `adopted`: another
-    program had made it; `refusal` says why what it made does not count.
+    program had made it; `refusal` says why what it made does not count. `carrying`: a row of reused chunks is followed.
+    `merger` merges their results, where the stage says how.
     """
 
     stage: Stage
@@ -78,6 +81,8 @@ class StageRun:
     blocker: StageName | None = None
     adopted: bool = False
     refusal: str | None = None
+    carrying: bool = False
+    merger: Merger | None = None
 
     @property
     def name(self) -> StageName:
@@ -117,9 +122,22 @@ class StageRun:
         """Yield the chunks in `state`, in order."""
         return (i for i, s in enumerate(self.states) if s == state)
 
+    def state_before(self, index: int) -> State | None:
+        """Return what chunk `index` gets from the one before it; None where that is not known yet."""
+        if self.stage.carry is None:
+            return None
+        if index == 0:
+            return State(self.stage.carry.initial)
+        record = self.records[index - 1]
+        return record.state if record is not None else None
+
     def build_trees(self) -> dict[str, Tree]:
-        """Return the outs that the records of all chunks make, in chunk order."""
+        """Return the outs that the records of all chunks make, in chunk order, or that they were merged to."""
         trees: dict[str, Tree] = {}
+        if self.merger is not None:
+            merged = self.merger.result
+            assert merged is not None
+            return {out.label: make_tree(out, (merged[out.label],), chunked=False) for out in self.stage.outs}
         for out in self.stage.outs:
             parts = tuple(record.outs[out.label] for record in self.records if record is not None)
             trees[out.label] = make_tree(out, parts, chunked=self.chunked)

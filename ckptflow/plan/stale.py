@@ -7,10 +7,10 @@ last success, so they can never say something that the keys do not.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from ..dataclass import dataclass
 from ..ids import StageName
 from .model import Before
 from .stagerun import ChunkState, Phase, StageRun

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from difflib import unified_diff
 from typing import Any
 
+from ..dataclass import dataclass, field
 from ..ids import StageName
 from .graph import Graph
 from .model import Before, Facts
@@ -32,6 +31,8 @@ class CodeChange:
 
 def code_changes(then: Mapping[str, str], now: Mapping[str, str]) -> tuple[CodeChange, ...]:
     """Return what differs between two maps of symbol -> normalised source, sorted by symbol."""
+    from difflib import unified_diff  # a run imports this module and asks for no changes
+
     found = []
     for symbol in sorted(then.keys() | now.keys()):
         old, new = then.get(symbol), now.get(symbol)

@@ -1,4 +1,4 @@
-"""Edge. The Python API: `Project` (`core`) with edits (`edits`) and comparisons (`compared`), and `import_dvc`."""
+"""Edge. The Python API: `Project` (`core`) with edits, comparisons (`compared`) and remotes, and `import_dvc`."""
 
 from ..engine.result import RunResult
 from ..engine.targets import ReproOptions

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ..dataclass import replace
+from ..engine.former import noted_datasets
 from ..engine.repro import repro
 from ..engine.result import RunResult
 from ..engine.session import Session, failed_before
@@ -20,8 +21,11 @@ from ..errors import StageError
 from ..events import Event, Reporter
 from ..ids import Digest
 from ..plan.view import PlanView
+from ..spec.catalog import Artifact, NamedDataset
 from .compared import Compared
 from .edits import Edits
+from .remotes import Remotes
+from .transfers import Transfers
 
 if TYPE_CHECKING:
     from ..checkpoints.verify import Finding
@@ -29,7 +33,7 @@ if TYPE_CHECKING:
     from ..formats.dataset import Dataset
 
 
-class Project(Edits, Compared):
+class Project(Edits, Compared, Remotes, Transfers):
     """A directory with a pipeline file, and all that can be done with it."""
 
     def repro(
@@ -124,6 +128,15 @@ class Project(Edits, Compared):
 
         with self._session() as session:
             return looking.graph_view(read_pipeline(session))
+
+    def artifacts(self) -> tuple[Artifact, ...]:
+        """Return the artifacts that the project's pipeline files declare, file by file."""
+        return self.pipeline.artifacts
+
+    def datasets(self) -> tuple[NamedDataset, ...]:
+        """Return the datasets that the project's pipeline files declare, file by file, with what DVC noted of them."""
+        with self._session() as session:
+            return noted_datasets(session, read_pipeline(session).pipeline)
 
     def _options(self, session: Session, options: ReproOptions) -> ReproOptions:
         """Return the options with the stage that they name as the project names it."""

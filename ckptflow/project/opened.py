@@ -40,7 +40,8 @@ class Opened:
             start, file = start.parent, start.name
         self.location: Location = (find_or_begin if begin else find_project)(start, file)
         self._env = os.environ if env is None else env
-        self.settings: Settings = load_settings(self.location.root, self._env, overrides)
+        self._overrides = overrides
+        self.settings: Settings = self._load_settings()
 
     @classmethod
     def find(cls, start: Path | None = None, *, file: str | None = None, overrides: Mapping[str, Any] = {}) -> Self:
@@ -57,6 +58,9 @@ class Opened:
         """The stages as the pipeline file declares them. Raises `SpecError`."""
         with self._session() as session:
             return read_pipeline(session).pipeline
+
+    def _load_settings(self, instead: Mapping[Path, str] | None = None) -> Settings:
+        return load_settings(self.location.root, self._env, self._overrides, instead)
 
     @contextmanager
     def _session(self, *, create: bool = False) -> Iterator[Session]:

@@ -10,10 +10,10 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from html import escape
 from itertools import pairwise, product
 
+from ..dataclass import dataclass
 from ..spec.model import Value
 from ..values.charts import Chart
 from ..values.records import Line

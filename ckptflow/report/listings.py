@@ -22,10 +22,10 @@ def log_lines(runs: Sequence[RunSummary], style: Style) -> list[str]:
     return table(headings, rows, right="llrlrrr", width=style.width)
 
 
-def finding_lines(findings: Sequence[Finding], style: Style) -> list[str]:
-    """Return what is wrong with the store, each with its remedy."""
+def finding_lines(findings: Sequence[Finding], style: Style, what: str = "store") -> list[str]:
+    """Return what is wrong with the store, or with `what`, each with its remedy."""
     if not findings:
-        return ["The store is sound."]
+        return [f"The {what} is sound."]
     lines = []
     for finding in findings:
         lines.append(f"{style.paint(clean(finding.what), 'bad')} {clean(finding.name)}: {clean(finding.problem)}")

@@ -8,8 +8,8 @@ it, which is right even if single events were left out.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
 
+from ..dataclass import dataclass, field
 from ..events import (
     ChunkDone,
     ChunkFailed,

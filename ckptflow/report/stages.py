@@ -47,9 +47,14 @@ def stage_list_json(stages: Sequence[Stage]) -> dict[str, Any]:
 
 def name_from(stage: Stage, file: str, here: str) -> str:
     """Return what a stage is called from the directory `here`, for somebody by the pipeline `file`."""
-    if stage.file == file or (not file and posixpath.dirname(stage.file) == here.removeprefix(".")):
-        return stage.local
-    return f"{posixpath.relpath(stage.file, here)}:{stage.local}"
+    return called(stage.local, stage.file, file, here)
+
+
+def called(name: str, home: str, file: str, here: str) -> str:
+    """Return what a `name` in the pipeline file `home` is for somebody in the directory `here`, by the file `file`."""
+    if home == file or (not file and posixpath.dirname(home) == here.removeprefix(".")):
+        return name
+    return f"{posixpath.relpath(home, here)}:{name}"
 
 
 def description(stage: Stage) -> str:

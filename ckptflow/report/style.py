@@ -5,7 +5,7 @@ A value made once by the command line from the stream and the environment; rende
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from ..dataclass import dataclass
 
 _CODES = {
     "good": "32",

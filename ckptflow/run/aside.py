@@ -14,9 +14,9 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
+from ..dataclass import dataclass
 from .messages import Output
 
 FOLDER = ".ckptflow/tmp"

@@ -11,17 +11,21 @@ import os
 import socket
 import subprocess
 import sys
-import tempfile
-from dataclasses import dataclass
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+from ..dataclass import dataclass
+
 _BOOT = """\
-import sys
+import gc, sys
+gc.disable()
 sys.path.insert(0, sys.argv[1])
 import ckptflow
 del sys.path[0]
 from ckptflow.run.worker import main
+gc.freeze()
+gc.enable()
 main()
 """
 _HERE = str(Path(__file__).resolve().parents[2])
@@ -46,7 +50,7 @@ def boot() -> Booted:
     """Start a worker process. Raises OSError where there is no room for one."""
     ours, theirs = socket.socketpair()
     alive, lifeline = os.pipe()
-    words = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the worker
+    words = _unnamed_file()
     try:
         process = subprocess.Popen(
             [sys.executable, "-P", "-c", _BOOT, _HERE, str(theirs.fileno()), str(alive)],
@@ -69,6 +73,16 @@ def boot() -> Booted:
     return Booted(process, ours.detach(), lifeline, words)
 
 
+def _unnamed_file() -> IO[bytes]:
+    """Return a file for what a worker says outside of its tasks: in memory where the system can do that."""
+    if hasattr(os, "memfd_create"):
+        with suppress(OSError):
+            return open(os.memfd_create("ckptflow"), "w+b")
+    import tempfile  # costs as much as all else here
+
+    return tempfile.TemporaryFile()
+
+
 def boot_ahead() -> None:
     """Start the worker that the next `take` gives. For a process that runs one command, as soon as it is known."""
     try:
@@ -77,6 +91,12 @@ def boot_ahead() -> None:
         return  # whoever needs one will say so
 
 
+def boot_second() -> None:
+    """Start another beside the first, which is up by now; only where that was started ahead, and so for one command."""
+    if len(_ahead) == 1:
+        boot_ahead()
+
+
 def take() -> Booted:
     """Return a worker process that nobody has. Raises OSError where there is no room for one."""
-    return _ahead.pop() if _ahead else boot()
+    return _ahead.pop(0) if _ahead else boot()

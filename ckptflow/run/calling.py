@@ -7,7 +7,9 @@ path under the out's name and writes there.
 
 from __future__ import annotations
 
-import dataclasses
+import copy
+import dataclasses  # noqa: TID251 - a user's
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,8 +25,8 @@ Read = Callable[[Input], Any]
 """Returns what an input stands for, in the form it asks for."""
 
 
-def run_call(task: Task, staging: Staging, read: Read) -> dict[str, Part]:
-    """Call the task's function and store its outs: its part by label.
+def run_call(task: Task, staging: Staging, read: Read) -> tuple[dict[str, Part], tuple[Any, ...] | None]:
+    """Call the task's function and store its outs: its part by label, and the state that it hands on, where it got one.
 
     Raises whatever the function raises; ResultError where outs and results do not fit; StoreError.
     """
@@ -37,8 +39,13 @@ def run_call(task: Task, staging: Staging, read: Read) -> dict[str, Part]:
         arguments = dict(task.kwargs)
         arguments.update({i.name: read(i) for i in task.inputs if i.name is not None})
         arguments.update({o.name: paths[o.label] for o in task.outputs if o.name and o.label in paths})
+        if task.state is not None:
+            arguments["state"] = copy.deepcopy(task.state[0])
         result = function(**arguments)
         del arguments  # the deps are not needed while the result is written
+        state: tuple[Any, ...] | None = None
+        if task.state is not None:
+            result, state = split_state(result)
         results = bind_results(result, tuple(o for o in task.outputs if o.label not in paths))
         del result
         stored = {}
@@ -47,10 +54,70 @@ def run_call(task: Task, staging: Staging, read: Read) -> dict[str, Part]:
                 stored[output.label] = store_path(staging, output, paths[output.label], move=True)
             else:
                 stored[output.label] = _store(staging, output, results.pop(output.label))
-        return stored
+        return stored, state
     finally:
         for path in paths.values():
             discard(path.parent)
+
+
+def run_merge(task: Task, staging: Staging, read: Read) -> dict[str, Part]:
+    """Merge the results that the task's inputs are, from left to right, and store what comes of it.
+
+    The function gets results as stage functions return them: the value of the one out, or a mapping by name.
+    """
+    function = load_function(task.call or "")
+    labels = [output.label for output in task.outputs]
+    per = len(labels)
+    merged: Any = None
+    for at in range(0, len(task.inputs), per):
+        values = [read(item) for item in task.inputs[at : at + per]]
+        value = values[0] if per == 1 else dict(zip(labels, values, strict=True))
+        merged = value if at == 0 else function(merged, value)
+    results = bind_results(merged, task.outputs)
+    return {output.label: _store(staging, output, results[output.label]) for output in task.outputs}
+
+
+def split_state(result: Any) -> tuple[Any, tuple[Any, ...]]:
+    """Return what a function that carries a state returned as (result, (state,)). Raises ResultError.
+
+    A state is plain data, so that it can be written down and compared; numpy's numbers become Python's.
+    """
+    if not isinstance(result, tuple) or len(result) != 2:
+        raise ResultError(
+            f"the function returned {type(result).__name__}, and its stage carries a state",
+            hint="return (result, state)",
+        )
+    value, state = result
+    return value, (plain(state, "state"),)
+
+
+def plain(value: Any, where: str) -> Any:
+    """Return `value` as JSON has it: mappings with texts as keys, lists, texts, numbers, booleans, None.
+
+    Raises ResultError naming what else is in it.
+    """
+    match value:
+        case None | bool() | str():
+            return value
+        case int():
+            return int(value)
+        case float():
+            if not math.isfinite(value):
+                raise ResultError(f"`{where}` is {value}, which cannot be handed on", hint="hand on None instead")
+            return float(value)
+        case list() | tuple():
+            return [plain(item, f"{where}[{i}]") for i, item in enumerate(value)]
+        case dict():
+            for key in value:
+                if not isinstance(key, str):
+                    raise ResultError(f"`{where}` has the key {key!r}; keys are texts", hint="str(key)")
+            return {key: plain(item, f"{where}.{key}") for key, item in value.items()}
+    if hasattr(value, "item") and getattr(value, "ndim", None) == 0:
+        return plain(value.item(), where)
+    raise ResultError(
+        f"`{where}` is {type(value).__name__}; a state is made of texts, numbers, booleans, None, lists and mappings",
+        hint="hand on what the next chunk needs to know, and put the rest into the result",
+    )
 
 
 def bind_results(result: Any, outputs: tuple[Output, ...]) -> dict[str, Any]:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
+from ..dataclass import replace
 from ..errors import Failure
 
 OUTPUT_BYTES = 4096

@@ -1,41 +1,19 @@
 """Edge. Messages over a pair of connected sockets: eight bytes of length, then a pickle.
 
-A frozen dataclass with slots is slow to pickle (it asks `dataclasses.fields` for every instance), and a chunk's task
-and report are made of a dozen of them. The messages' classes are therefore sent as a class and its fields.
-
 `multiprocessing.connection` is not used because its import costs a worker more than all else it does before its first
 task, and because its `recv` blocks on half a message, which a stopped or dying worker may leave.
 """
 
 from __future__ import annotations
 
-import copyreg
-import io
 import os
 import pickle
 import select
 import struct
-from collections.abc import Callable
-from dataclasses import fields
-from operator import attrgetter
 from typing import Any
-
-from .messages import SENT
 
 _LENGTH = struct.Struct("<Q")
 _READ_BYTES = 1 << 16  # beyond twice that, the allocator maps and unmaps memory for every read
-
-
-def _as_fields(kind: type) -> Callable[[Any], tuple[type, tuple[Any, ...]]]:
-    """Return what takes an instance of a dataclass apart, in the order in which its constructor takes it."""
-    names = tuple(f.name for f in fields(kind))
-    if len(names) < 2:  # for one name, `attrgetter` gives the value and no tuple
-        return lambda instance: (kind, tuple(getattr(instance, name) for name in names))
-    get: Callable[[Any], tuple[Any, ...]] = attrgetter(*names)
-    return lambda instance: (kind, get(instance))
-
-
-_TABLE = {**copyreg.dispatch_table, **{kind: _as_fields(kind) for kind in SENT}}
 
 
 class Channel:
@@ -53,13 +31,8 @@ class Channel:
 
     def send(self, message: Any) -> None:
         """Send one message whole. Raises OSError where the other end is gone."""
-        buffer = io.BytesIO()
-        buffer.write(_LENGTH.pack(0))
-        pickler = pickle.Pickler(buffer, pickle.HIGHEST_PROTOCOL)
-        pickler.dispatch_table = _TABLE
-        pickler.dump(message)
-        view = buffer.getbuffer()
-        _LENGTH.pack_into(view, 0, len(view) - _LENGTH.size)
+        data = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
+        view = memoryview(_LENGTH.pack(len(data)) + data)
         while view:
             try:
                 view = view[os.write(self.fd, view) :]
@@ -76,16 +49,17 @@ class Channel:
         """Return the messages that have come, maybe none. Raises EOFError where no more can come."""
         messages: list[Any] = []
         try:
-            while True:
-                self._read()
+            more = True
+            while more:
+                more = self._read() == _READ_BYTES  # less than was asked for: that was all
                 while (message := self._take()) is not None:
                     messages.append(message[0])
         except BlockingIOError:
-            return messages
+            pass
         except EOFError:
-            if messages:
-                return messages
-            raise
+            if not messages:
+                raise
+        return messages
 
     def pending(self) -> bool:
         """Tell whether a message, or the end, can be had without waiting."""
@@ -95,7 +69,7 @@ class Channel:
         """Close the descriptor; once only."""
         os.close(self.fd)
 
-    def _read(self) -> None:
+    def _read(self) -> int:
         try:
             data = os.read(self.fd, _READ_BYTES)
         except ConnectionResetError:
@@ -103,6 +77,7 @@ class Channel:
         if not data:
             raise EOFError
         self._buffer += data
+        return len(data)
 
     def _take(self) -> tuple[Any] | None:
         if len(self._buffer) < _LENGTH.size:

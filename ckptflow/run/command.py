@@ -40,20 +40,23 @@ Materialise = Callable[[Input, Path], None]
 """Writes what an input stands for to a new file or directory."""
 
 
-def run_command(task: Task, staging: Staging, aside: Aside, materialise: Materialise) -> dict[str, Part]:
+def run_command(
+    task: Task, staging: Staging, aside: Aside, materialise: Materialise, environment: Mapping[str, str]
+) -> dict[str, Part]:
     """Run the commands of `task` and store its outs: its part by label.
 
-    Standard output and error are those of this process. Raises CommandFailed, ResultError, StoreError, OSError; then no
+    Standard output and error are those of this process, and so is `PATH`; `environment` is what the commands are given,
+    less that of the stage. Raises CommandFailed, ResultError, StoreError, OSError; then no
     out of the workspace has changed.
     """
     if task.index is None:
-        return _run_whole(task, staging, aside)
-    return _run_chunk(task, staging, materialise)
+        return _run_whole(task, staging, aside, {**environment, **task.env})
+    return _run_chunk(task, staging, materialise, {**environment, **task.env})
 
 
-def _run_whole(task: Task, staging: Staging, aside: Aside) -> dict[str, Part]:
+def _run_whole(task: Task, staging: Staging, aside: Aside, environment: Mapping[str, str]) -> dict[str, Part]:
     with aside.cleared(task.outputs):
-        _run_all(task.cmd, staging.root / task.wdir)
+        _run_all(task.cmd, staging.root / task.wdir, environment)
         stored = {}
         for output in task.outputs:
             path = staging.root / output.path
@@ -63,7 +66,9 @@ def _run_whole(task: Task, staging: Staging, aside: Aside) -> dict[str, Part]:
         return stored
 
 
-def _run_chunk(task: Task, staging: Staging, materialise: Materialise) -> dict[str, Part]:
+def _run_chunk(
+    task: Task, staging: Staging, materialise: Materialise, environment: Mapping[str, str]
+) -> dict[str, Part]:
     inputs: dict[str, Path] = {}
     outs = {o.label: staging.fresh(_suffix(o.path, o.format)) for o in task.outputs}
     chunked = [i.label for i in task.inputs if i.piece is not None]
@@ -86,7 +91,7 @@ def _run_chunk(task: Task, staging: Staging, materialise: Materialise) -> dict[s
         return shlex.quote(str(inputs[label]))
 
     try:
-        _run_all(tuple(_CHUNK.sub(path_of, text) for text in task.cmd), staging.root / task.wdir)
+        _run_all(tuple(_CHUNK.sub(path_of, text) for text in task.cmd), staging.root / task.wdir, environment)
         stored = {}
         for output in task.outputs:
             if not os.path.lexists(outs[output.label]):
@@ -114,9 +119,9 @@ def _suffix(path: str, format_: str) -> str:
     return Path(path).suffix or get_format(format_).suffix
 
 
-def _run_all(commands: tuple[str, ...], directory: Path) -> None:
+def _run_all(commands: tuple[str, ...], directory: Path, environment: Mapping[str, str]) -> None:
     os.chdir(directory)  # the worker's next task goes where it belongs by itself
-    environment = {**os.environ, "PWD": _logical_directory()}
+    environment = {**environment, "PWD": _logical_directory(environment.get("PWD", ""))}
     for text in each_command(commands, _shell):
         status = os.waitstatus_to_exitcode(os.waitpid(_start(text, environment), 0)[1])
         if status < 0:
@@ -155,9 +160,8 @@ def _start_simple(simple: SimpleCommand, environment: Mapping[str, str]) -> int:
             os.close(fd)
 
 
-def _logical_directory() -> str:
+def _logical_directory(named: str) -> str:
     """Return the working directory by the name that the user gave it, if that still leads there, as shells do."""
-    named = os.environ.get("PWD", "")
     with suppress(OSError):
         if named.startswith("/") and os.path.samefile(named, "."):  # noqa: PTH121
             return named

@@ -7,16 +7,16 @@ that what is finished is kept although the rest of the batch is lost.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ..chunk.model import AtBytes, AtFiles, AtPart, AtRows, AtSlot, Part, Piece, Sheet, Whole
+from ..chunk.model import Part, Piece, Sheet
+from ..dataclass import dataclass, field
 from ..errors import Failure
 from ..formats.forms import Form
 from ..ids import ChunkKey, Digest, StageName
 
 if TYPE_CHECKING:
-    from ..spec.model import ChunkSpec
+    from ..spec.model import ChunkSpec, Value
 
 STREAMED = "stream"
 """The identity of an out that is still being made: its parts are known, the whole is not."""
@@ -70,7 +70,9 @@ class Task:
     """One chunk to be processed, complete in itself.
 
     `kwargs` are args and params by argument name. `log` is the path that takes the standard output and error of this
-    chunk. `index` is None in a stage that is not chunked. `timeout` in seconds.
+    chunk. `index` is None in a stage that is not chunked. `timeout` in seconds. `state` holds the state that the chunk
+    gets, where its stage carries one. With `merge`, the inputs are the outs of so many results, one result after the
+    other, and `call` merges two of them.
     """
 
     id: int
@@ -88,6 +90,8 @@ class Task:
     env: Mapping[str, str] = field(default_factory=dict)
     timeout: float | None = None
     attempt: int = 1
+    state: tuple[Value, ...] | None = None
+    merge: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +121,7 @@ class Done:
     outs: Mapping[str, Part]
     seconds: float
     rows_in: int | None = None
+    state: tuple[Value, ...] | None = None
     brought: tuple[int, int] = (0, 0)  # objects and bytes that came from a remote for it
 
 
@@ -189,11 +194,3 @@ class WorkerSetup:
     cache_bytes: int = 256 << 20
     sources: Mapping[str, Digest] = field(default_factory=dict)
     remote: RemoteSetup | None = None
-
-
-SENT: tuple[type, ...] = (
-    *(Source, Input, Output, Task, CutTask),
-    *(Started, Done, CutDone, Failed, Progress, Returned),
-    *(Part, Piece, Sheet, Whole, AtPart, AtRows, AtBytes, AtFiles, AtSlot),
-)
-"""The dataclasses that messages are made of."""

@@ -10,20 +10,19 @@ from __future__ import annotations
 
 import os
 import selectors
-import shutil
 import signal
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Self
 
+from ..dataclass import dataclass, field
 from ..errors import CkptflowError, Failure
 from .aside import recover
 from .boot import take
 from .capture import log_tail
 from .channel import Channel
-from .command import signal_name
+from .command import discard, signal_name
 from .messages import CutDone, CutTask, Done, Failed, Progress, Report, Returned, Started, Task, WorkerSetup
 
 if TYPE_CHECKING:
@@ -353,7 +352,8 @@ class Pool:
         self._end(worker)
         os.close(worker.lifeline)
         worker.words.close()
-        shutil.rmtree(worker.staging, ignore_errors=True)
+        with suppress(OSError):
+            discard(worker.staging)
         if any(isinstance(task, Task) and task.cmd and task.index is None for task in tasks):
             recover(Path(self._setup.root))
 

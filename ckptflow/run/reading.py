@@ -8,11 +8,11 @@ file written anew from them, since another file with the same rows must not make
 from __future__ import annotations
 
 import shutil
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..chunk.model import AtBytes, AtFiles, AtPart, AtRows, AtSlot, Whole
+from ..dataclass import replace
 from ..errors import DepChanged, DepUnreadable, UsageError
 from ..formats.deliver import as_form, source_as
 from ..formats.forms import FILE_FORMS, TABLE_FORMS, Form

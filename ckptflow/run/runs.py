@@ -8,8 +8,9 @@ of the process, and in the end that is the file.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from ..dataclass import dataclass, field
 
 if TYPE_CHECKING:
     import pyarrow as pa

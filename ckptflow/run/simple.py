@@ -12,8 +12,9 @@ of the same names in /bin are.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection
+
+from ..dataclass import dataclass
 
 _WORD = r"[\w@%+:,./=-]+"
 _TOKEN = re.compile(
@@ -86,6 +87,6 @@ def _program(words: list[str]) -> str | None:
     return words[0]
 
 
-def is_plain_environment(names: Iterable[str]) -> bool:
+def is_plain_environment(names: Collection[str]) -> bool:
     """Tell whether words mean what they say where variables of these names are set."""
-    return not any(name in _MEANINGFUL or name.startswith("BASH_FUNC_") for name in names)
+    return _MEANINGFUL.isdisjoint(names) and "BASH_FUNC_" not in " ".join(names)

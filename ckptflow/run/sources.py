@@ -10,12 +10,12 @@ import json
 import os
 import stat as modes
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
 
 from ..chunk.model import Part
 from ..chunk.tree import Layout, Listing, MalformedDocument, Tree
+from ..dataclass import dataclass
 from ..errors import DepChanged, DepMissing, DepUnreadable, StoreDamaged
 from ..formats.registry import is_tabular
 from ..formats.tables import CACHE_BYTES, Shape, TableFile, TableSource, measure, open_table

@@ -16,12 +16,12 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from ..chunk.model import AtSlot, Piece, Sheet, sheet_from_json, sheet_to_json
+from ..dataclass import dataclass
 from ..errors import DepUnreadable, SpillMissing
 from ..fingerprint.encode import digest_of
 from ..fingerprint.recipe import describe_cut

@@ -10,11 +10,11 @@ import os
 import stat as modes
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..chunk.model import Part
 from ..chunk.tree import ListedFile, Listing
+from ..dataclass import dataclass, field
 from ..errors import DepUnreadable, ResultError, StoreError
 from ..ids import Digest, StageName
 from ..store.objects import Objects

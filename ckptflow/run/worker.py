@@ -132,6 +132,7 @@ class Worker:
         self._aside = Aside(self._root, staging.name)
         self._cache: ReadCache | None = None
         self._capture = Capture()
+        self._environment = dict(os.environ)  # commands are given this, whatever functions make of theirs
         self._kept = 0
         import_from(setup.root, setup.sources)
 
@@ -199,11 +200,12 @@ class Worker:
 
     def _run(self, task: Task, began: float) -> Done:
         before = stage_environment(task.env) if task.env else {}
+        state: tuple[Any, ...] | None = None
         try:
             if task.call:
-                stored = self._run_call(task)
+                stored, state = self._run_call(task)
             else:
-                stored = run_command(task, self._staging, self._aside, self._materialise)
+                stored = run_command(task, self._staging, self._aside, self._materialise, self._environment)
         finally:
             if before:
                 restore_environment(before)
@@ -213,6 +215,7 @@ class Worker:
             outs=stored,
             seconds=time.perf_counter() - began,
             rows_in=next(rows, None),
+            state=state,
             brought=self._brought(),
         )
 
@@ -220,13 +223,15 @@ class Worker:
         """Return how much came from a remote since the last time."""
         return self._bringer.taken() if self._bringer is not None else (0, 0)
 
-    def _run_call(self, task: Task) -> dict[str, Part]:
-        from .calling import run_call
+    def _run_call(self, task: Task) -> tuple[dict[str, Part], tuple[Any, ...] | None]:
+        from .calling import run_call, run_merge
 
         context.enter(
             context.Context(task.stage, task.key, task.index, task.chunks, task.attempt, _tell=self._teller(task.id))
         )
         try:
+            if task.merge:
+                return run_merge(task, self._staging, self._read), None
             return run_call(task, self._staging, self._read)
         finally:
             context.enter(None)

@@ -11,9 +11,9 @@ no longer has, are honoured: files that are in use have them.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any
 
+from ..dataclass import dataclass
 from ..errors import Problem
 from .findings import Source
 from .nodes import Mapping, Node, Scalar, Sequence
@@ -23,7 +23,9 @@ MOST_DEPTH = 100
 MOST_NODES = 1_000_000
 MOST_ALIASED = 100_000
 
-_FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
+"""What YAML 1.2 does not call printable (section 5.1). Told by what it allows, it takes 20 times as long to compile."""
+
 _INT = re.compile(r"[-+]?[0-9]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _BASED = re.compile(r"0o([0-7]+)|0x([0-9a-fA-F]+)")

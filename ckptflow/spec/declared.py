@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from posixpath import relpath
 
+from ..dataclass import asdict
 from .model import ChunkSpec, Dep, OnError, Out, OutKind, Stage, Value
 from .paths import is_absolute, is_url
 from .places import out_format
@@ -27,6 +27,8 @@ def fields_of(stage: Stage) -> dict[str, Value]:
         "params": dict(stage.params),
         "env": dict(stage.env),
         "chunk": _chunk(stage.chunk),
+        "combine": stage.combine,
+        "carry": None if stage.carry is None else {"initial": stage.carry.initial},
         **{
             name: _places(
                 [(out, _out_flags(out, call=stage.call is not None)) for out in stage.outs if out.kind is kind],

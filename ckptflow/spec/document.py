@@ -6,16 +6,18 @@ Fields that hold their default are left out. Of the places only the stages' are 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import MISSING, fields
 from typing import Any
 
+from ..dataclass import MISSING, fields
 from ..errors import Place
 from ..ids import StageName
+from .catalog import NamedDataset, artifact_from_json, to_json
 from .drawing import drawing_from_json, drawing_to_json
 from .model import (
     ByBuckets,
     ByRanges,
     ByValues,
+    Carry,
     ChunkSpec,
     Cut,
     Dep,
@@ -30,7 +32,7 @@ from .model import (
     Stage,
 )
 
-FORMAT = 2
+FORMAT = 3
 
 _CHUNKS: dict[str, type[ChunkSpec]] = {
     "parts": OverParts,
@@ -65,6 +67,8 @@ def pipeline_to_json(pipeline: Pipeline) -> dict[str, Any]:
         "metrics": list(pipeline.metrics),
         "params": list(pipeline.params),
         "plots": {name: drawing_to_json(drawing) for name, drawing in pipeline.plots.items()},
+        "artifacts": [to_json(artifact) for artifact in pipeline.artifacts],
+        "datasets": [to_json(dataset) for dataset in pipeline.datasets],
         "stages": [_stage_to_json(stage) for stage in pipeline.stages.values()],
     }
 
@@ -83,6 +87,8 @@ def pipeline_from_json(doc: Mapping[str, Any]) -> Pipeline:
         tuple(doc["metrics"]),
         tuple(doc["params"]),
         {name: drawing_from_json(drawing) for name, drawing in doc["plots"].items()},
+        tuple(artifact_from_json(each) for each in doc["artifacts"]),
+        tuple(NamedDataset(**each) for each in doc["datasets"]),
     )
 
 
@@ -113,6 +119,8 @@ def _stage_to_json(stage: Stage) -> dict[str, Any]:
         if "by" in values:
             values["by"] = {label: list(columns) for label, columns in values["by"].items()}
         doc["chunk"] = {"kind": _CHUNK_NAMES[type(spec)], **values}
+    if stage.carry is not None:
+        doc["carry"] = {"initial": stage.carry.initial}
     if stage.place is not None:
         doc["place"] = [stage.place.file, stage.place.line, stage.place.column]
     return doc
@@ -132,6 +140,8 @@ def _stage_from_json(doc: Mapping[str, Any]) -> Stage:
         kwargs["on_error"] = OnError(kwargs["on_error"])
     if "chunk" in kwargs:
         kwargs["chunk"] = _chunk_from_json(kwargs["chunk"])
+    if "carry" in kwargs:
+        kwargs["carry"] = Carry(kwargs["carry"]["initial"])
     if "place" in kwargs:
         kwargs["place"] = Place(*kwargs["place"])
     return Stage(**kwargs)

@@ -9,9 +9,9 @@ mapping among them as the axis with its position (`conf0`).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import product
 
+from ..dataclass import dataclass
 from .findings import Findings
 from .model import Value
 from .nodes import Mapping, Node, Scalar, kind, to_value, whole

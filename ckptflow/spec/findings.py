@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
+from ..dataclass import dataclass, field
 from ..errors import Place, Problem
 from .nodes import Node
 

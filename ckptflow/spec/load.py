@@ -52,6 +52,8 @@ def load_pipeline(
         top.metrics,
         top.params,
         top.plots,
+        top.artifacts,
+        top.datasets,
     )
 
 
@@ -118,7 +120,7 @@ def _read(file: str, text: str, root: Node, values: Values, formats: frozenset[s
     setting = Setting(file, base, scope, values, findings, formats, complete)
     drafts = [draft for key, node in _stage_nodes(root, top) for draft in read_stages(key, node, setting)]
     templates = Templates(scope.values, findings, complete=complete, own=frozenset(scope.own))
-    return drafts, read_top_level(top, base, templates, findings)
+    return drafts, read_top_level(top, file, templates, findings)
 
 
 def _stage_nodes(root: Mapping, top: dict[str, Node]) -> list[tuple[Scalar, Node]]:

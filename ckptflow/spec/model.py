@@ -7,12 +7,13 @@ a `Pipeline` holds values, not references. Nothing here refers to files, hashes 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
 
+from ..dataclass import dataclass, field
 from ..errors import Place
 from ..ids import StageName
+from .catalog import Artifact, NamedDataset
 from .drawing import Drawing
 
 Value: TypeAlias = "None | bool | int | float | str | list[Value] | dict[str, Value]"
@@ -160,11 +161,20 @@ def stage_name(file: str, local: str) -> StageName:
 
 
 @dataclass(frozen=True, slots=True)
+class Carry:
+    """`carry: {initial: ...}`: the chunks go one after the other, and each gets the state that the one before left."""
+
+    initial: Value = None
+
+
+@dataclass(frozen=True, slots=True)
 class Stage:
     """One step. Exactly one of `call` (`module:function`) and `cmd` (shell commands, run in order) is set.
 
     `file` is the pipeline file that declares it, `name` what the project calls it. `after` are stages without outs that
     come before it all the same: a dep named them.
+
+    `combine` is a `module:function` that merges the results of two chunks: what it leaves is the out.
 
     `params` maps the name as declared (`features.window_days`, or `other.yaml:key`) to its value; the last part of the
     name is the argument. `wdir` is the directory in which `cmd` runs. Seconds for `timeout` and `backoff`.
@@ -181,6 +191,8 @@ class Stage:
     outs: tuple[Out, ...] = ()
     params: Mapping[str, Value] = field(default_factory=dict)
     chunk: ChunkSpec | None = None
+    carry: Carry | None = None
+    combine: str | None = None
     env: Mapping[str, str] = field(default_factory=dict)
     workers: int | None = None
     retries: int = 0
@@ -225,8 +237,7 @@ class Pipeline:
 
     `file` is the first of the `files`, the one that the project is worked on through; `reads` all files whose text made
     this value (pipeline files, params, vars), so that a cache of it knows when it is out of date; `absent` those that
-    were looked for and not there. `metrics`, `params` and `plots` are what the files name beside their stages: see
-    `toplevel`.
+    were looked for and not there. The rest is what the files name beside their stages: see `toplevel` and `catalog`.
     """
 
     file: str
@@ -237,3 +248,5 @@ class Pipeline:
     metrics: tuple[str, ...] = ()
     params: tuple[str, ...] = ()
     plots: Mapping[str, Drawing] = field(default_factory=dict)
+    artifacts: tuple[Artifact, ...] = ()
+    datasets: tuple[NamedDataset, ...] = ()

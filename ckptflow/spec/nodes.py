@@ -7,9 +7,9 @@ changes a node after its composer has finished it. Depth is bounded by the compo
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TypeAlias
 
+from ..dataclass import dataclass
 from .model import Value
 
 

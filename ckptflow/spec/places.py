@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from ..dataclass import dataclass
 from .findings import Findings
 from .model import Dep, Out, OutKind
 from .nodes import Mapping, Node, Scalar, Sequence, to_value

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import TypeAlias
 
+from ..dataclass import dataclass, replace
 from ..errors import Place
 from ..ids import StageName
 from .findings import Findings

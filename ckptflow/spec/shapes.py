@@ -8,8 +8,9 @@ stage) is checked where stages are built.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TypeAlias
+
+from ..dataclass import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from enum import Enum, auto
 from shlex import quote
 
+from ..dataclass import dataclass
 from .model import Value
 from .nodes import scalar_text
 

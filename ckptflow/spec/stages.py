@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from ..dataclass import dataclass
 from .chunks import read_chunk
 from .conform import fields
 from .expand import RESERVED, expand
 from .findings import Findings, listed
 from .measures import parse_duration
-from .model import ChunkSpec, Dep, OnError, Out, Stage, Value, chunked_deps, stage_name
+from .model import Carry, ChunkSpec, Dep, OnError, Out, Stage, Value, chunked_deps, stage_name
 from .nodes import Mapping, Node, Scalar, Sequence, to_value, whole
 from .paths import is_absolute, normalise
 from .places import Places
@@ -137,6 +137,8 @@ class _Builder:
             outs=outs,
             params={name: param.value for name, param in params.items()},
             chunk=chunk,
+            carry=self._carry(),
+            combine=self._combine(),
             env={name: str(node.text) for name, node in self._scalars("env")},
             workers=self._number("workers"),
             retries=self._number("retries") or 0,
@@ -189,6 +191,8 @@ class _Builder:
         if isinstance(args, Mapping):
             givers += [(key.text, "args", key) for key, _ in args.pairs]
         givers += [(dep.name, f"the dep `{dep.name}`", self._name_of("deps", dep)) for dep in stage.deps if dep.name]
+        if stage.carry is not None:
+            givers.append(("state", "`carry`", self.body.key("carry")))
         givers += [(param_argument(name), f"the param `{name}`", param.node) for name, param in params.items()]
         for out in stage.outs:
             if out.name and out.format in ("file", "dir"):  # handed over as the path to write to
@@ -207,6 +211,35 @@ class _Builder:
     def _name_of(self, field: str, place: Dep | Out) -> Node | None:
         node = self.good.get(field)
         return node.key(place.name) if isinstance(node, Mapping) and place.name else None
+
+    def _carry(self) -> Carry | None:
+        """Read `carry`, and check that there is something to hand on, and a function that takes it."""
+        node = self.good.get("carry")
+        if not isinstance(node, Mapping):
+            return None
+        if lacking := self._lacking("chunk", "call"):
+            message = f"stage `{self.name}` has `carry`, which hands a state from chunk to chunk, and no `{lacking[0]}`"
+            self.setting.findings.add("CF166", message, self._key_of("carry"), lacking[1])
+        initial = node.get("initial")
+        return Carry(to_value(initial) if initial is not None and whole(initial) else None)
+
+    def _combine(self) -> str | None:
+        """Read `combine`, and check that there are results of a function to combine."""
+        found = self._text("combine")
+        if found is not None and (lacking := self._lacking("chunk", "call")):
+            message = f"stage `{self.name}` has `combine`, which merges the results of chunks, and no `{lacking[0]}`"
+            self.setting.findings.add("CF167", message, self._key_of("combine"), lacking[1])
+        return found
+
+    def _lacking(self, *names: str) -> tuple[str, str] | None:
+        """Return the first of these fields that the stage lacks, and what to do."""
+        for name in names:
+            if self.body.key(name) is None:
+                return name, {"chunk": "chunk: {over: DEP, rows: N}"}.get(name, "write the step as a function")
+        return None
+
+    def _key_of(self, name: str) -> Node:
+        return next((key for key, _ in self.body.pairs if key.text == name), self.key)
 
     def _chunk_uses(self, stage: Stage, chunk: ChunkSpec) -> None:
         """Check every `${chunk...}` of a chunked command, and that it writes what it declares."""

@@ -105,14 +105,14 @@ CHUNK = record(
     Field("cut", Choice(tuple(Cut)), "Boundaries by the data near them (`content`, default) or by counting (`fixed`)."),
 )
 
+CARRY = record("carry", Field("initial", Anything(), "The state that the first chunk gets; null where left out."))
+
 _params = ListOf(
     either(Text("a parameter's name", r"\S"), Pairs(either(ListOf(Text()), Text(), Nothing()), key=PATH, least=1))
 )
 _vars = ListOf(either(PATH, Pairs(Anything())))
 _later = (
     ("each", "The function takes one item; the engine loops."),
-    ("combine", "`module:function` that merges the results of chunks pairwise."),
-    ("carry", "Sequential chunks with a state handed on."),
     ("checkpoint", "How often progress inside a chunk is kept."),
     ("max_errors", "Share of quarantined items beyond which the stage fails."),
     ("executor", "Where the chunks run."),
@@ -132,6 +132,8 @@ STAGE = record(
     Field("params", _params, "Parameters of params.yaml, or of other files: `other.yaml: [key]`."),
     Field("vars", Plain(_vars), "More values for `${}` in this stage: files and mappings."),
     Field("chunk", CHUNK, "How the data is cut."),
+    Field("carry", CARRY, "Chunks one after the other: the function takes `state` and returns `(result, state)`."),
+    Field("combine", CALL, "`module:function` that merges the results of two neighbouring chunks, until one is left."),
     Field("env", Pairs(Single(), key=VARIABLE), "Environment variables; part of the recipe."),
     Field("workers", Count(1), "Chunks at the same time, at most."),
     Field("retries", Count(0), "Further attempts at a chunk that failed."),
@@ -189,6 +191,15 @@ _top_plots = either(
     Pairs(_plot_or_nothing, key=PATH),
 )
 
+_artifact = record(
+    "artifact",
+    Field("path", PATH, "The file or directory.", required=True),
+    Field("desc", Text(), "What it is, for people."),
+    Field("type", Text(), "What kind of thing it is, for people: `model`, ..."),
+    Field("labels", ListOf(Text()), "Words to find it by."),
+    Field("meta", Anything(), "Anything; not read by ckptflow."),
+)
+
 PIPELINE = record(
     "pipeline",
     Field("stages", Pairs(_stage, key=STAGE_NAME), "The stages by name."),
@@ -196,10 +207,8 @@ PIPELINE = record(
     Field("params", Deferred(ListOf(PATH)), "More files that `params diff` reads."),
     Field("metrics", Deferred(ListOf(PATH)), "More files that `metrics show` reads."),
     Field("plots", Deferred(_top_plots), "More plots: paths, or names with the files that their axes come from."),
-    *(
-        Field(name, Plain(Anything()), "Accepted for DVC's sake, without effect yet.")
-        for name in ("artifacts", "datasets")
-    ),
+    Field("artifacts", Deferred(Pairs(_artifact)), "Files with a name, for `artifacts list` and for DVC."),
+    Field("datasets", Deferred(ListOf(Pairs(Anything()))), "Data elsewhere, for `datasets list` and for DVC."),
     Field("desc", Plain(Text()), "What the pipeline does, for people."),
     Field("meta", Plain(Anything()), "Anything; not read by ckptflow."),
 )

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import NoReturn
 
+from ..dataclass import dataclass
 from .findings import Findings, listed
 from .model import Value
 from .nodes import Blank, Mapping, Node, Scalar, Sequence, from_value, scalar_text

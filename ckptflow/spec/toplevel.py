@@ -1,4 +1,4 @@
-"""Pure. What a pipeline file names beside its stages: metrics, params and plots that reports look at.
+"""Pure. What a pipeline file names beside its stages: metrics, params and plots for reports, artifacts and datasets.
 
 They are files of the project, made by a stage or by hand; nothing is run for them, and nothing is stale because of
 them.
@@ -7,19 +7,20 @@ them.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final, TypeGuard
 
+from ..dataclass import dataclass, field
+from .catalog import Artifact, NamedDataset
 from .conform import conforms
 from .drawing import Axis, Drawing
 from .findings import Findings
-from .nodes import Mapping, Node, Scalar, Sequence, whole
-from .paths import is_absolute, is_url, normalise
+from .nodes import Mapping, Node, Scalar, Sequence, to_value, whole
+from .paths import is_absolute, is_url, normalise, parent
 from .shapes import Deferred
 from .table import PIPELINE
 from .template import Templates
 
-LISTS: Final = ("metrics", "params", "plots")
+NAMED: Final = ("metrics", "params", "plots", "artifacts", "datasets")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,21 +30,53 @@ class TopLevel:
     metrics: tuple[str, ...] = ()
     params: tuple[str, ...] = ()
     plots: dict[str, Drawing] = field(default_factory=dict)
+    artifacts: tuple[Artifact, ...] = ()
+    datasets: tuple[NamedDataset, ...] = ()
 
     def plus(self, other: TopLevel) -> TopLevel:
         """Return what both name; of two plots with one id, the first."""
-        return TopLevel(self.metrics + other.metrics, self.params + other.params, {**other.plots, **self.plots})
+        return TopLevel(
+            self.metrics + other.metrics,
+            self.params + other.params,
+            {**other.plots, **self.plots},
+            self.artifacts + other.artifacts,
+            self.datasets + other.datasets,
+        )
 
 
-def read_top_level(top: dict[str, Node], base: str, templates: Templates, findings: Findings) -> TopLevel:
-    """Read the lists of `top` that are there; mistakes are noted, and what is wrong is left out."""
-    nodes = {name: node for name in LISTS if name in top and (node := _resolved(name, top[name], templates, findings))}
+def read_top_level(top: dict[str, Node], file: str, templates: Templates, findings: Findings) -> TopLevel:
+    """Read what of `top` is there; mistakes are noted, and what is wrong is left out."""
+    base = parent(file)
+    nodes = {name: node for name in NAMED if name in top and (node := _resolved(name, top[name], templates, findings))}
     reader = _Reader(base, findings)
     return TopLevel(
         metrics=tuple(reader.paths(nodes.get("metrics"))),
         params=tuple(reader.paths(nodes.get("params"))),
         plots=dict(reader.plots(nodes.get("plots"))),
+        artifacts=tuple(_artifacts(nodes.get("artifacts"), file, base)),
+        datasets=tuple(_datasets(nodes.get("datasets"), file)),
     )
+
+
+def _artifacts(node: Node | None, file: str, base: str) -> Iterator[Artifact]:
+    for name, fields in node.pairs if isinstance(node, Mapping) else ():
+        said: Any = to_value(fields)
+        path = said["path"] if is_url(said["path"]) else normalise(base, said["path"], outside=True) or said["path"]
+        labels = tuple(said.get("labels", ()))
+        yield Artifact(name.text, file, path, said.get("type"), said.get("desc"), labels, said.get("meta"))
+
+
+def _datasets(node: Node | None, file: str) -> Iterator[NamedDataset]:
+    """Yield what has a name; what else DVC wants of a dataset depends on its type, and is left to DVC."""
+    for item in node.items if isinstance(node, Sequence) else ():
+        said = {key.text: value.text for key, value in item.pairs if _says(value)} if isinstance(item, Mapping) else {}
+        if "name" in said:
+            type_, url, path, rev = (said.get(field) for field in ("type", "url", "path", "rev"))
+            yield NamedDataset(said["name"], file, type_, url, path, rev)
+
+
+def _says(node: Node) -> TypeGuard[Scalar]:
+    return isinstance(node, Scalar) and node.value is not None
 
 
 def _resolved(name: str, node: Node, templates: Templates, findings: Findings) -> Node | None:

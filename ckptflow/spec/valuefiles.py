@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from typing import Any, Protocol
 
+from ..dataclass import dataclass
 from ..errors import Problem
 from .compose import MOST_CHARACTERS, MOST_DEPTH, compose
 from .findings import Source

@@ -6,8 +6,7 @@ since which one counts could not be seen from either.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
+from ..dataclass import dataclass, field
 from .findings import Findings, listed
 from .model import Value
 from .nodes import Mapping, Node, Scalar, Sequence, to_value

@@ -6,13 +6,16 @@ A plan can be made of outs that are still to be taken over, and nothing is writt
 from __future__ import annotations
 
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from ..ids import Digest, digest
 from .hashing import hash_file
 from .objects import Objects, Verified
 from .oserrors import store_error
 from .protocol import Store
+
+if TYPE_CHECKING:
+    from tempfile import TemporaryDirectory
 
 
 class LentObjects(Objects):
@@ -55,6 +58,8 @@ class LentObjects(Objects):
         if object_ not in self._texts:
             return super().path(object_)
         if self._folder is None:
+            from tempfile import TemporaryDirectory
+
             self._folder = TemporaryDirectory(prefix="ckptflow-")
         path = Path(self._folder.name) / object_
         path.write_bytes(self._texts[object_])

@@ -138,7 +138,9 @@ class LocalStore:
         layout.check_prefix(prefix)
         folder = prefix.rpartition("/")[0]
         top = f"{self._root}/{folder}" if folder else self._root
-        self._check_directories(folder, make=False)
+        if not self._check_directories(folder, make=False):
+            self._missing(prefix)
+            return
         try:
             yield from _walk(top, f"{folder}/" if folder else "", prefix)
         except FileNotFoundError:
@@ -237,8 +239,11 @@ class LocalStore:
             self._path(name, make=True)
             return action()
 
-    def _check_directories(self, folder: str, *, make: bool) -> None:
-        """See that each directory on the way to `folder` is a real one, no link to elsewhere; make missing ones."""
+    def _check_directories(self, folder: str, *, make: bool) -> bool:
+        """See that each directory on the way to `folder` is a real one, no link to elsewhere; make missing ones.
+
+        False where one is missing and is not to be made.
+        """
         path, walked = self._root, ""
         for part in folder.split("/") if folder else ():
             path, walked = f"{path}/{part}", f"{walked}/{part}" if walked else part
@@ -249,10 +254,11 @@ class LocalStore:
                 found = os.lstat(path)
             except FileNotFoundError:
                 if not make:
-                    return
+                    return False
                 try:
                     found = _make_directory(path)
                 except FileNotFoundError:
+                    self._known.clear()
                     raise self._missing(walked) from None
                 except OSError as error:
                     raise store_error(error, f"make {walked}", self._root) from error
@@ -264,10 +270,10 @@ class LocalStore:
                     hint="a store follows no symbolic links inside; link or move the whole store instead",
                 )
             self._known.add(walked)
+        return True
 
     def _missing(self, name: str) -> NotThere:
         """Return the miss of `name`; raise instead where the whole store is missing, which is no miss."""
-        self._known.clear()
         if not os.path.isdir(self._root):  # noqa: PTH112
             raise StoreError(
                 f"there is no store at {self._root}", hint="is its disk mounted? `ckptflow init` makes a new store"

@@ -10,9 +10,9 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from ..dataclass import dataclass, field
 from ..errors import StoreDamaged, StoreError
 from . import layout
 from .protocol import Entry, NotThere

@@ -13,17 +13,18 @@ import os
 import stat as modes
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 from typing import Protocol
 
 from blake3 import blake3
 
+from ..dataclass import dataclass
 from ..errors import StoreDamaged, StoreError
 from ..ids import Digest, digest
 from . import layout
 from .hashing import hash_file
+from .inodes import MASK
 from .oserrors import store_error
 from .protocol import NotThere, Store
 from .writers import may_be_written
@@ -44,7 +45,7 @@ class FileState:
     @classmethod
     def of(cls, found: os.stat_result) -> FileState:
         """Return the state in a stat result."""
-        return cls(found.st_size, found.st_mtime_ns, found.st_ino, found.st_ctime_ns)
+        return cls(found.st_size, found.st_mtime_ns, found.st_ino & MASK, found.st_ctime_ns)
 
     @property
     def identity(self) -> tuple[int, int, int]:

@@ -1,6 +1,6 @@
 """Pure. Packs: many small objects in one, so that they travel in one request and are read in ranges.
 
-    bytes of the objects, one after the other
+    bytes of the objects, one after the other; perhaps some random bytes
     index: JSON [["<object>", offset, bytes], ...], offsets from the start of the pack
     length of the index, 8 bytes, big-endian
     "ckptpk01"
@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
+from ..dataclass import dataclass
 from ..ids import Digest, is_digest
 
 END = b"ckptpk01"
@@ -22,6 +22,7 @@ _FOOTER = 8 + len(END)
 
 PACK_BYTES = 8 << 20
 """A pack is closed when it is as large as this: a few hundred ranges of it, or all of it, are one request each."""
+SALT_BYTES = 16
 PACKED_MOST = 512 << 10
 """Objects up to this size travel in packs."""
 
@@ -40,8 +41,11 @@ class Held:
     offset: int = 0
 
 
-def build(objects: Iterable[tuple[Digest, bytes]]) -> tuple[bytes, list[tuple[Digest, int, int]]]:
-    """Return (the bytes of a pack, its index as (object, offset, size in bytes))."""
+def build(objects: Iterable[tuple[Digest, bytes]], salt: bytes = b"") -> tuple[bytes, list[tuple[Digest, int, int]]]:
+    """Return (the bytes of a pack, its index as (object, offset, size in bytes)).
+
+    Random bytes as `salt` give a pack a name that no other one has.
+    """
     blocks: list[bytes] = []
     index: list[tuple[Digest, int, int]] = []
     at = 0
@@ -49,8 +53,13 @@ def build(objects: Iterable[tuple[Digest, bytes]]) -> tuple[bytes, list[tuple[Di
         blocks.append(data)
         index.append((object_, at, len(data)))
         at += len(data)
+    return b"".join((*blocks, salt, end(index))), index
+
+
+def end(index: Sequence[tuple[Digest, int, int]]) -> bytes:
+    """Return what stands in a pack behind its objects."""
     text = json.dumps(index, separators=(",", ":")).encode("ascii")
-    return b"".join((*blocks, text, len(text).to_bytes(8, "big"), END)), index
+    return b"".join((text, len(text).to_bytes(8, "big"), END))
 
 
 def read_index(data: bytes) -> list[tuple[Digest, int, int]]:

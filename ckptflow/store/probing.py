@@ -14,9 +14,9 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
 from enum import StrEnum
 
+from ..dataclass import dataclass, field
 from ..errors import StoreError
 from . import layout
 from .bucket import Bucket, Unavailable

@@ -8,10 +8,10 @@ request. Every error is a `StoreError`; only a positive "not there" is `None` or
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from ..dataclass import dataclass
 from ..errors import StoreError
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
+from ..dataclass import dataclass
 from ..spec.drawing import Drawing
 from .records import STEP, Line, label
 

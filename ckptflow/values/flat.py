@@ -7,9 +7,9 @@ null are the same: a report can say no more of either than that there is no valu
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from ..dataclass import dataclass
 from ..spec.model import Value
 from ..spec.nodes import scalar_text
 

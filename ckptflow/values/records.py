@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TypeAlias
 
+from ..dataclass import dataclass
 from ..errors import FieldMissing, Problem, SpecError, ValuesMalformed
 from ..spec.drawing import Axis, Drawing
 from ..spec.findings import did_you_mean, listed

@@ -13,13 +13,16 @@ from pathlib import Path
 from ..dvc import config
 from ..dvc.ignore import ALWAYS, FILE, Ignore
 from ..dvc.listing import listing_md5, read_listing
-from ..dvc.lock import DIRECTORY, LOCK, SUFFIX, Noted, NotedStage, Tracked, read_lock, read_run, read_tracked, rooted
+from ..dvc.lock import DIRECTORY, Noted, NotedStage, Tracked, read_datasets, read_lock, read_run, read_tracked, rooted
+from ..dvc.names import FOLDER, LOCK, SUFFIX
 from ..errors import DepUnreadable, Place, Problem, SpecError
 from ..ids import Digest
+from ..spec.model import Value
 from ..spec.paths import ancestors, parent
 from .cache import Cache
 from .md5s import Md5s, hash_md5
 from .observe import Observer
+from .traces import dvc_home
 from .walk import IGNORED
 
 
@@ -33,7 +36,7 @@ class DvcProject:
         self._locks: dict[str, dict[str, NotedStage]] = {}
         self._ignores: dict[str, Ignore] = {}
         self._configs: dict[str, config.Config] | None = None
-        self._home = next((d for d in (root, *root.parents) if (d / config.FOLDER).is_dir()), None)
+        self._home = dvc_home(root)
 
     # ---- what it noted
 
@@ -44,6 +47,12 @@ class DvcProject:
             text = self._text(path)
             self._locks[path] = {} if text is None else read_lock(path, text)
         return self._locks[path]
+
+    def datasets(self, file: str) -> dict[str, dict[str, Value]]:
+        """Return what the `dvc.lock` beside a pipeline file notes of datasets, by name. Raises `SpecError`."""
+        path = rooted(parent(file), LOCK)
+        text = self._text(path)
+        return {} if text is None else read_datasets(path, text)
 
     def runs(self, key: str) -> Iterator[NotedStage]:
         """Yield what DVC's run cache has under a name, the newest first; a damaged entry is passed over."""
@@ -85,7 +94,7 @@ class DvcProject:
     def _tracking_files(self, *, old: bool = False) -> Iterator[str]:
         for folder, folders, files in os.walk(self._root):
             here = Path(folder).relative_to(self._root).as_posix()
-            folders[:] = sorted(f for f in folders if f not in IGNORED and f != config.FOLDER)
+            folders[:] = sorted(f for f in folders if f not in IGNORED and f != FOLDER)
             for name in sorted(files):
                 if (name.endswith(SUFFIX) and name != SUFFIX) or (old and name == "Dvcfile"):
                     yield rooted(here, name)
@@ -163,7 +172,7 @@ class DvcProject:
         """Where DVC keeps objects, None without DVC."""
         if self._home is None:
             return None
-        folder = os.path.expanduser(config.cache_folder(self.configs, str(self._home / config.FOLDER)))  # noqa: PTH111
+        folder = os.path.expanduser(config.cache_folder(self.configs, str(self._home / FOLDER)))  # noqa: PTH111
         return Path(folder)
 
     @property
@@ -174,7 +183,7 @@ class DvcProject:
             for name in config.FILES if self._home is not None else ():
                 assert self._home is not None
                 try:
-                    text = (self._home / config.FOLDER / name).read_text(encoding="utf-8-sig")
+                    text = (self._home / FOLDER / name).read_text(encoding="utf-8-sig")
                 except (FileNotFoundError, UnicodeDecodeError):
                     continue
                 self._configs[name] = config.read_config(text)
@@ -183,7 +192,7 @@ class DvcProject:
     @property
     def folder(self) -> str | None:
         """The path of `.dvc`, which those in its configuration are relative to; None without DVC."""
-        return None if self._home is None else os.path.relpath(self._home / config.FOLDER, self._root)
+        return None if self._home is None else os.path.relpath(self._home / FOLDER, self._root)
 
     def kept(self, noted: Noted) -> dict[str, Path] | None:
         """Return the files of a noted out in DVC's cache, by relative path (empty for the out itself); None if any is

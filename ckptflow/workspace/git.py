@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
@@ -18,6 +18,7 @@ from ..errors import GitError, VersionNotFound
 from ..spec.findings import did_you_mean
 from ..spec.paths import normalise
 
+_TREE, _LINK, _SUBMODULE = b"40000", b"120000", b"160000"  # modes in git's trees
 _NO_REPOSITORY = "name runs instead (`ckptflow log` lists them), or keep the project in git"
 
 
@@ -76,9 +77,13 @@ class Git:
         """Tell whether a tracked file of the project differs from HEAD."""
         return bool(self._run("status", "--porcelain", "--untracked-files=no", "--", "."))
 
-    def is_tracked(self, path: str) -> bool:
-        """Tell whether the file `path` of the project is in the index."""
-        return bool(self._run("ls-files", "-z", "--", f":(literal){path}"))
+    @staticmethod
+    def tracks(path: Path) -> bool:
+        """Tell whether the repository that the file `path` lies in, if any, has it in its index."""
+        try:
+            return bool(Git(path.parent)._run("ls-files", "-z", "--", f":(literal){path.name}"))
+        except GitError:  # no git, or no repository
+            return False
 
     def files(self, commit: str, directory: str) -> Iterator[str]:
         """Yield the files below `directory` of the project in `commit`, as paths of the project, sorted."""
@@ -107,6 +112,56 @@ class Git:
         if len(data) != size:
             raise GitError(f"git could not read `{path}` of {commit[:7]}", hint="`git fsck` tells what is damaged")
         return data if head[1:2] == [b"blob"] else None  # else a directory, or a link that leads nowhere
+
+    def search(self, commits: Iterable[str], wanted: Callable[[str], bool]) -> Iterator[tuple[str, str, bytes]]:
+        """Yield (commit, path, bytes) of the project's files in `commits` whose name is `wanted`, each content once.
+
+        A directory that several commits have in common is looked into once. Raises `GitError` for what cannot be read.
+        """
+        seen: set[str] = set()
+        for commit in commits:
+            at = f"{commit}:{self.prefix.rstrip('/')}" if self.prefix else f"{commit}^{{tree}}"
+            top = self._object(at)
+            todo = [("", top[0], top[2])] if top is not None and top[1] == "tree" and top[0] not in seen else []
+            seen.update(tree for _, tree, _ in todo)
+            while todo:
+                folder, tree, data = todo.pop()
+                for mode, name, object_ in _entries(data, len(tree) // 2):
+                    is_tree = mode == _TREE
+                    if not is_tree and not wanted(name):
+                        continue
+                    if mode == _LINK and (linked := self.data(commit, f"{folder}{name}")) is not None:
+                        yield commit, f"{folder}{name}", linked
+                    if object_ in seen or mode in (_LINK, _SUBMODULE):
+                        continue
+                    seen.add(object_)
+                    found = self._object(object_)
+                    if found is None:
+                        hint = "`git fsck` tells what is damaged; a clone without history: `git fetch --unshallow`"
+                        raise GitError(f"git does not have `{folder}{name}` of {commit[:7]}", hint=hint)
+                    if is_tree:
+                        todo.append((f"{folder}{name}/", object_, found[2]))
+                    else:
+                        yield commit, f"{folder}{name}", found[2]
+
+    def _object(self, name: str) -> tuple[str, str, bytes] | None:
+        """Return (id, type, content) of the object that `name` stands for, None where there is none."""
+        asked, answers = self._batch()
+        try:
+            asked.write(f"{name}\n".encode("utf-8", "surrogateescape"))
+            asked.flush()
+            head = answers.readline().split()
+            if len(head) != 3 or not head[2].isdigit():
+                if head[-1:] == [b"missing"]:
+                    return None
+                raise GitError(f"git could not read {name}", hint="`git fsck` tells what is damaged")
+            size = int(head[2])
+            data = answers.read(size + 1)[:-1]
+        except OSError as error:
+            raise GitError(f"git could not read {name}: {error}") from error
+        if len(data) != size:
+            raise GitError(f"git could not read {name}", hint="`git fsck` tells what is damaged")
+        return head[0].decode(), head[1].decode(), data
 
     def _commit(self, name: str) -> str | None:
         if name and not name.startswith("-") and "\0" not in name:
@@ -145,3 +200,14 @@ class Git:
             raise GitError("git is not installed", hint="install it; only runs can be compared without it") from None
         except OSError as error:
             raise GitError(f"git cannot be started: {error.strerror}") from error
+
+
+def _entries(tree: bytes, id_bytes: int) -> Iterator[tuple[bytes, str, str]]:
+    """Yield (mode, name, object's id) of a tree in git's own form; `id_bytes` is 20, or 32 under SHA-256."""
+    at = 0
+    while at < len(tree):
+        space = tree.index(b" ", at)
+        end = tree.index(b"\0", space)
+        mode, name = tree[at:space], tree[space + 1 : end].decode("utf-8", "surrogateescape")
+        at = end + 1 + id_bytes
+        yield mode, name, tree[end + 1 : at].hex()

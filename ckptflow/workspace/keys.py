@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..errors import GitError, KeyUnusable
+from ..dataclass import dataclass, field
+from ..errors import KeyUnusable
 
 VARIABLE = "CKPTFLOW_KEY"
 BYTES_LEAST = 16
@@ -48,7 +48,9 @@ def find_key(root: Path, key_file: str | None, env: Mapping[str, str]) -> Key | 
         raise KeyUnusable(f"the key file `{key_file}` cannot be read: {why}", hint=f"{_MAKE} > {key_file}") from None
     if len(data) > BYTES_MOST:
         raise KeyUnusable(f"`{key_file}` is no key: it is larger than {BYTES_MOST >> 10} KiB", hint=_MAKE)
-    if _is_tracked(path.resolve()):
+    from .git import Git  # only for who has a key file
+
+    if Git.tracks(path.resolve()):
         raise KeyUnusable(
             f"git tracks the key file `{key_file}`: whoever can read the repository has the key",
             hint=f"`git rm --cached {key_file}`, add it to .gitignore, and make another key",
@@ -71,14 +73,3 @@ def _checked(data: bytes, origin: str) -> Key:
     if len(secret) < BYTES_LEAST:
         raise KeyUnusable(f"the key in {origin} is shorter than {BYTES_LEAST} bytes", hint=_MAKE)
     return Key(secret, origin)
-
-
-def _is_tracked(path: Path) -> bool:
-    """Tell whether the repository that `path` lies in, if any, has it in its index."""
-    from .git import Git  # only for who has a key file
-
-    try:
-        git = Git(path.parent)
-    except GitError:  # no git, or no repository
-        return False
-    return git.is_tracked(path.name)

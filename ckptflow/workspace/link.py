@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -111,6 +110,8 @@ class Linker:
             else:
                 self._make(source, temporary)
             if os.path.isdir(target) and not os.path.islink(target):  # noqa: PTH112, PTH114
+                import shutil  # loads three compression libraries: not where links are made
+
                 shutil.rmtree(target)
             os.replace(temporary, target)  # noqa: PTH105
         finally:
@@ -158,6 +159,8 @@ def _symlink(source: str, target: str) -> None:
 
 
 def _copy(source: str, target: str) -> None:
+    import shutil
+
     shutil.copyfile(source, target)
 
 

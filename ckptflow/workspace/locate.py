@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
+from ..dataclass import dataclass
 from ..errors import ProjectNotFound
 from .discover import PIPELINE_FILES, STATE_DIR, file_of, find_root, find_upwards, walk
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import shutil
 import time
 from collections.abc import Callable, Collection, Iterator
 from enum import StrEnum
@@ -88,6 +87,7 @@ class Placer:
         self._observer = observer
         self._cache = cache
         self._linker = Linker(links, str(root / STATE_DIR / "tmp"))
+        self._within: dict[str, tuple[int, int]] = {}  # directories inside the project, by the path that led there
         self.neighbours: tuple[Neighbour, ...] = ()
 
     def expected(self, tree: Tree) -> dict[str, tuple[Digest, bool]]:
@@ -220,14 +220,23 @@ class Placer:
         self._observer.forget(out.path)
 
     def _make_parent(self, path: str, made: set[str]) -> None:
-        """Make the directory of `path`. Raises `StoreError` where a symlink leads it out of the project."""
+        """Make the directory of `path`. Raises `StoreError` where a symlink leads it out of the project.
+
+        One that was found to be inside is not followed again as long as its path leads to the same directory.
+        """
         parent = os.path.dirname(path)  # noqa: PTH120 - hot
         if parent in made:
             return
-        if not os.path.isdir(parent):  # noqa: PTH112
+        try:
+            found = os.stat(parent)  # noqa: PTH116
+        except FileNotFoundError:
             os.makedirs(parent, exist_ok=True)  # noqa: PTH103
-        if not f"{os.path.realpath(parent)}/".startswith(self._inside):
-            raise StoreError(f"`{parent}` leads out of the project", hint="an out stays inside; remove the symlink")
+            found = os.stat(parent)  # noqa: PTH116
+        which = found.st_dev, found.st_ino
+        if self._within.get(parent) != which:
+            if not f"{os.path.realpath(parent)}/".startswith(self._inside):
+                raise StoreError(f"`{parent}` leads out of the project", hint="an out stays inside; remove the symlink")
+            self._within[parent] = which
         made.add(parent)
 
     def _see(self, path: str) -> Observed | None:
@@ -260,6 +269,8 @@ def _remove_dead_links(path: Path) -> bool:
 
 def _remove(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
+        import shutil  # loads three compression libraries: not for a run whose outs are files
+
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)

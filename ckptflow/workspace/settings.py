@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from ..dataclass import dataclass, field, fields
 from ..errors import Place, Problem, SpecError
 from .locate import STATE_DIR
 from .remotes import Remote, merge_remotes, parse_remotes
@@ -21,14 +20,20 @@ DURABILITIES = ("batch", "strict", "off")
 LINKS = ("reflink", "hardlink", "symlink", "copy")
 EXECUTORS = ("local",)
 SYNCS = ("auto", "manual")
+LOCAL_STORE = f"{STATE_DIR}/store"
+FAR_STORE = "store"
 CONFIG_FILES = ("config.local.yaml", "config.yaml")
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How ckptflow behaves here. Times in seconds."""
+    """How ckptflow behaves here. Times in seconds.
 
-    store: str = ".ckptflow/store"
+    A store on object storage (`store: s3://...`) is a remote called `store` that is always in sync, with what this
+    machine used of it at the usual local place: `far` tells so.
+    """
+
+    store: str = LOCAL_STORE
     jobs: int = 0
     executor: str = "local"
     durability: str = "batch"
@@ -41,7 +46,18 @@ class Settings:
     remote_timeout: float = 60.0
     key_file: str | None = None
     remotes: Mapping[str, Remote] = field(default_factory=dict)
+    far: bool = False
     origin: Mapping[str, str] = field(default_factory=dict, compare=False)
+
+    @property
+    def local_store(self) -> str:
+        """The directory of the local store, or of what is here of one that is far away; relative to the root."""
+        return LOCAL_STORE if self.far else self.store
+
+    @property
+    def shares(self) -> bool:
+        """Whether what is finished goes to a remote by itself."""
+        return self.far or self.sync == "auto"
 
     @property
     def workers(self) -> int:
@@ -49,7 +65,7 @@ class Settings:
         return self.jobs or available_cpus()
 
 
-NAMES = tuple(f.name for f in fields(Settings) if f.name != "origin")
+NAMES = tuple(f.name for f in fields(Settings) if f.name not in ("far", "origin"))
 
 
 def available_cpus() -> int:
@@ -65,15 +81,24 @@ def config_paths(root: Path, env: Mapping[str, str]) -> tuple[Path, ...]:
     return (*(root / STATE_DIR / name for name in CONFIG_FILES), Path(home) / "ckptflow" / "config.yaml")
 
 
-def load_settings(root: Path, env: Mapping[str, str], flags: Mapping[str, Any] | None = None) -> Settings:
-    """Return the settings that hold for the project at `root`. Raises `SpecError` naming file and key."""
+def load_settings(
+    root: Path,
+    env: Mapping[str, str],
+    flags: Mapping[str, Any] | None = None,
+    instead: Mapping[Path, str] | None = None,
+) -> Settings:
+    """Return the settings that hold for the project at `root`. Raises `SpecError` naming file and key.
+
+    `instead` gives the texts that some of the configuration files would have.
+    """
+    texts = instead or {}
     values: dict[str, Any] = {}
     origin: dict[str, str] = {}
     problems: list[Problem] = []
     layers: list[tuple[str, Mapping[str, Any]]] = []
     for path in reversed(config_paths(root, env)):
-        if path.is_file():
-            layers.append((str(path), _read(path, problems)))
+        if path in texts or path.is_file():
+            layers.append((str(path), _read(path, texts.get(path), problems)))
     layers.append(
         ("environment", {n: env[f"CKPTFLOW_{n.upper()}"] for n in NAMES if env.get(f"CKPTFLOW_{n.upper()}")}),
     )
@@ -81,6 +106,8 @@ def load_settings(root: Path, env: Mapping[str, str], flags: Mapping[str, Any] |
     for where, layer in layers:
         for name, value in layer.items():
             if name not in NAMES:
+                from difflib import get_close_matches  # only a mistake pays for it
+
                 close = get_close_matches(str(name), NAMES, 1)
                 hint = f"did you mean `{close[0]}`?" if close else f"settings are {', '.join(NAMES)}"
                 problems.append(Problem("CF080", f"unknown setting `{name}`", Place(where, 1, 1), hint))
@@ -91,6 +118,8 @@ def load_settings(root: Path, env: Mapping[str, str], flags: Mapping[str, Any] |
             except ValueError as error:
                 problems.append(Problem("CF081", f"setting `{name}`: {error}", Place(where, 1, 1)))
     problems.extend(_check_remotes(values, origin))
+    if isinstance(values.get("store"), Remote) and not problems:
+        problems.extend(_take_far_store(values, origin))
     if problems:
         raise SpecError(tuple(problems))
     return Settings(**values, origin=origin)
@@ -109,11 +138,27 @@ def _check_remotes(values: dict[str, Any], origin: Mapping[str, str]) -> Iterato
         yield Problem("CF081", f"setting `remote`: there is no remote `{name}`", Place(origin["remote"], 1, 1), hint)
 
 
-def _read(path: Path, problems: list[Problem]) -> Mapping[str, Any]:
+def _take_far_store(values: dict[str, Any], origin: Mapping[str, str]) -> Iterator[Problem]:
+    """Make the store a remote; yield what stands against it."""
+    if FAR_STORE in values["remotes"]:
+        text = f"setting `remotes`: `{FAR_STORE}` is the store itself, where that is a URL"
+        yield Problem("CF081", text, Place(origin["remotes"], 1, 1), "give the remote another name")
+        return
+    values["remotes"] = {**values["remotes"], FAR_STORE: values["store"]}
+    values["store"], values["far"] = values["store"].shown, True
+
+
+def _read(path: Path, text: str | None, problems: list[Problem]) -> Mapping[str, Any]:
     import yaml
 
     try:
-        doc = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe loaders
+        text = path.read_text(encoding="utf-8") if text is None else text
+        doc = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe loaders
+    except yaml.MarkedYAMLError as error:  # its own text may show the line, and that a password
+        mark = error.problem_mark
+        place = Place(str(path), mark.line + 1, mark.column + 1) if mark is not None else Place(str(path), 1, 1)
+        problems.append(Problem("CF082", f"cannot be read: {error.problem}", place))
+        return {}
     except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
         problems.append(Problem("CF082", f"cannot be read: {error}", Place(str(path), 1, 1)))
         return {}
@@ -140,6 +185,8 @@ def _parse(name: str, value: Any) -> Any:
             return _one_of(value, DURABILITIES)
         case "executor":
             return _one_of(value, EXECUTORS)
+        case "store" if isinstance(value, Mapping) or (isinstance(value, str) and "://" in value):
+            return parse_remotes({FAR_STORE: {"url": value} if isinstance(value, str) else value})[FAR_STORE]
         case "sync":
             return _one_of("manual" if value in (False, "off") else value, SYNCS)
         case "link":

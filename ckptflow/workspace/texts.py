@@ -11,9 +11,9 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
+from ..dataclass import dataclass
 from ..errors import EditRefused, Place, Problem, SpecError
 
 
@@ -56,9 +56,11 @@ def check_writable(file: TextFile) -> None:
             raise _unwritable(file.name, "it is read-only")
 
 
-def replace(file: TextFile, text: str) -> None:
-    """Make the file hold `text`. Raises `Overtaken` where it is not what was read, `EditRefused` where it cannot be
-    written."""
+def replace(file: TextFile, text: str, *, private: bool = False) -> None:
+    """Make the file hold `text`; a new one is for its owner alone if it is `private`.
+
+    Raises `Overtaken` where it is not what was read, `EditRefused` where it cannot be written.
+    """
     check_writable(file)
     target = file.path.resolve()
     try:
@@ -66,7 +68,7 @@ def replace(file: TextFile, text: str) -> None:
             now = target.read_bytes() if target.exists() else None
             if now != file.data:
                 raise Overtaken
-            _write(target, text.encode("utf-8"))
+            _write(target, text.encode("utf-8"), private=private)
     except OSError as error:
         raise _unwritable(file.name, error.strerror or str(error)) from error
 
@@ -80,10 +82,12 @@ def put_back(file: TextFile) -> None:
         _write(target, file.data)
 
 
-def _write(target: Path, data: bytes) -> None:
+def _write(target: Path, data: bytes, *, private: bool = False) -> None:
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         with open(temporary, "wb") as file:
+            if private:
+                os.fchmod(file.fileno(), 0o600)
             with suppress(FileNotFoundError):
                 found = target.stat()
                 os.fchmod(file.fileno(), stat.S_IMODE(found.st_mode))

@@ -1,13 +1,15 @@
+import errno
 import os
 import signal
 import subprocess
 import sys
 import threading
+from contextlib import ExitStack
 
 import pytest
 
 from ckptflow.checkpoints import locks
-from ckptflow.checkpoints.locks import hold, holder
+from ckptflow.checkpoints.locks import STORE, hold, holder, share
 from ckptflow.errors import Locked, StoreError
 from ckptflow.store import layout
 
@@ -165,12 +167,67 @@ def test_a_full_disk_or_no_place_is_a_store_error(tmp_path):
         pass
 
 
-def test_a_file_system_without_locks_is_an_error(tmp_path, monkeypatch):
-    import errno
+def test_where_the_file_system_has_no_locks_this_machine_stands_in(tmp_path, monkeypatch):
+    store, temporary = tmp_path / "store", tmp_path / "temporary"
+    store.mkdir()
+    temporary.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    real = locks.fcntl.flock
 
+    def flock(fd, mode):
+        if os.readlink(f"/proc/self/fd/{fd}").startswith(str(store)):
+            raise OSError(errno.ENOLCK, "No locks available")
+        real(fd, mode)
+
+    monkeypatch.setattr(locks.fcntl, "flock", flock)
+    with hold(store, ["load"], run="first"):
+        with pytest.raises(Locked, match="first"), hold(store, ["load"], timeout=0):
+            pass
+        with hold(store, ["other"], timeout=0):
+            pass
+    with hold(store, ["load"], timeout=0):
+        pass
+
+
+def test_locks_nowhere_are_an_error(tmp_path, monkeypatch):
     def flock(*_):
         raise OSError(errno.ENOLCK, "No locks available")
 
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.setattr(locks.fcntl, "flock", flock)
-    with pytest.raises(StoreError, match="cannot lock"), hold(tmp_path, ["load"]):
+    with pytest.raises(StoreError, match="has locks"), hold(tmp_path, ["load"]):
         pass
+
+
+def test_a_shared_lock_keeps_out_who_wants_it_alone(tmp_path):
+    with share(tmp_path, run="one", timeout=0), share(tmp_path, run="two", timeout=0):
+        with pytest.raises(Locked) as caught, hold(tmp_path, [STORE], timeout=0):
+            pass
+        assert "run two" in caught.value.holder
+    with hold(tmp_path, [STORE], run="alone", timeout=0):
+        with pytest.raises(Locked) as caught, share(tmp_path, timeout=0):
+            pass
+        assert "run alone" in caught.value.holder
+    assert holder(tmp_path, STORE) is None
+
+
+def test_who_shares_a_lock_takes_only_the_own_name_away(tmp_path):
+    with share(tmp_path, run="one", timeout=0):
+        with share(tmp_path, run="two", timeout=0):
+            pass
+        assert holder(tmp_path, STORE) is None, "better nobody than somebody who is gone"
+    with share(tmp_path, run="one", timeout=0) as _, ExitStack() as stack:
+        stack.enter_context(share(tmp_path, run="two", timeout=0))
+        assert holder(tmp_path, STORE).run == "two"
+
+
+def test_sharing_waits_for_who_holds_alone(tmp_path, other):
+    process = other(STORE)
+    told = []
+
+    def on_wait(what, who):
+        told.append(what)
+        threading.Timer(0.2, process.stdin.close).start()
+
+    with share(tmp_path, on_wait=on_wait, timeout=30):
+        assert told == [STORE]

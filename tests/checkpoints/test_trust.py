@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from ckptflow.checkpoints.kept import Seen, newest_valid, write_checkpoint
+from ckptflow.checkpoints.kept import Seen, newest_valid, signed_text, write_checkpoint
 from ckptflow.checkpoints.manifest import Checkpoint, Status
 from ckptflow.checkpoints.signing import FIELD, Signer
 from ckptflow.checkpoints.trust import accept, code_outs
@@ -149,6 +149,17 @@ def test_the_newest_signed_one_is_the_newest(remote) -> None:
     write_checkpoint(remote, Signer(b"f" * 16, SIGNER.store_id).sign_checkpoint(checkpoint(5)), keep=10)
     assert newest(remote) == ("03", ["not signed with the project's key"] * 2)
     assert newest_valid(remote, "load")[0] is not None, "who has no key takes what is there"
+
+
+def test_what_is_written_here_can_be_signed_on_its_way(remote) -> None:
+    here = MemoryStore()
+    name = write_checkpoint(here, checkpoint(8, Status.COMPLETED), keep=10)
+    remote.put(name, signed_text(here.get(name), SIGNER))
+    assert newest(remote) == ("08", [])
+    found = newest_valid(remote, "load")[0]
+    assert replace(found, extra={}) == checkpoint(8, Status.COMPLETED)
+    for other in (b"", b"{", b"{}", b"[" * 100_000, here.get(name)[:-30]):
+        assert signed_text(other, SIGNER) == other
 
 
 def test_an_older_one_under_a_newer_name_is_found_out(remote) -> None:

@@ -12,8 +12,14 @@ import pytest
 
 from ckptflow.cli import main as main_module
 from ckptflow.cli.session import Session
+from ckptflow.engine.checkout import CheckedOut, Placed
+from ckptflow.engine.fetch import Fetched
 from ckptflow.engine.inspect import Check, GraphView, OutView, RunSummary
+from ckptflow.engine.pull import Pulled
+from ckptflow.engine.push import Pushed
 from ckptflow.engine.result import RunResult, StageResult
+from ckptflow.engine.transfer import Lack
+from ckptflow.engine.verify import Verified
 from ckptflow.events import Event, Reporter, RunEnded, RunStarted, StageDone
 from ckptflow.ids import StageName
 from ckptflow.plan.stale import Cause, Reason
@@ -38,6 +44,8 @@ class FakeProject:
     events: tuple[Event, ...] = ()
     findings: tuple[Any, ...] = ()
     checks: tuple[Check, ...] = ()
+    missing: tuple[Lack, ...] = ()
+    notes: tuple[str, ...] = ()
     settings: Settings = field(default_factory=lambda: Settings(jobs=4, origin={"jobs": "command line"}))
     calls: list[tuple[str, Any]] = field(default_factory=list)
 
@@ -79,6 +87,30 @@ class FakeProject:
     def verify(self, *, deep: bool = False, targets: Any = ()) -> list[Any]:
         self._called("verify", deep, targets)
         return list(self.findings)
+
+    def verify_remote(self, targets: Any = (), *, tally: Any, **options: Any) -> Verified:
+        self._called("verify_remote", targets, options)
+        return Verified("storage", "s3://b/p", 3, 60, 2, 4, 1.5, tuple(self.findings))
+
+    def push(self, targets: Any = (), *, tally: Any, **options: Any) -> Pushed:
+        self._called("push", targets, options)
+        moved = (1002, 4_100_000, 1000, 3) if self.missing or options["dry"] else (0, 0, 0, 0)
+        return Pushed("storage", "s3://b/p", *moved, 9, 1.2, options["dry"], missing=self.missing, notes=self.notes)
+
+    def fetch(self, targets: Any = (), *, tally: Any, **options: Any) -> Fetched:
+        self._called("fetch", targets, options)
+        dry = options["dry"]
+        return Fetched("storage", "s3://b/p", 7, 70, 5, 3, 0.5, dry, 2, 2 - len(self.missing), self.missing, self.notes)
+
+    def checkout(self, targets: Any = (), *, force: bool, tally: Any, on_wait: Any) -> CheckedOut:
+        self._called("checkout", targets, force)
+        outs = (Placed("a", "data/a", "added"), Placed("b", "data/b", "changed"), Placed("c", "data/c", "unchanged"))
+        return CheckedOut(0.5, outs, self.missing)
+
+    def pull(self, targets: Any = (), *, force: bool, tally: Any, on_wait: Any, **options: Any) -> Pulled:
+        self._called("pull", targets, force, options)
+        fetched = self.fetch(targets, tally=tally, dry=False)
+        return Pulled(fetched, self.checkout(targets, force=force, tally=tally, on_wait=on_wait))
 
     def log(self, limit: int = 20) -> list[RunSummary]:
         self._called("log", limit)

@@ -255,7 +255,7 @@ def test_help(run: Run, golden: Callable[[str, str], None]) -> None:
     names = ["repro", "plan", "status", "why", "dag", "show", "log", "freeze", "unfreeze", "init", "verify", "doctor"]
     names += ["config", "schema", "completion", "stage", *(f"stage {name}" for name in STAGE_COMMANDS)]
     names += ["import-dvc", "diff", "metrics", "metrics show", "metrics diff", "params", "params diff"]
-    names += ["plots", "plots show", "plots diff"]
+    names += ["plots", "plots show", "plots diff", "push", "pull", "fetch", "checkout"]
     text = run("--help").out
     for name in names:
         text += f"\n--- {name}\n{run(*name.split(), '--help').out}"

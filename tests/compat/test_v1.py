@@ -11,12 +11,17 @@ from ckptflow.checkpoints.index import Past
 from ckptflow.checkpoints.kept import newest_valid
 from ckptflow.checkpoints.lockfile import load
 from ckptflow.checkpoints.manifest import Status
+from ckptflow.checkpoints.remote import Remote
+from ckptflow.checkpoints.signing import Signer
 from ckptflow.checkpoints.trees import get_listing, get_tree, is_present
 from ckptflow.checkpoints.verify import verify
 from ckptflow.ids import digest
+from ckptflow.store import layout
+from ckptflow.store.buckets.by_directory import DirectoryBucket
 from ckptflow.store.local import LocalStore
 from ckptflow.store.marker import open_store
 from ckptflow.store.objects import Objects
+from ckptflow.store.packs import read_index
 
 HERE = Path(__file__).parent
 V1 = HERE / "v1"
@@ -45,7 +50,8 @@ def test_records_and_objects(store):
     past, objects = Past(store), Objects(store)
     wanted = [key(f"chunk {n}") for n in range(3)]
     found = past.lookup([*wanted, key("folder"), key("forgotten"), key("unknown")])
-    assert set(found) == {*wanted, key("folder")} and past.count() == 4
+    assert set(found) == {*wanted, key("folder")} and past.count() == 5
+    assert past.lookup([key("carried")])[key("carried")].state.value == {"last": 3}
     for number, name in enumerate(wanted):
         part = found[name].outs["rows"]
         assert objects.get(part.object) == f'{{"row": {number}}}\n'.encode()
@@ -55,6 +61,26 @@ def test_records_and_objects(store):
     assert folder.stage == "über/.." and is_present(objects, folder.outs["out"])
     files = get_listing(objects, folder.outs["out"].object).files
     assert [(f.path, f.executable, objects.get(f.object)) for f in files] == [("bin/run", True, b"#!/bin/sh\n")]
+
+
+def test_the_remote(tmp_path):
+    shutil.copytree(V1 / "remote", tmp_path / "remote")
+    bucket = DirectoryBucket(tmp_path / "remote")
+    store = LocalStore(tmp_path / "store", create=True)
+    remote = Remote("origin", lambda: bucket, tmp_path / "mirror", None, store)
+    remote.refresh()
+    objects, signer = Objects(store, elsewhere=remote), Signer(b"a key that everybody may know", remote.store_id)
+    wanted = [key(f"chunk {n}") for n in range(3)]
+    found = remote.lookup([*wanted, key("folder"), key("carried"), key("forgotten")])
+    assert set(found) == {*wanted, key("folder"), key("carried")}
+    assert all(signer.is_signed(record) for record in found.values())
+    for number, name in enumerate(wanted):
+        assert objects.get(found[name].outs["rows"].object) == f'{{"row": {number}}}\n'.encode()
+    assert get_listing(objects, found[key("folder")].outs["out"].object).files[0].path == "bin/run"
+    packed, loose = (list(bucket.list(prefix)) for prefix in (layout.PACKS, layout.OBJECTS))
+    assert len(packed) == 1 and len(loose) == 1
+    assert objects.get(layout.object_of(loose[0].name)) == b"travels alone"
+    assert len(read_index(bucket.get(packed[0].name))) == 6
 
 
 def test_the_lock_file_and_its_tree(store):
@@ -77,7 +103,11 @@ def test_this_program_writes_the_same(tmp_path):
 
     def content(folder):
         """The bytes of all files; of checkpoints what they say, since their layout is for people."""
-        files = {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+        files = {
+            str(p.relative_to(folder)): p.read_bytes()
+            for p in folder.rglob("*")
+            if p.is_file() and p.parent.name != "locks"
+        }
         return {name: json.loads(data) if "/checkpoints/" in name else data for name, data in files.items()}
 
     assert content(tmp_path) == content(V1)

@@ -7,22 +7,30 @@ also tell whether this program still writes version 1 as it was.
 import json
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from ckptflow.checkpoints.index import Past
 from ckptflow.checkpoints.kept import write_checkpoint
 from ckptflow.checkpoints.lockfile import LockEntry, update
 from ckptflow.checkpoints.manifest import Checkpoint, ProcessorState, Statistics, Status
 from ckptflow.checkpoints.records import RecordLog
+from ckptflow.checkpoints.remote import Remote
+from ckptflow.checkpoints.sending import Sender
+from ckptflow.checkpoints.signing import Signer
 from ckptflow.checkpoints.trees import put_listing, put_tree
 from ckptflow.chunk.model import Part
 from ckptflow.chunk.tree import Layout, ListedFile, Listing, Tree
-from ckptflow.ids import ChunkKey, StageName, digest
-from ckptflow.plan.model import Record
+from ckptflow.ids import ChunkKey, Digest, StageName, digest
+from ckptflow.plan.model import Record, State
 from ckptflow.store import layout
+from ckptflow.store.buckets.by_directory import DirectoryBucket
 from ckptflow.store.local import LocalStore
 from ckptflow.store.marker import Marker
 from ckptflow.store.objects import Objects
 
 RUN = "20260101T000000Z-3f9a"
+REMOTE = "ffeeddccbbaa99887766554433221100"
+KEY = b"a key that everybody may know"
 FINISHED = "2026-01-01T00:00:00Z"
 
 
@@ -50,6 +58,11 @@ def write(folder: Path) -> None:
     log.add(Record(key("folder"), {"out": folder_part}, StageName("über/.."), RUN, 1.5, FINISHED))
     log.add(Record(key("forgotten"), {"out": parts[0]}, StageName("load@fr"), RUN, 0.25, FINISHED))
     log.forget(key("forgotten"))
+    carried = Record(
+        key("carried"), {"rows": parts[0]}, StageName("load@fr"), RUN, 0.25, FINISHED, state=State({"last": 3})
+    )
+    log.add(carried)
+    write_remote(folder, store, [tree, listing, file])
 
     write_checkpoint(
         store,
@@ -78,6 +91,25 @@ def write(folder: Path) -> None:
         params={"window": 7},
     )
     update(folder / "pipeline.lock", [entry])
+
+
+def write_remote(folder: Path, store: LocalStore, extra: list[Digest]) -> None:
+    """The same work in a remote, signed: a pack, an object under its own name, the segments that tell of them."""
+    bucket = DirectoryBucket(folder / "remote")
+    (folder / "remote").mkdir()
+    bucket.put(layout.MARKER, Marker(repository=REMOTE).encode())
+    with TemporaryDirectory() as scratch:
+        remote = Remote("origin", lambda: bucket, Path(scratch) / "mirror", None, store)
+        remote.connect()
+        sender = Sender(remote, Objects(store), RUN, sign=Signer(KEY, REMOTE).sign_record)
+        sender._label = f"{RUN}-0-01234567"  # drawn by lot, else
+        past = Past(store)
+        records = sorted(past.iter(), key=lambda record: record.key)
+        sender.send(records, extra)
+        alone = Objects(store).put(b"travels alone")
+        sender.send([], [alone])
+        remote.close()
+        store.delete(layout.object_name(alone))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from ckptflow.dvc.listing import listing_md5, read_listing
-from ckptflow.dvc.lock import Noted, NotedStage, read_lock, read_run, read_tracked, relative, rooted
+from ckptflow.dvc.lock import Noted, NotedStage, read_datasets, read_lock, read_run, read_tracked, relative, rooted
 from ckptflow.errors import SpecError
 
 LOCK = """\
@@ -64,6 +64,14 @@ def test_what_dvc_does_not_write(text: str, line: int, words: str) -> None:
     assert problem.place is not None
     assert problem.code in ("CF086", "CF101")
     assert (problem.place.file, problem.place.line) == ("sub/dvc.lock", line) and words in problem.message
+
+
+def test_datasets() -> None:
+    text = "schema: '2.0'\ndatasets:\n- {name: a, type: dvc, rev_lock: 12ab}\n- {type: url}\nstages: {}\n"
+    assert read_datasets("dvc.lock", text) == {"a": {"name": "a", "type": "dvc", "rev_lock": "12ab"}}
+    assert read_datasets("dvc.lock", LOCK) == {}
+    with pytest.raises(SpecError, match="a list"):
+        read_datasets("dvc.lock", "datasets: {a: 1}\n")
 
 
 def test_a_run() -> None:

@@ -184,6 +184,14 @@ def test_another_key(project, holds, monkeypatch):
         assert fresh.about() == with_key
 
 
+def test_a_url_with_a_password(monkeypatch):
+    monkeypatch.setenv("CKPTFLOW_STORE", "s3://user:word@bucket/at")
+    first = fresh.about()
+    assert "word@" not in str(first)
+    monkeypatch.setenv("CKPTFLOW_STORE", "s3://user:other@bucket/at")
+    assert fresh.about() != first
+
+
 def test_a_key_file_that_changes(tmp_path, write_files, open_project):
     files = {"pipeline.yaml": "stages: {a: {cmd: echo 1 > a.txt, outs: [a.txt]}}", "key": "a key of enough bytes"}
     write_files(tmp_path, {**files, ".ckptflow/config.yaml": "key_file: key\n"})

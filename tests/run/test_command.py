@@ -90,6 +90,14 @@ def test_a_command_runs_in_its_directory_with_its_environment_and_no_input(bench
     assert bench.text(bench.one(task), "out.txt") == f"{bench.root}/sub dir\nyes UTC\n"
 
 
+def test_what_a_function_does_to_its_environment_reaches_no_command(bench):
+    bench.write("import os\ndef change():\n    os.environ['MINE'] = '1'; os.environ.pop('TZ')\n    return 1\n")
+    value = Output("value", "value.json", "json", name="value")
+    after = bench.cmd('echo "$MINE $TZ" > out.txt', outputs=(OUT,))
+    final = bench.run(bench.call("change", (value,)), after)
+    assert bench.text(final[after.id], "out.txt") == " UTC\n"
+
+
 def test_a_directory_that_is_not_there_is_said(bench):
     failure = bench.one(bench.cmd("true", wdir="nowhere")).failure
     assert "nowhere" in failure.message

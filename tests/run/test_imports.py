@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 HEAVY = {"numpy", "pyarrow", "pandas", "yaml", "click", "rich", "sqlite3", "fsspec", "subprocess", "shutil"}
+HEAVY |= {"dataclasses", "inspect", "tempfile", "obstore", "stamina", "asyncio"}
 ROOMS = {"ckptflow.spec", "ckptflow.plan", "ckptflow.engine", "ckptflow.checkpoints", "ckptflow.fingerprint"}
 
 

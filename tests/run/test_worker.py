@@ -170,9 +170,12 @@ def test_progress_of_a_thread_that_was_left_behind_is_not_heard(bench):
         "import threading, time\n"
         "from ckptflow.run.context import context\n"
         "def leave():\n"
-        "    tell, go = context(), threading.Event()\n"
-        "    threading.Thread(target=lambda: [go.wait(), time.sleep(0.05), tell.progress(5, 5)], daemon=True).start()\n"
-        "    go.set(); return 1\n"
+        "    tell = context()\n"
+        "    def later():\n"
+        "        while context() is tell: time.sleep(0.005)\n"
+        "        tell.progress(5, 5)\n"
+        "    threading.Thread(target=later, daemon=True).start()\n"
+        "    return 1\n"
         "def stay(): time.sleep(0.2); return 1\n"
     )
     bench.run(bench.call("leave", (VALUE,)), bench.call("stay", (VALUE,)))

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from ckptflow.errors import Place
 from ckptflow.ids import StageName
+from ckptflow.spec.catalog import Artifact, NamedDataset
 from ckptflow.spec.document import pipeline_from_json, pipeline_to_json
 from ckptflow.spec.drawing import Axis, Drawing
 from ckptflow.spec.model import (
@@ -83,12 +84,17 @@ stage = st.builds(
     meta=value,
     place=place,
 )
+said = st.none() | text
+artifact = st.builds(Artifact, text, text, text, said, said, columns, value)
+dataset = st.builds(NamedDataset, text, text, said, said, said, said)
 pipeline = st.builds(
     Pipeline,
     text,
     st.lists(stage, max_size=3, unique_by=lambda s: s.name).map(lambda found: {s.name: s for s in found}),
     *(columns,) * 5,
     st.dictionaries(text, drawing, max_size=2),
+    st.lists(artifact, max_size=2).map(tuple),
+    st.lists(dataset, max_size=2).map(tuple),
 )
 
 

@@ -4,7 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
+from ckptflow.errors import SpecError
 from ckptflow.ids import StageName
+from ckptflow.spec.catalog import Artifact, NamedDataset
 from ckptflow.spec.drawing import Axis, Drawing
 from ckptflow.spec.model import Pipeline
 
@@ -42,6 +44,52 @@ def test_plots(load: Load, form: str) -> None:
         ),
         "d/plain.json": Drawing(),
     }
+
+
+def test_artifacts(load: Load) -> None:
+    text = (
+        "artifacts:\n"
+        "  model: {path: ../m.pkl, type: model, labels: ['${who}'], desc: Best, meta: {n: [1, '${who}']}}\n"
+        "  ${who}: {path: s3://b/k}\n"
+        "  up: {path: ../../x}\n"
+    )
+    found = load("vars: [{who: me}]\n" + text + STAGES, file="d/dvc.yaml")
+    assert found.artifacts == (
+        Artifact("model", "d/dvc.yaml", "m.pkl", "model", "Best", ("me",), {"n": [1, "me"]}),
+        Artifact("me", "d/dvc.yaml", "s3://b/k"),
+        Artifact("up", "d/dvc.yaml", "../x"),
+    )
+
+
+def test_datasets(load: Load) -> None:
+    text = (
+        "datasets:\n"
+        "  - {name: a, type: dvc, url: https://x/y, rev: '${rev}', path: data}\n"
+        "  - {name: b, type: dc, url: dc://b, more: [1]}\n"
+        "  - {type: url}\n"
+        "  - {name: c}\n"
+    )
+    found = load("vars: [{rev: 7}]\n" + text + STAGES)
+    assert found.datasets == (
+        NamedDataset("a", "pipeline.yaml", "dvc", "https://x/y", "data", "7"),
+        NamedDataset("b", "pipeline.yaml", "dc", "dc://b"),
+        NamedDataset("c", "pipeline.yaml"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("artifacts: {m: {}}", "path"),
+        ("artifacts: {m: {path: x, lables: [a]}}", "lables"),
+        ("artifacts: {m: {path: x, labels: a}}", "labels"),
+        ("artifacts: [m]", "artifacts"),
+        ("datasets: {a: {type: url}}", "datasets"),
+    ],
+)
+def test_what_is_no_artifact_or_dataset(load: Load, text: str, words: str) -> None:
+    with pytest.raises(SpecError, match=words):
+        load(text + "\n" + STAGES)
 
 
 def test_the_drawing_of_a_stages_plot(load: Load) -> None:

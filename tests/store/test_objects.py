@@ -255,3 +255,12 @@ def test_a_file_whose_bytes_are_an_object_already_stays_a_file_of_its_own(local,
 def test_a_store_elsewhere_has_no_names_of_local_files(shared):
     assert Objects(MemoryStore()).share_file(shared) is None
     assert shared.stat().st_mode & 0o200
+
+
+def test_inode_numbers_of_fuse_fit_where_they_are_kept():
+    """They have all 64 bits, and SQLite's integers are signed."""
+    found = os.stat(__file__)
+    from ckptflow.store.objects import FileState
+
+    huge = os.stat_result((*found[:1], (1 << 64) - 3, *found[2:]))
+    assert FileState.of(huge).inode.bit_length() <= 63

@@ -118,3 +118,67 @@ def test_no_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(GitError, match="not installed"):
         Git(tmp_path)
+
+
+def is_lock(name: str) -> bool:
+    return name.endswith(".lock")
+
+
+def test_files_by_name_in_many_commits_each_content_once(
+    tmp_path: Path, git: Run, opened: Callable[[str], Git], write: Callable[..., Path]
+) -> None:
+    for text in ("one", "three", "three", "one"):
+        write("top.lock", "outside the project")
+        write("sub/a.lock", text)
+        write("sub/d e/ü.lock", "same")
+        write("sub/d e/other.txt", text)
+        git("add", "-A")
+        git("commit", "-q", "--allow-empty", "-m", text)
+    found = opened("sub")
+    commits = found.commits()
+    assert len(commits) == 4
+    seen = list(found.search(commits, is_lock))
+    assert sorted((path, data) for _, path, data in seen) == [
+        ("a.lock", b"one"),
+        ("a.lock", b"three"),
+        ("d e/ü.lock", b"same"),
+    ]
+    assert {commit for commit, _, _ in seen} <= set(commits)
+
+
+def test_a_search_follows_links_and_passes_over_what_is_no_file(
+    tmp_path: Path, git: Run, opened: Callable[[str], Git], write: Callable[..., Path]
+) -> None:
+    write("real.txt", "text")
+    write("dir.lock/inner.lock", "inner")
+    (tmp_path / "link.lock").symlink_to("real.txt")
+    (tmp_path / "lost.lock").symlink_to("nowhere")
+    git("add", "-A")
+    git("commit", "-qm", "one")
+    found = opened(".")
+    texts = {path: data for _, path, data in found.search([found.resolve("HEAD")], is_lock)}
+    assert texts == {"link.lock": b"text", "dir.lock/inner.lock": b"inner"}
+
+
+def test_a_search_in_a_commit_without_the_project(
+    tmp_path: Path, git: Run, opened: Callable[[str], Git], write: Callable[..., Path]
+) -> None:
+    write("top.lock", "x")
+    git("add", "-A")
+    git("commit", "-qm", "one")
+    write("sub/a.lock", "y")
+    assert list(opened("sub").search([opened("sub").resolve("HEAD")], is_lock)) == []
+
+
+def test_a_search_in_what_git_has_lost_is_an_error(
+    tmp_path: Path, git: Run, opened: Callable[[str], Git], write: Callable[..., Path]
+) -> None:
+    write("a.lock", "x")
+    git("add", "-A")
+    git("commit", "-qm", "one")
+    blob = git("rev-parse", "HEAD:a.lock").strip()
+    path = tmp_path / ".git/objects" / blob[:2] / blob[2:]
+    path.chmod(0o644)
+    path.unlink()
+    with pytest.raises(GitError, match=r"does not have `a\.lock`"):
+        list(opened(".").search([opened(".").resolve("HEAD")], is_lock))

@@ -86,7 +86,7 @@ def test_values(tmp_path, env, write, text, name, value):
         ("link: [reflink, teleport]", "must be one of reflink"),
         ("store: ''", "must be text"),
         ("store: [a]", "must be text"),
-        ("remotes: [a]", "must be a mapping of names"),
+        ("remotes: [a]", "must be a mapping of names to remotes, is a list"),
         ("remotes: {a: {}}", "remote `a` has no `url`"),
         ("remotes: {a: {url: x, uri: y}}", "unknown key `uri`"),
         ("remotes: {a: {url: x, options: [y]}}", "must be a mapping"),
@@ -125,3 +125,66 @@ def test_all_mistakes_at_once(tmp_path, env, write):
         load_settings(tmp_path, env)
     assert len(error.value.problems) == 4
     assert error.value.problems[0].hint == "did you mean `jobs`?"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "remotes: {a: {url: /x, options: {secret: hidden}}",
+        "remotes:\n  a: {url: /x}\n   secret: hidden",
+        "secret: 'hidden",
+        "remotes: [{url: 's3://u:hidden@b'}]",
+        "remotes: {a: {url: /x, options: [hidden]}}",
+        "remotes: {a: [hidden]}",
+    ],
+)
+@pytest.mark.parametrize("in_c", [True, False])
+def test_mistakes_show_nothing_of_what_may_be_a_password(tmp_path, env, write, monkeypatch, text, in_c):
+    if not in_c:
+        monkeypatch.delattr("yaml.CSafeLoader", raising=False)
+    write(".ckptflow/config.local.yaml", text)
+    with pytest.raises(SpecError) as caught:
+        load_settings(tmp_path, env)
+    assert "hidden" not in f"{caught.value} {caught.value.problems!r}"
+
+
+def test_texts_may_take_the_place_of_files(tmp_path, env, write):
+    path = write(".ckptflow/config.yaml", "jobs: 1")
+    local = path.with_name("config.local.yaml")
+    assert load_settings(tmp_path, env, None, {path: "jobs: 2"}).jobs == 2
+    assert load_settings(tmp_path, env, None, {path: "jobs: 2", local: "jobs: 3"}).jobs == 3
+    assert load_settings(tmp_path, env).jobs == 1
+
+
+def test_a_store_that_is_a_url_is_a_remote_in_sync(tmp_path):
+    settings = load_settings(tmp_path, {"CKPTFLOW_STORE": "s3://user:word@bucket/at"})
+    assert settings.far
+    assert settings.shares
+    assert settings.store == "s3://bucket/at"
+    assert settings.local_store == ".ckptflow/store"
+    assert settings.remotes["store"].url == "s3://user:word@bucket/at"
+
+
+def test_a_far_store_has_options(tmp_path):
+    (tmp_path / ".ckptflow").mkdir()
+    (tmp_path / ".ckptflow" / "config.yaml").write_text("store: {url: s3://b/p, options: {key: k}, trust: true}\n")
+    settings = load_settings(tmp_path, {})
+    assert settings.remotes["store"].options == {"key": "k"}
+    assert settings.remotes["store"].trust
+
+
+@pytest.mark.parametrize(
+    "text", ["store: {options: {}}", "store: s3://b/p\nremotes: {store: s3://c}", "sync: sometimes"]
+)
+def test_what_cannot_be_a_far_store_is_refused(tmp_path, text):
+    (tmp_path / ".ckptflow").mkdir()
+    (tmp_path / ".ckptflow" / "config.yaml").write_text(text)
+    with pytest.raises(SpecError):
+        load_settings(tmp_path, {})
+
+
+def test_a_path_is_a_local_store(tmp_path):
+    settings = load_settings(tmp_path, {"CKPTFLOW_STORE": "/mnt/shared/store"})
+    assert not settings.far
+    assert not settings.shares
+    assert settings.local_store == "/mnt/shared/store"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import platform
 import sys
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ... import __version__
+from ...dataclass import dataclass
 from ...errors import CkptflowError
 from .. import terminal
 from ..exits import Exit
@@ -24,7 +24,7 @@ _PACKAGES = ("pyarrow", "numpy", "blake3", "xxhash", "fsspec", "click", "rich", 
 _OPTIONAL = ("pandas", "polars")
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class _Checked:
     name: str
     ok: bool

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 
 import click
 
+from ...dataclass import asdict
 from .. import terminal
 from ..session import Session, as_json, verbosity
 
@@ -22,6 +22,6 @@ def command(session: Session, limit: int, as_json: bool) -> None:
 
     runs = session.project().log(limit)
     if as_json:
-        terminal.document({"runs": [dataclasses.asdict(run) for run in runs]})
+        terminal.document({"runs": [asdict(run) for run in runs]})
     else:
         terminal.lines(log_lines(runs, terminal.style(sys.stdout)))

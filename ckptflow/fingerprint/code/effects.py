@@ -9,9 +9,9 @@ nothing: immutable values, loggers, calls of libraries whose result is kept (`X 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import TypeAlias
 
+from ...dataclass import dataclass
 from .facts import Atom, Effect, How, Kind
 from .resolve import Hit, Missing, Module, Outside, Program, Symbol, Whole
 

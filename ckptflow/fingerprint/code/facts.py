@@ -10,10 +10,10 @@ A *chain* is a use of a name with the attributes read from it: `np.linalg.norm` 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from ...dataclass import dataclass, field
 from ...ids import Digest
 
 CONSTANT_CALL = "!"

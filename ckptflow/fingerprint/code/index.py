@@ -9,8 +9,8 @@ from __future__ import annotations
 import ast
 import warnings
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
+from ...dataclass import dataclass
 from ...errors import CodeError, Place
 from ...ids import Digest
 from ..encode import digest_of

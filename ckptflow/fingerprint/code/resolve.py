@@ -10,9 +10,9 @@ from __future__ import annotations
 import builtins
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from ...dataclass import dataclass, field
 from .facts import Atom, Facts, How
 from .index import index
 from .model import IndexCache, ModuleText, Sources

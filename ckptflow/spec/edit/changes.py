@@ -5,9 +5,9 @@ The second half is what the text is held against: an edit is right if what it wr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
+from ...dataclass import dataclass
 from ..model import Value
 
 Path: TypeAlias = tuple[str | int, ...]

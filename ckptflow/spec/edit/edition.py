@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 
+from ...dataclass import dataclass, replace
 from ...errors import EditRefused, Problem, SpecError
 from ..compose import compose
 from ..findings import Source

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
+from ...dataclass import dataclass
 from ..model import Value
 from .comments import first_line
 from .layout import layout_at

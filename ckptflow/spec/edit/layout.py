@@ -6,9 +6,9 @@ A text may have several manners; what stands nearest before a place counts there
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
+from ...dataclass import dataclass
 from .located import LINE_END, Kind, Located, Spot
 
 _Seen = TypeVar("_Seen")

@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
+
+from ...dataclass import dataclass, field
 
 LINE_END = re.compile("\r\n|[\r\n\x85\u2028\u2029]")  # as libyaml counts lines
 _PROPERTIES = re.compile(r"(?:[&!]\S*[ \t]*)*")

@@ -6,8 +6,7 @@ it, as a few splices.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from ...dataclass import dataclass
 from ..model import Value
 from . import inline
 from .changes import Change, Delete, Path, Put, Rename

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import Enum
 
+from ...dataclass import dataclass
 from ...errors import Problem, UsageError
 from ..compose import compose, core_scalar
 from ..model import Value

@@ -68,17 +68,14 @@ def connection(container: str, host: str, options: Mapping[str, Any], url: str) 
 
 def _of_connection_string(text: str, url: str) -> dict[str, Any]:
     """Return the configuration in `AccountName=...;AccountKey=...;BlobEndpoint=...`. Raises `StoreError`."""
-    fields: dict[str, str] = {}
-    for part in text.strip().strip(";").split(";"):
-        key, equals, value = part.partition("=")
-        if not equals:
-            raise StoreError(
-                f"{url}: the connection string is none", hint="copy it anew: `AccountName=...;AccountKey=...`"
-            )
-        fields[key.strip().lower()] = value.strip()
+    pairs = [part.partition("=") for part in text.strip().strip(";").split(";")]
+    fields = {key.strip().lower(): value.strip() for key, _, value in pairs}
     if fields.get("usedevelopmentstorage", "").lower() == "true":
         return dict(_EMULATOR)
     found: dict[str, Any] = {own: fields[key] for key, own in _IN_CONNECTION_STRING.items() if fields.get(key)}
+    if not found:
+        hint = "copy it anew: `AccountName=...;AccountKey=...`"
+        raise StoreError(f"{url}: the connection string names neither account nor endpoint", hint=hint)
     if "endpoint" not in found and "account_name" in found:
         scheme = fields.get("defaultendpointsprotocol", "https")
         suffix = fields.get("endpointsuffix", "core.windows.net")

@@ -9,9 +9,8 @@ not say that the key is missing leads to a look at the bucket.
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -24,16 +23,10 @@ from ..protocol import Entry, NotThere
 from .connection import Connection
 from .failures import NO_BUCKET, NOT_THERE, answer_in, failure, no_answer, no_bucket, no_credentials
 from .patience import Patience
-from .ranges import BLOCK, check_start, download, part_of, too_short, write_all
+from .ranges import BLOCK, Turns, check_start, download, nanoseconds, part_of, part_size, too_short, write_all
 
 _PAGE = 1000
-_PARTS = 9000
-"""Parts of one upload: S3 takes 10,000."""
-
-_UPLOADS = threading.BoundedSemaphore(2)
 _PARTS_AT_ONCE = 4
-"""Two uploads, four parts each, eight MiB a part: 64 MiB in this process."""
-
 _BATCHES = {"s3": 1000, "gs": 100, "az": 256}
 _GARBLED = re.compile(
     r"HTTP error|request or response body|error decoding|invalid .{0,40}response|timed? ?out|connection", re.IGNORECASE
@@ -69,9 +62,11 @@ class ObstoreBucket:
             data = bytes(result.bytes())
             begin, end = result.range
         except Exception as error:
-            if size is None and answer_in(str(error)).status == 416:
+            if options and ("StartTooLarge" in str(error) or answer_in(str(error)).status == 416):
                 self._check_end(name, start)
-                return b""
+                if size is None:
+                    return b""
+                raise too_short(f"{name} at {self.url}", start, size) from None
             if options and "non-partial response" in str(error):
                 self._gives_ranges = False
                 return self._cut(name, start, size)
@@ -115,9 +110,9 @@ class ObstoreBucket:
                 return
         except OSError as error:
             raise store_error(error, f"upload {path}", str(path.parent)) from error
-        part = max(BLOCK, -(-size // _PARTS))
+        part = part_size(size)
         sent = _Parts(path, part)
-        with _UPLOADS:
+        with Turns.uploads:
             try:
                 obstore.put(
                     self._bulk,
@@ -189,7 +184,7 @@ class ObstoreBucket:
             if isinstance(failed, NotThere):
                 return None
             raise failed from None
-        return Entry(name, meta["size"], _nanoseconds(meta["last_modified"]))
+        return Entry(name, meta["size"], nanoseconds(meta["last_modified"]))
 
     def list(self, prefix: str, after: str = "") -> Iterator[Entry]:
         """Yield all names that start with `prefix` and sort behind `after`, sorted."""
@@ -209,7 +204,7 @@ class ObstoreBucket:
                         raise StoreError(f"{self.url} lists names out of order: it cannot be a remote")
                     reached = name
                     if name.startswith(prefix) and name > after:
-                        yield Entry(name, meta["size"], _nanoseconds(meta["last_modified"]))
+                        yield Entry(name, meta["size"], nanoseconds(meta["last_modified"]))
                     elif name > prefix and not name.startswith(prefix):
                         return
         except CkptflowError:
@@ -365,12 +360,6 @@ def _range(start: int, size: int | None) -> Any:
     return {"offset": start} if size is None else (start, start + size)
 
 
-def _nanoseconds(time: datetime) -> int:
-    return (
-        round(time.timestamp()) * 10**9 + time.microsecond * 1000 if time.microsecond else int(time.timestamp()) * 10**9
-    )
-
-
 class _Parts:
     """The parts of a file, read one at a time. `failed` is why it ended early, None if it did not.
 
@@ -380,7 +369,7 @@ class _Parts:
     def __init__(self, path: Path, size: int) -> None:
         self._path = path
         self._size = size
-        self.failed: StoreError | None = None
+        self.failed: BaseException | None = None
 
     def __iter__(self) -> Iterator[bytes]:
         try:
@@ -389,4 +378,7 @@ class _Parts:
                     yield part
         except OSError as error:
             self.failed = store_error(error, f"read {self._path.name}", str(self._path.parent))
+            raise
+        except BaseException as error:
+            self.failed = error
             raise

@@ -7,8 +7,8 @@ signed addresses and names of keys. `NotThere` needs a code that says so.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
+from ...dataclass import dataclass
 from ...errors import StoreError
 from ..bucket import Unavailable
 
@@ -72,8 +72,8 @@ class Answer:
         return " ".join(part for part in (str(self.status or ""), self.code) if part)
 
 
-_STATUS = re.compile(r"status code: (\d{3})")
-_CODE = re.compile(r"<Code>\s*([A-Za-z0-9]{1,64})\s*</Code>|\bCode: \"?([A-Za-z0-9]{1,64})\b")
+_STATUS = re.compile(r"(?:status |\()code: (\d{3})")
+_CODE = re.compile(r"<Code>\s*([A-Za-z0-9]{1,64})\s*</Code>|\b[Cc]ode: \"?([A-Za-z][A-Za-z0-9]{1,63})\b")
 
 
 def answer_in(text: str) -> Answer:

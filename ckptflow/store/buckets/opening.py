@@ -50,7 +50,9 @@ def open_bucket(
         return Retrying(_by_obstore(url, parts, options, timeout), Patience(timeout))
     if chosen == "obstore":
         raise StoreError(f"{shown(url)} cannot be reached by obstore", hint="leave out the option `driver`")
-    raise StoreError(f"no driver for {shown(url)}")
+    from .fsspec_opening import open_fsspec
+
+    return Retrying(open_fsspec(url, parts, options, timeout), Patience(timeout))
 
 
 def _by_obstore(url: str, parts: Url, options: Mapping[str, Any], timeout: float) -> Bucket:

@@ -12,9 +12,9 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import TypeVar
 
+from ...dataclass import dataclass, field
 from ..bucket import Unavailable
 
 _T = TypeVar("_T")

@@ -10,6 +10,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 from ...errors import StoreError
@@ -18,8 +19,27 @@ from ..oserrors import store_error
 BLOCK = 8 << 20
 """Bytes of one part of a large download or upload."""
 
+_PARTS = 9000
+"""Parts of one upload: S3 takes 10,000."""
+
 _AT_ONCE = 4
 _IN_MEMORY = threading.BoundedSemaphore(8)  # parts held in this process: 64 MiB
+
+
+class Turns:
+    """What is done by few at a time in this process. Two uploads, four parts each, eight MiB a part: 64 MiB."""
+
+    uploads = threading.BoundedSemaphore(2)
+
+
+def part_size(size: int) -> int:
+    """Return how many bytes the parts of an upload of `size` bytes have."""
+    return max(BLOCK, -(-size // _PARTS))
+
+
+def nanoseconds(time: datetime) -> int:
+    """Return a time as nanoseconds since 1970, without the rounding of floats."""
+    return int(time.timestamp()) * 10**9 + time.microsecond * 1000
 
 
 def part_of(data: bytes, start: int, size: int | None, what: str) -> bytes:

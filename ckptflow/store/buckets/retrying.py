@@ -70,7 +70,7 @@ class Retrying:
         for last in self._patience.tries():
             try:
                 found = self._present(name) if unknown else None
-                if unknown and (found is None or found[1] != version):
+                if unknown and (found is None or found[0] == data or found[1] != version):
                     return found is not None and found[0] == data
                 made = self._inner.replace(name, data, version)
                 if not made and unknown:

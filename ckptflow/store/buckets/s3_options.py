@@ -11,10 +11,10 @@ from __future__ import annotations
 import configparser
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ...dataclass import dataclass, field
 from ...errors import StoreError
 from .connection import Connection, as_flag, root_certificate, take
 from .failures import no_credentials

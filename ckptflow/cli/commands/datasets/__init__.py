@@ -1,0 +1,5 @@
+"""Edge. `ckptflow datasets`: one file a command."""
+
+from .group import command
+
+__all__ = ["command"]

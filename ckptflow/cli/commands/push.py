@@ -1,0 +1,31 @@
+"""Edge. `ckptflow push`: what is finished here goes to a remote."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from .. import terminal
+from ..session import Session
+from ..transfers import displayed, dry_option, jobs_option, refs_options, remote_option, targets_and_file, tell
+
+
+@click.command("push")
+@remote_option
+@jobs_option
+@dry_option
+@refs_options
+@targets_and_file
+@click.pass_obj
+def command(session: Session, /, targets: tuple[str, ...], file: str | None, as_json: bool, **options: Any) -> int:
+    """Send finished work to the remote: of the TARGETs (stages or outs), or all that it lacks."""
+    from ...report.transfer import pushed_lines
+
+    project = session.project(file=file)
+    with displayed(session) as tally:
+        done = project.push(targets, tally=tally, **options)
+    doc = done.to_json()
+    if as_json:
+        terminal.document(doc)
+    return tell(session, pushed_lines(doc), done.notes, done.missing)
