@@ -148,7 +148,7 @@ class Sharing:
             self._deaf = time.monotonic() + DEAF_SECONDS
 
     def guards(self, tree: Digest) -> bool:
-        """Tell whether an out of this name counts only where it is here, or has a record that may be used."""
+        """See `session.Far`."""
         return self._gate.guards(tree)
 
     def disown(self, objects: Iterable[str]) -> None:
