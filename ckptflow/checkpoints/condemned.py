@@ -21,6 +21,8 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from xxhash import xxh3_64_hexdigest
+
 from ..dataclass import dataclass, field, replace
 from ..ids import Digest
 from ..store import layout
@@ -70,7 +72,7 @@ class Condemned:
             "deleted": self.deleted_ns,
             "blobs": list(self.blobs),
         }
-        return (json.dumps(doc, indent=0) + "\n").encode("ascii")
+        return (json.dumps({**doc, "x": _checksum(doc)}, indent=0) + "\n").encode("ascii")
 
     @classmethod
     def decode(cls, name: str, data: bytes) -> Condemned:
@@ -79,6 +81,8 @@ class Condemned:
             doc = json.loads(data)
             if doc["ckptflow"] != "condemned" or doc["version"] != VERSION:
                 raise BadDocument(f"{name} is of version {doc.get('version')!r}; this program reads {VERSION}")
+            if doc.pop("x") != _checksum(doc):
+                raise BadDocument(f"{name} is damaged: its checksum does not hold")
             return cls(
                 name,
                 tuple(str(layout.check_name(blob)) for blob in doc["blobs"]),
@@ -90,6 +94,10 @@ class Condemned:
             raise
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise BadDocument(f"{name} cannot be read: {error!r}") from error
+
+
+def _checksum(doc: Mapping[str, Any]) -> str:
+    return xxh3_64_hexdigest(json.dumps(doc, sort_keys=True).encode("ascii"))
 
 
 _FIELDS = frozenset({"ckptflow", "version", "since", "deleted", "blobs"})
@@ -231,6 +239,9 @@ class _Decision:
                         where[object_].append(held)
         for object_, held in self.restored.items():
             where[object_].append(held)
+        for object_ in self.reached:  # of which no line tells, which somebody may mend
+            if object_ not in where and (own := layout.object_name(object_)) in self.stock.blobs:
+                where[object_].append(Held(object_, self.stock.blobs[own].bytes))
         needed: dict[str, dict[Digest, Held]] = defaultdict(dict)
         for object_, places in where.items():
             good = [held for held in places if blob_of(held) not in self.doomed]
@@ -259,7 +270,7 @@ class _Decision:
             stays: list[Kept] = []
             leaves: list[Kept] = []
             for row in segment.rows:
-                if row.key:
+                if row.key or row.partial:
                     alive = is_alive(segment.name, row, keys, hidden, self.reached)
                     (stays if alive else leaves).append(Kept(segment.name, row=row))
                     continue

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 
 from ..checkpoints.manifest import Status
 from ..checkpoints.records import RecordLog
+from ..chunk.headway import Headway
 from ..dataclass import dataclass, field
 from ..errors import StoreDamaged
 from ..events import Note, Reporter, RunStarted, StageDone
-from ..ids import Digest, StageName
+from ..ids import ChunkKey, Digest, StageName
 from ..plan.schedule import Schedule
 from ..plan.selection import Selection
 from ..plan.stagerun import Phase, StageRun
@@ -46,6 +47,9 @@ if TYPE_CHECKING:
     from .sharing import Sharing
 
 __all__ = ["Attempt", "Outcome"]
+
+MENDED = frozenset({"parquet", "arrow", "json", "pickle"})
+"""Formats that give back the very values that were written: what comes of further items can be put among them."""
 
 
 @dataclass(slots=True)
@@ -112,6 +116,7 @@ class Attempt:
         watcher = Watcher(
             begin=lambda run: self._begin(run, settler, keeper),
             progress=keeper.progress,
+            kept=keeper.kept,
             settle=lambda run: self._settle(run, settler, keeper, facts),
             explain=lambda run: _sentences(run, facts),
         )
@@ -131,6 +136,7 @@ class Attempt:
                         str(self.session.logs / self.run_id),
                         links=self.session.placer.makes_links(),
                         combine_forms=facts.combine_forms,
+                        kept=partial(self._headway, past),
                     ),
                     reporter=self.reporter,
                     run_id=self.run_id,
@@ -139,6 +145,28 @@ class Attempt:
                 ).run()
             finally:
                 self.stop.wake(-1)
+
+    def _to_mend(self, past: StorePast, run: StageRun, key: ChunkKey) -> Headway | None:
+        """Return a finished chunk some items of which failed, where these alone are to be tried again."""
+        stage = run.stage
+        if not self.options.retry_failed or not stage.each or stage.carry is not None or run.forced:
+            return None
+        record = past.lookup(run.name, [key]).get(key)
+        if record is None or record.quarantine is None or record.items is None:
+            return None
+        if not all(out.format in MENDED for out in stage.outs):
+            return None
+        outs = {label: (part,) for label, part in record.outs.items()}
+        return Headway(record.items.total, record.items, outs, (record.quarantine,), finished=True)
+
+    def _headway(self, past: StorePast, run: StageRun, key: ChunkKey) -> Headway | None:
+        """Return what an earlier attempt at a chunk has kept; of earlier runs nothing where all is to be made anew."""
+        if (mended := self._to_mend(past, run, key)) is not None:
+            return mended
+        found = past.partial(run.name, key)
+        if found is None or (run.forced and found.run != self.run_id):
+            return None
+        return found.headway
 
     def _conclude(
         self,
@@ -170,7 +198,8 @@ class Attempt:
             for run in schedule.stages.values()
             if not run.pinned or run.stage.frozen
         )
-        if outcome is Outcome.DONE and self.options == ReproOptions():
+        settled = not any(result.quarantined for result in results)  # else the exit code is to tell of them again
+        if outcome is Outcome.DONE and self.options == ReproOptions() and settled:
             written = self._written if any(r.state != "fresh" for r in results) else None
             absent = (*settler.left, *((self.sharing.unsent,) if self.sharing is not None else ()))
             self._witness = partial(

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..chunk.headway import Items
 from ..dataclass import dataclass
-from ..plan.model import Before
+from ..plan.model import Before, Record
 from ..plan.stagerun import ChunkState, Phase, StageRun
 from ..plan.view import is_unchanged
 
 
 @dataclass(frozen=True, slots=True)
 class StageResult:
-    """One stage. `state` is `fresh`, `ran`, `reused`, `failed`, `blocked`, `frozen`, or `stopped`: begun or waiting
-    when the run ended before it.
+    """One stage. `quarantined` items are not in its outs because they failed. `state` is `fresh`, `ran`, `reused`,
+    `failed`, `blocked`, `frozen`, or `stopped`: begun or waiting when the run ended before it.
     """
 
     stage: str
@@ -25,6 +26,8 @@ class StageResult:
     failed: int
     items_ok: int
     items_failed: int
+    items_skipped: int = 0
+    quarantined: int = 0
     reasons: tuple[str, ...] = ()
     rows: int | None = None
     bytes: int | None = None
@@ -36,7 +39,8 @@ class StageResult:
             "state": self.state,
             "seconds": round(self.seconds, 3),
             "chunks": {"total": self.total, "ran": self.ran, "reused": self.reused, "failed": self.failed},
-            "items": {"ok": self.items_ok, "failed": self.items_failed, "skipped": 0},
+            "items": {"ok": self.items_ok, "failed": self.items_failed, "skipped": self.items_skipped},
+            **({"quarantined": self.quarantined} if self.quarantined else {}),
             "reasons": list(self.reasons),
         }
 
@@ -110,6 +114,7 @@ def stage_result(
     failed = run.count(ChunkState.FAILED)
     made = [r for r in run.records if r is not None]
     fresh = [r for r, s in zip(run.records, run.states, strict=True) if r is not None and s == ChunkState.RAN]
+    items = sum((_items(r) for r in fresh), Items())
     rows = [p.rows for r in made for p in r.outs.values() if p.rows is not None]
     return StageResult(
         stage=run.name,
@@ -119,12 +124,19 @@ def stage_result(
         ran=ran,
         reused=max(0, reused),
         failed=failed,
-        items_ok=sum(r.rows_in if r.rows_in is not None else 1 for r in fresh),
-        items_failed=failed,
+        items_ok=items.ok,
+        items_failed=items.failed + failed,
+        items_skipped=items.skipped,
+        quarantined=before.quarantined if run.fresh and before is not None else run.items.failed,
         reasons=reasons,
         rows=sum(rows) if rows else None,
         bytes=sum(p.bytes for r in made for p in r.outs.values()) if made else None,
     )
+
+
+def _items(record: Record) -> Items:
+    """Return what became of the items of a chunk; rows, or the chunk itself, where the function takes it whole."""
+    return record.items or Items(ok=record.rows_in if record.rows_in is not None else 1)
 
 
 def _state(run: StageRun, before: Before | None, ran: int, restored: bool) -> str:

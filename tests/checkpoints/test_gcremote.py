@@ -302,9 +302,57 @@ def test_a_document_that_cannot_be_read_is_an_error(world):
 
 
 def test_documents_keep_what_they_do_not_know():
-    text = b'{"ckptflow":"condemned","version":1,"since":1,"deleted":null,"blobs":["objects/aa/bb"],"news":[1]}'
-    document = Condemned.decode("condemned/a.json", text)
-    assert Condemned.decode("condemned/a.json", document.encode()) == document and document.extra == {"news": [1]}
+    document = Condemned("condemned/a.json", ("objects/aa/bb",), 1, None, {"news": [1]})
+    assert Condemned.decode("condemned/a.json", document.encode()) == document
+    with pytest.raises(BadDocument, match="checksum"):
+        Condemned.decode("condemned/a.json", document.encode().replace(b"objects/aa/bb", b"objects/aa/bc"))
+
+
+class Garbling(MemoryBucket):
+    """Flips a bit of the first answer to each request for a segment or for condemned lines."""
+
+    def __init__(self, world):
+        super().__init__("memory://bucket", world.bucket.now_ns)
+        self._files = world.bucket._files
+        self.seen = set()
+
+    def get(self, name, start=0, size=None):
+        data = super().get(name, start, size)
+        if name.endswith(".jsonl") and name not in self.seen:
+            self.seen.add(name)
+            return data[:40] + bytes([data[40] ^ 1]) + data[41:]
+        return data
+
+
+def test_what_is_garbled_on_its_way_is_not_taken_for_damage(world):
+    part, dead = world.part("alive"), world.part("dead")
+    tree = world.tree(part)
+    (key, _) = world.send(part, dead, extra=[tree])
+    world.wait(2)
+    world.folder = world.folder / "elsewhere"
+    world.clean(tree, remote=world.open(Garbling(world)))
+    assert world.told() == ({part.object, tree}, {part.object}) and world.keys() == {key}
+    text = world.send(world.part("gone"))
+    world.wait(2)
+    world.clean(tree)
+    record = Record(text[0], {"o": world.part("gone")}, StageName("load"), "r", 0.1, "2027-01-15T08:00:00Z")
+    world.bucket.put("records/20270601T000000Z-bbbb-000001.jsonl", lines.encode_record(record))
+    world.wait(0.9)
+    world.clean(tree, remote=world.open(Garbling(world)))
+    there, named = world.told()
+    assert named <= there and len(named) == 2, "what was condemned is spared by lines that came garbled at first"
+
+
+def test_an_object_of_which_no_line_tells_stays_while_it_is_needed(world):
+    part = world.part("alive")
+    tree = world.tree(part)
+    world.send(part)
+    world.bucket.delete(world.names(layout.RECORDS))
+    world.wait(2)
+    world.clean(tree)
+    world.wait(2)
+    world.clean(tree)
+    assert world.blobs() == {layout.object_name(part.object)}
 
 
 def test_one_at_a_time(world):
