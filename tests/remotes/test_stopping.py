@@ -64,8 +64,11 @@ def test_told_twice_while_it_sends(machine, moto_bucket, moto_server, number):
     assert b.traces() == []
 
 
-@pytest.mark.parametrize("where", ["/ckptflow.json", "list-type", "/packs/"])
-def test_told_twice_while_it_waits_for_the_remote(machine, moto_bucket, moto_server, where):
+@pytest.mark.parametrize(
+    ("where", "number"),
+    [("/ckptflow.json", signal.SIGINT), ("list-type", signal.SIGTERM), ("/packs/", signal.SIGINT)],
+)
+def test_told_twice_while_it_waits_for_the_remote(machine, moto_bucket, moto_server, where, number):
     """The engine itself waits for an answer: to a look at the remote, or for results."""
     a, b = machine("a"), machine("b", CKPTFLOW_JOBS="1")
     for each in (a, b):
@@ -74,11 +77,11 @@ def test_told_twice_while_it_waits_for_the_remote(machine, moto_bucket, moto_ser
     moto_server.inject(Fault(Kind.HANG, "GET|LIST", path=where))
     process = b.start("repro", "--json")
     moto_server.await_held()
-    os.kill(process.pid, signal.SIGINT)
+    os.kill(process.pid, number)
     time.sleep(0.3)  # two that come at once are one
-    os.kill(process.pid, signal.SIGINT)
+    os.kill(process.pid, number)
     ended = b.finish(process)
-    assert ended.code == 130, ended.err
+    assert ended.code == 128 + number, ended.err
     assert "Traceback" not in ended.err
     moto_server.calm()
     b.repro()
