@@ -159,8 +159,8 @@ class CutRequest:
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """What the lock file says of a stage's last success: its key, its outs by label, the parts of its recipe, and how
-    many items are in quarantine.
+    """What the lock file says of a stage's last success: its key, its outs by label, the parts of its recipe, how
+    many items are in quarantine, and how the function was called (`StageRun.way`).
     """
 
     key: Digest
@@ -169,6 +169,7 @@ class Before:
     items: Mapping[str, Any]
     deps: Mapping[str, Digest]
     quarantined: int = 0
+    way: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

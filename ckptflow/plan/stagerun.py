@@ -12,7 +12,7 @@ from ..dataclass import dataclass, field
 from ..errors import Failure
 from ..fingerprint.recipe import Recipe
 from ..ids import ChunkKey, Digest, StageName
-from ..spec.model import Out, Stage, chunked_deps
+from ..spec.model import Out, Stage, Value, chunked_deps
 from .merging import Merger
 from .model import Record, Source, State
 
@@ -132,6 +132,20 @@ class StageRun:
             return State(self.stage.carry.initial)
         record = self.records[index - 1]
         return record.state if record is not None else None
+
+    @property
+    def way(self) -> dict[str, Value]:
+        """How the function is called, apart from its arguments: the keys of the stage that are in use, each with what
+        of it makes a difference.
+        """
+        found: dict[str, Value] = {}
+        if self.stage.each:
+            found["each"] = "item"
+        if self.stage.carry is not None:
+            found["carry"] = {"initial": self.stage.carry.initial}
+        if self.recipe.combine is not None:
+            found["combine"] = self.recipe.combine
+        return found
 
     @property
     def items_known(self) -> int | None:
