@@ -49,6 +49,11 @@ class Record:
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     @property
+    def items_read(self) -> int:
+        """How many items the chunk had: rows, where they were not counted one by one, or the chunk itself."""
+        return self.items.total if self.items is not None else 1 if self.rows_in is None else self.rows_in
+
+    @property
     def parts(self) -> tuple[Part, ...]:
         """Everything in the store that it names."""
         return (*self.outs.values(), *(() if self.quarantine is None else (self.quarantine,)))

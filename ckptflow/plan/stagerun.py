@@ -150,12 +150,11 @@ class StageRun:
     @property
     def items_known(self) -> int | None:
         """How many items all chunks have together, None while that is not known."""
-        if self.counts[ChunkState.RAN] + self.counts[ChunkState.REUSED] == len(self.states):
-            return self.items.total
         cut = chunked_deps(self.stage.chunk)
         sheet = self.sheets.get(cut[0]) if cut else None
         if sheet is None:
-            return None
+            done = [record.items_read for record in self.records if record is not None]
+            return sum(done) if len(done) == len(self.records) else None
         sizes = [len(p.where.files) if isinstance(p.where, AtFiles) else p.rows for p in sheet.pieces[cut[0]]]
         known = [size for size in sizes if size is not None]
         return sum(known) if len(known) == len(sizes) else None

@@ -463,3 +463,28 @@ def test_what_unfinished_chunks_have_kept_stays_while_it_is_young_and_they_have_
     assert finished not in world.names()
     assert sound(world.store) == []
     assert len(world.keys()) == 1
+
+
+def test_the_quarantine_of_a_chunk_stays_as_long_as_its_outs():
+    world = World()
+    log = world.begin()
+    found = {}
+    for key in ("alive", "dead"):
+        out, bad = (world.objects.put(f"{key} {what}".encode()) for what in ("out", "bad"))
+        found[key] = Part(out, 9, out, 1), bad
+        record = Record(
+            key=ChunkKey(digest(key.encode())),
+            outs={"o": found[key][0]},
+            stage=StageName("load"),
+            run="r",
+            seconds=0.1,
+            finished="2026-01-01T00:00:00Z",
+            items=Items(1, 1),
+            quarantine=Part(bad, 9, bad, 1),
+        )
+        log.add(record)
+    world.clean([world.tree(found["alive"][0])])
+    assert set(world.keys()) == {ChunkKey(digest(b"alive"))}
+    assert found["alive"][1] in world.names()
+    assert found["dead"][1] not in world.names()
+    assert sound(world.store) == []

@@ -124,3 +124,28 @@ def test_ids_go_on_where_they_stopped_and_chunks_after_an_equal_state_stay(place
     assert "initial state changed" in place.run("status", "--explain").out
     place.repro()
     assert pq.read_table(place.root / "ids.parquet")["id"][0].as_py() == "S101"
+
+
+def test_chunks_of_which_nothing_comes_are_no_obstacle_to_merging(place):
+    place.work("""
+        import pyarrow as pa
+
+        def few(row):
+            return row if row["x"] % 20 == 5 else None
+
+        def join(left, right):
+            return pa.concat_tables([left, right])
+    """)
+    place.pipeline("""
+        stages:
+          few:
+            call: work:few
+            combine: work:join
+            deps: {row: rows.csv}
+            chunk: {over: row, rows: 10, cut: fixed}
+            each: item
+            outs: {few: few.parquet}
+    """)
+    place.rows(100)
+    place.repro()
+    assert pq.read_table(place.root / "few.parquet")["x"].to_pylist() == [5, 25, 45, 65, 85]

@@ -330,6 +330,7 @@ def test_a_function_s_own_point_is_given_back(place, kill_all, running, wait_unt
 def test_another_machine_goes_on_behind_what_was_kept(items, place, tmp_path):
     undisturbed = items("one", every=10)
     config = {"remote": "shared", "sync": "auto", "remotes": {"shared": {"url": (tmp_path / "remote").as_uri()}}}
+    (tmp_path / "remote").mkdir()
     place.write(".ckptflow/config.yaml", json.dumps(config))
     process = place.start("repro", PACE="0.01")
     place.await_traces(50)
