@@ -8,7 +8,7 @@ time. Whatever stands under `condemned/` and belongs to nothing was left by a ca
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import groupby
 
@@ -22,7 +22,7 @@ from . import lines
 from .condemned import LEAST_NS, BadDocument, Condemned, Kept, Stock, Verdict, blob_of, decide, is_document
 from .garbage import Group, Item, Row, Segment, grouped, named_by_young
 from .gc import Terms, parse_row, parse_segment
-from .lease import Lease, server_now
+from .lease import Lease, server_now, take
 from .reach import Documents, Roots, from_checkpoints, from_runs, reach
 from .records import SEGMENT_BYTES, split_lines
 from .remote import Remote
@@ -108,6 +108,17 @@ class _Reader:
             return self.remote.bucket.get(layout.pack_name(span.pack), span.start, span.stop - span.start)
         except NotThere:
             return None
+
+
+def clean(remote: Remote, roots: Roots, run: str, terms: Callable[[int], Terms]) -> Found:
+    """Look for garbage in `remote` and do what is due. `terms` makes them of the server's time in ns.
+
+    Raises `Locked` where another call is at it, `RootUnreadable`, `StoreError`.
+    """
+    with take(remote.bucket, run) as lease:
+        found = survey(remote, roots, terms(server_now(remote.bucket)))
+        carry_out(remote, found, run, lease)
+        return found
 
 
 def survey(remote: Remote, roots: Roots, terms: Terms) -> Found:

@@ -19,7 +19,7 @@ from ..errors import StoreDamaged, StoreError
 from ..ids import ChunkKey, Digest, digest
 from ..plan.model import Record
 from ..store import layout, packs
-from ..store.bucket import Bucket
+from ..store.bucket import Bucket, Unavailable
 from ..store.hashing import hash_file
 from ..store.local import LocalStore
 from ..store.marker import Marker, open_store
@@ -32,7 +32,7 @@ from .condemned import BadDocument, Condemned, blob_of, is_document
 from .mirror import Mirror
 
 if TYPE_CHECKING:
-    from concurrent.futures import ThreadPoolExecutor
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
@@ -40,6 +40,7 @@ _R = TypeVar("_R")
 FRESH_SECONDS = 600.0
 """How long what was listed may be relied on; far less than the grace time after which `gc` deletes."""
 _LISTINGS_MOST = 5
+_LOOK_SECONDS = 0.3
 THREADS = 16
 """Requests at once, unless said otherwise."""
 
@@ -171,8 +172,20 @@ class Remote:
         data = self.bucket.get(name)
         return data if lines.are_sound(data) else self.bucket.get(name)
 
-    def look_for_condemned(self, *, seconds: float = 0.0) -> None:
-        """Learn what is condemned now: one listing, and what is new in it. Not if it was listed `seconds` ago."""
+    def look(self, *, seconds: float) -> None:
+        """See to it that what is known here of the remote, and of what is condemned there, is at most `seconds` old.
+
+        Two listings, if any, and what is new in them. Raises `Unavailable` where the remote is too slow for that.
+        """
+        for _ in range(_LISTINGS_MOST):
+            self.refresh(seconds=seconds)
+            self._look_for_condemned(seconds)
+            shared = self._shared
+            if all(moment is not None and moment.age < seconds for moment in (shared.listed, shared.looked)):
+                return
+        raise Unavailable(f"{self.url} is too slow: a listing takes longer than {seconds:.0f} s")
+
+    def _look_for_condemned(self, seconds: float) -> None:
         with self._shared.lock:
             if self._shared.looked is None or self._shared.looked.age >= seconds:
                 began = Moment()
@@ -317,7 +330,7 @@ class Remote:
             from concurrent.futures import ThreadPoolExecutor
 
             self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="ckptflow-fetch")
-        return self._pool.map(work, items)
+        return _in_order([self._pool.submit(work, item) for item in items])
 
     def close(self, *, wait: bool = True) -> None:
         """Let go of the mirror and of the threads; the bucket stays open for twins. Without `wait`, requests that were
@@ -327,6 +340,24 @@ class Remote:
         if self._pool is not None:
             self._pool.shutdown(wait=wait, cancel_futures=True)
             self._pool = None
+
+
+def _in_order(futures: list[Future[_R]]) -> Iterator[_R]:
+    """Yield what comes of `futures` in their order; those that are not begun are cancelled when one fails.
+
+    It is looked again and again instead of waited for: a signal that another thread has taken wakes nobody who waits.
+    """
+    from concurrent.futures import wait
+
+    try:
+        futures.reverse()
+        while futures:
+            while not wait(futures[-1:], timeout=_LOOK_SECONDS).done:
+                pass
+            yield futures.pop().result()
+    finally:
+        for future in futures:
+            future.cancel()
 
 
 def _call(task: Callable[[], _T]) -> _T:

@@ -91,8 +91,7 @@ class Sender:
 
         What is relied on was seen listed some minutes ago at most: far less than the time after which `gc` deletes.
         """
-        self._remote.refresh(seconds=FRESH_SECONDS)
-        self._remote.look_for_condemned(seconds=FRESH_SECONDS)
+        self._remote.look(seconds=FRESH_SECONDS)
         condemned = self._remote.condemned
         sent = {one.object for group in held for one in group if blob_of(one) not in condemned}
         known = self._remote.keeps(name for name in sizes if name not in sent)
@@ -102,7 +101,6 @@ class Sender:
         """Return what `send` would do: the objects it would upload, with their sizes in bytes, and the records."""
         needs = [(record, self._needs(record)) for record in records]
         sizes = self._sizes(needs, extra)
-        self._remote.look_for_condemned(seconds=FRESH_SECONDS)
         known = self._remote.keeps(sizes)
         lacking = {n: size for n, size in sizes.items() if n not in known and self._objects.is_here(n)}
         there = known.keys() | lacking.keys()

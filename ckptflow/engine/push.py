@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from ..checkpoints.index import Past as RecordIndex
 from ..checkpoints.locks import hold
-from ..checkpoints.remote import Remote
+from ..checkpoints.remote import FRESH_SECONDS, Remote
 from ..checkpoints.rollup import SEGMENTS_MOST, roll_up
 from ..checkpoints.sending import Sender
 from ..checkpoints.trees import get_listing, get_tree
@@ -238,7 +238,7 @@ def _connect(remote: Remote, *, dry: bool) -> None:
         return
     remote.connect(create=not dry)
     remote.refresh()
-    remote.look_for_condemned()
+    remote.look(seconds=FRESH_SECONDS)
 
 
 def _weigh(sender: Sender, lacking: _Lacking) -> _Load:

@@ -80,6 +80,10 @@ class Place(Protocol):
         """Store `data`, unless the name exists."""
         ...
 
+    def put(self, name: str, data: bytes, /) -> None:
+        """Store `data`, whatever was there."""
+        ...
+
     def list(self, prefix: str, /) -> Iterator[Entry]:
         """Yield all names that start with `prefix`."""
         ...
@@ -108,8 +112,15 @@ def open_store(store: Place, *, create: bool = False) -> Marker:
             f"there is no store at {store.url}",
             hint="check the address, or make one: `ckptflow init` a local one, `ckptflow push` a remote one",
         )
-    store.create(layout.MARKER, Marker(repository=os.urandom(16).hex()).encode())
-    return read_marker(store)  # not the one just made: another process may have been first
+    mine = Marker(repository=os.urandom(16).hex()).encode()
+    made = store.create(layout.MARKER, mine)
+    try:
+        return read_marker(store)  # not the one just made: another process may have been first
+    except StoreDamaged:
+        if not made:
+            raise
+        store.put(layout.MARKER, mine)  # damaged on its way there: nobody could ever use this place
+        return read_marker(store)
 
 
 def first_stranger(store: Place) -> str | None:

@@ -15,7 +15,7 @@ from ckptflow.checkpoints.manifest import Checkpoint, ProcessorState, Statistics
 from ckptflow.checkpoints.signing import FIELD, Signer, name_of
 from ckptflow.chunk.model import Part
 from ckptflow.ids import ChunkKey, Digest, StageName, digest
-from ckptflow.plan.model import Record
+from ckptflow.plan.model import Record, State
 
 SIGNER = Signer(b"0123456789abcdef", "aa" * 16)
 
@@ -29,7 +29,7 @@ jsons = st.recursive(
     max_leaves=4,
 )
 parts = st.builds(Part, object=digests, bytes=counts, values=digests, rows=st.none() | counts, listing=st.booleans())
-KNOWN = {"key", "outs", "stage", "run", "seconds", "finished", "rows_in", "v", "x", FIELD, "forget"}
+KNOWN = {"key", "outs", "stage", "run", "seconds", "finished", "rows_in", "state", "v", "x", FIELD, "forget"}
 records = st.builds(
     Record,
     key=digests.map(ChunkKey),
@@ -39,6 +39,7 @@ records = st.builds(
     seconds=st.floats(0, 1e6).map(lambda value: round(value, 6)),
     finished=texts,
     rows_in=st.none() | counts,
+    state=st.none() | jsons.map(State),
     extra=st.dictionaries(texts.filter(lambda key: key not in KNOWN), jsons, max_size=2),
 )
 
@@ -66,6 +67,8 @@ def changes(record: Record) -> list[Record]:
         replace(record, finished=record.finished + "x"),
         replace(record, rows_in=None if record.rows_in is not None else 0),
         replace(record, rows_in=(record.rows_in or 0) + 1),
+        replace(record, state=State(None) if record.state is None else None),
+        replace(record, state=State([record.state.value if record.state is not None else 0])),
         replace(record, extra={**record.extra, "more": 1}),
         replace(record, outs={**record.outs, "more": Part(Digest("0" * 64), 1, Digest("0" * 64))}),
     ]
@@ -81,7 +84,7 @@ def changes(record: Record) -> list[Record]:
 def test_the_changes_reach_every_field() -> None:
     """What a later version adds to records or parts has to be added to `changes` too."""
     assert {field.name for field in fields(Record)} == {
-        "key", "outs", "stage", "run", "seconds", "finished", "rows_in", "extra",
+        "key", "outs", "stage", "run", "seconds", "finished", "rows_in", "state", "extra",
     }  # fmt: skip
     assert {field.name for field in fields(Part)} == {"object", "bytes", "values", "rows", "listing"}
 

@@ -22,12 +22,15 @@ import subprocess
 import textwrap
 import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from ckptflow.checkpoints.lines import BadLine, decode
+from ckptflow.plan.model import Record
 from tests.e2e.place import PATIENCE, WORK, Place
 from tests.servers import FreshBucket
 
@@ -39,6 +42,8 @@ SMALL = """
     def half(rows):
         trace(first(rows))
         time.sleep(float(os.environ.get("PAUSE", "0")))
+        if str(first(rows)) == os.environ.get("STOP_AT"):
+            wait_for("go", 300.0)
         return rows.append_column("half", [[i / 2 for i in rows["x"].to_pylist()]])
 
     def total(rows):
@@ -79,17 +84,18 @@ class Origin:
     def small(cls, path: Path, chunks: int = 40) -> Origin:
         """A stage with so many chunks, each of which takes PAUSE seconds, and two that read its out: one makes a
         value, one a pickle. Functions leave traces (`Machine.traces`), chunks the number of their first row: 0, 10, ...
+        The one with the number STOP_AT waits for `Machine.let("go")`.
         """
         rows = "x,y\n" + "".join(f"{i},{i * i}\n" for i in range(10 * chunks))
         return cls.of(path, PIPELINE, {"work.py": WORK + "\n\n" + textwrap.dedent(SMALL), "rows.csv": rows})
 
     @classmethod
-    def aml(cls, path: Path, **synthetic: Any) -> Origin:
-        """The demonstration of this project, on few accounts (`synthetic`: other parameters of its data)."""
+    def aml(cls, path: Path, chunk: Mapping[str, int] | None = None, **synthetic: Any) -> Origin:
+        """The demonstration of this project, on few accounts (`chunk`: other sizes, `synthetic`: of its data)."""
         params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
         small = {"accounts": 600, "transactions_per_account": 7.5, "laundering_share": 0.03}
         params["synthetic"] |= small | synthetic
-        params["chunk"] = {"node_rows": 50, "edge_rows": 200}
+        params["chunk"] = {"node_rows": 50, "edge_rows": 200, **(chunk or {})}
         stages = {
             p.relative_to(ROOT).as_posix(): p.read_text(encoding="utf-8")
             for p in sorted((ROOT / "stages").rglob("*.py"))
@@ -185,6 +191,16 @@ class Machine(Place):
     def update(self) -> None:
         """Take what others have committed."""
         git(self.root, "pull", "-q", "--ff-only")
+
+    def made(self) -> dict[str, Record]:
+        """Return the records of what this machine has made itself, by key; lines that a kill has torn are left out."""
+        found: dict[str, Record] = {}
+        for path in sorted((self.root / ".ckptflow/store/records").glob("*.jsonl")):
+            for line in path.read_bytes().splitlines():
+                with suppress(BadLine):
+                    if isinstance(record := decode(line), Record):
+                        found[record.key] = record
+        return found
 
     def die(self, process: subprocess.Popen[str]) -> None:
         """SIGKILL to a command and all that it has started, at once: the machine is switched off."""

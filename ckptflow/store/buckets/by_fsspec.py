@@ -24,24 +24,16 @@ from typing import Any, TypeVar
 from ...errors import StoreError
 from ...ids import digest
 from .. import layout
-from ..bucket import Bucket, Unavailable
+from ..bucket import Unavailable
 from ..oserrors import store_error
 from ..protocol import Entry, NotThere
 from .failures import Answer, failure, no_answer, no_bucket
 from .patience import Patience
 from .ranges import BLOCK, check_start, download, nanoseconds, part_of, too_short, write_all
-from .urls import Url, bucket_and_prefix, scrub, secrets_in, shown
+from .urls import shown
 
 _T = TypeVar("_T")
-_EXTRAS = {
-    **dict.fromkeys(("s3", "s3a", "s3n"), "s3"),
-    **dict.fromkeys(("gs", "gcs"), "gcs"),
-    **dict.fromkeys(("az", "abfs", "abfss", "adl", "azure"), "azure"),
-    **dict.fromkeys(("sftp", "ssh"), "sftp"),
-    **dict.fromkeys(("http", "https"), "http"),
-}
-_READ_ONLY = ("http", "https")
-_KEEPS_LISTINGS = ("gs", "gcs", "az", "abfs", "abfss", *_READ_ONLY)
+READ_ONLY = ("http", "https")
 _AT_ONE_STROKE = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "azure", "memory", "oss", "oci"})
 """Where a file that is written appears whole."""
 
@@ -52,53 +44,6 @@ _BATCH = 1000
 _DELETIONS_AT_ONCE = 16
 _ALWAYS_THERE = ("memory",)
 _changes: dict[str, threading.RLock] = {}
-
-
-def open_fsspec(url: str, parts: Url, options: Mapping[str, Any], timeout: float) -> Bucket:
-    """Return the bucket at `url` by fsspec's driver for its scheme. Raises `StoreError`."""
-    if parts.scheme in ("s3", "s3a", "s3n"):
-        from .by_s3fs import S3fsBucket, s3fs_options
-
-        bucket, prefix = bucket_and_prefix(parts)
-        make = _maker(parts.scheme, url, s3fs_options(options, timeout))
-        return S3fsBucket(make()[0], bucket, prefix, url=shown(url), timeout=timeout)
-    own = {key: value for key, value in options.items() if value is not None and key != "driver"}
-    if parts.scheme in _KEEPS_LISTINGS:
-        own["use_listings_cache"] = False
-    if parts.scheme in ("sftp", "ssh"):
-        own.setdefault("timeout", min(timeout, 10))
-    make = _maker(parts.scheme, url, own)
-    if parts.scheme in _READ_ONLY:
-        import aiohttp  # there, since the driver is
-
-        limits = aiohttp.ClientTimeout(total=None, sock_connect=min(timeout, 10), sock_read=timeout)
-        own["client_kwargs"] = {"timeout": limits, **own.get("client_kwargs", {})}
-    return FsspecBucket(make, parts.scheme, url=url, timeout=timeout)
-
-
-def _maker(scheme: str, url: str, options: Mapping[str, Any]) -> Callable[[], tuple[Any, str]]:
-    """Return what makes a new connection and the path in it: never one that others share, or that remembers."""
-    try:
-        from fsspec import get_filesystem_class
-        from fsspec.core import url_to_fs
-
-        get_filesystem_class(scheme)
-    except ImportError:
-        extra = _EXTRAS.get(scheme)
-        hint = f'`pip install "ckptflow[{extra}]"`' if extra else "install fsspec's driver for this scheme"
-        raise StoreError(f"{shown(url)} needs a package that is not installed", hint=hint) from None
-    except ValueError:
-        raise StoreError(f"{shown(url)}: there is no driver for {scheme}://", hint="is the scheme right?") from None
-
-    def make() -> tuple[Any, str]:
-        try:
-            fs, path = url_to_fs(url, skip_instance_cache=True, **options)
-        except (TypeError, ValueError, KeyError, AttributeError) as error:
-            told = scrub(str(error), secrets_in(options))
-            raise StoreError(f"{shown(url)}: {told}", hint="options are in docs/remotes.md") from None
-        return fs, path
-
-    return make
 
 
 class _Exists(StoreError):
@@ -294,7 +239,7 @@ class FsspecBucket:
         """Yield the files below the folder `lead`, in the order of their whole names."""
         fs, root = self._connection()
         fs.invalidate_cache()
-        folder = f"{root.rstrip('/')}/{lead}".rstrip("/") + ("/" if self._scheme in _READ_ONLY else "")
+        folder = f"{root.rstrip('/')}/{lead}".rstrip("/") + ("/" if self._scheme in READ_ONLY else "")
         try:
             found = self._ask(f"list {lead or 'names'}", lead or "names", "ls", folder, detail=True)
         except NotThere:
@@ -315,12 +260,12 @@ class FsspecBucket:
                 if (name.startswith(prefix) or prefix.startswith(name)) and not after[: len(name)] > name:
                     yield from self._walk(name, prefix, after)
             elif name.startswith(prefix) and name > after:
-                entry = self.stat(name) if self._scheme in _READ_ONLY else self._told(name, info)
+                entry = self.stat(name) if self._scheme in READ_ONLY else self._told(name, info)
                 if entry is not None:
                     yield entry
 
     def _writable(self, doing: str) -> None:
-        if self._scheme in _READ_ONLY:
+        if self._scheme in READ_ONLY:
             raise StoreError(f"cannot {doing} at {self.url}: it can only be read", hint="use it for pull and fetch")
         if not self._seen:
             self._look_at_place()
@@ -359,7 +304,7 @@ class FsspecBucket:
             return
         fs, root = self._connection()
         try:
-            if self._scheme in _READ_ONLY:
+            if self._scheme in READ_ONLY:
                 try:
                     self._call(fs, "cat_file", f"{root.rstrip('/')}/{layout.MARKER}")
                 except FileNotFoundError:
@@ -389,7 +334,7 @@ class FsspecBucket:
         answer = _answer(error)
         if isinstance(error, FileNotFoundError) and answer.status in (0, 404):
             hidden = error.__cause__ or error.__context__
-            if answer.status == 0 and self._scheme in _READ_ONLY and hidden is not None:
+            if answer.status == 0 and self._scheme in READ_ONLY and hidden is not None:
                 return no_answer(doing, self.url)  # fsspec calls everything "not found" that it cannot ask for
             if missing is None:
                 return no_bucket(self.url)

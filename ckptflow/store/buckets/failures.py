@@ -19,6 +19,9 @@ _BUSY = frozenset(
         "BadDigest",
         "IncompleteBody",
         "InternalError",
+        "InvalidPart",
+        "InvalidPartOrder",
+        "MalformedXML",
         "NoSuchUpload",
         "OperationTimedOut",
         "RequestTimeout",
@@ -86,7 +89,7 @@ def failure(answer: Answer, doing: str, url: str) -> StoreError:
         return Unavailable(f"cannot {doing} at {url}: the server answered {answer}", hint="try again later")
     if answer.code in NO_BUCKET:
         return no_bucket(url)
-    hint = _HINTS.get(answer.code) or _BY_STATUS.get(answer.status)
+    hint = _HINTS.get(answer.code) or _BY_STATUS.get(answer.status) or "check the endpoint and options of the remote"
     return StoreError(f"cannot {doing} at {url}: the server answered {answer}", hint=hint)
 
 

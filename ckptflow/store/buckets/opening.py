@@ -50,7 +50,7 @@ def open_bucket(
         return Retrying(_by_obstore(url, parts, options, timeout), Patience(timeout))
     if chosen == "obstore":
         raise StoreError(f"{shown(url)} cannot be reached by obstore", hint="leave out the option `driver`")
-    from .by_fsspec import open_fsspec
+    from .fsspec_opening import open_fsspec
 
     return Retrying(open_fsspec(url, parts, options, timeout), Patience(timeout))
 

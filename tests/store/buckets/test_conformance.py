@@ -194,7 +194,9 @@ def test_list_is_sorted_by_whole_name_and_by_prefix(bucket):
             assert names(bucket, prefix, after) == expected, (prefix, after)
 
 
-def test_more_names_than_a_page_holds(bucket):
+def test_more_names_than_a_page_holds(place, bucket):
+    if place.kind == "gcsfs on an emulator":
+        pytest.skip("this emulator takes minutes to delete so many: it searches all of them for each")
     wanted = [f"records/r{i // 100:02d}-{i % 100:06d}.jsonl" for i in range(1105)]
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda name: bucket.put(name, b""), wanted))

@@ -1,0 +1,183 @@
+"""A machine is switched off in the middle of its work, and another one that knows nothing of it goes on from there."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.place import until
+
+from .far import Far
+from .machines import Machine, Origin
+
+LOST_SECONDS = 1.0
+"""What was finished so long before the end of a machine is in the remote."""
+
+
+@pytest.fixture(scope="module")
+def aml(tmp_path_factory):
+    """The demonstration in some hundred chunks, and a machine that has run it undisturbed, without a remote."""
+    folder = tmp_path_factory.mktemp("aml")
+    origin = Origin.aml(folder / "aml.git", accounts=2000, chunk={"node_rows": 20, "edge_rows": 120})
+    clean = Machine.clone(origin, folder, "clean")
+    clean.repro()
+    return origin, clean
+
+
+def in_time(ended: datetime) -> str:
+    """Return the time before which all that was finished must have arrived; a machine that is overloaded n-fold, as
+    by other tests, has n times as long.
+    """
+    load = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+    return (ended - timedelta(seconds=LOST_SECONDS * load)).isoformat(timespec="milliseconds")
+
+
+def shown(outs: dict[str, str], left: list[str]) -> dict[str, str]:
+    """Return those of the outs that do not stay in the remote."""
+    return {path: name for path, name in outs.items() if not any(path == p or path.startswith(f"{p}/") for p in left)}
+
+
+@pytest.mark.parametrize(("stage", "chunks"), [("node_features", 60), ("edge_features", 90)])
+def test_what_was_finished_a_second_before_the_end_is_not_done_again(
+    aml, moto_bucket, moto_server, tmp_path, stage, chunks
+):
+    origin, clean = aml
+    a, b = Machine.clone(origin, tmp_path, "a"), Machine.clone(origin, tmp_path, "b")
+    for each in (a, b):
+        each.config(moto_bucket, trust=True)
+    process = a.start("repro")
+    until(lambda: sum(r.stage == stage for r in a.made().values()) >= chunks, f"{chunks} chunks of {stage}")
+    ended = datetime.now(UTC)
+    a.die(process)
+    mine, all_ = a.made(), clean.made()
+    assert len(mine) < len(all_), "it was switched off before the end"
+    moto_server.reset()
+
+    run = b.repro()
+    again, limit = b.made().keys() & mine.keys(), in_time(ended)
+    assert not [r for key, r in mine.items() if key in again and r.finished <= limit]
+    assert [r for r in mine.values() if r.stage == stage and r.finished <= limit] or len(again) < chunks
+    assert b.made().keys() | mine.keys() == all_.keys()
+    assert len(b.made()) < len(all_) - 2
+
+    left = run.json["remote"]["left"]
+    assert "data/raw/synthetic_transactions.csv" in left, "nothing that is to be done reads it"
+    assert b.outs() == shown(clean.outs(), left)
+    raw = next(r for r in mine.values() if r.stage == "synthetic").outs["raw"]
+    asked = moto_server.requests(moto_bucket.name, operation="GET")
+    assert not [r for r in asked if r["key"].endswith(raw.object[2:])]
+    assert (
+        moto_server.counts(moto_bucket.name).sent
+        < sum(p.bytes for r in mine.values() for p in r.outs.values() if p is not raw) + 500_000
+    ), "nothing was fetched twice"
+
+    moto_server.reset()
+    c = Machine.clone(origin, tmp_path, "c")
+    c.config(moto_bucket, trust=True)
+    c.repro()
+    assert c.made() == {}
+    assert c.outs().items() <= clean.outs().items()
+
+
+def test_what_has_arrived_is_found_and_nothing_is_waited_for(machine, moto_bucket, tmp_path):
+    far, done = Far(moto_bucket, tmp_path / "far"), 12
+    a, b, clean = machine("a", STOP_AT="120"), machine("b"), machine("clean")
+    a.config(moto_bucket)
+    b.config(moto_bucket)
+    process = a.start("repro", "-j", "1")
+    until(lambda: len(a.made()) == done, "the chunks before the one that waits")
+    until(
+        lambda: far.names("ckptflow.json") != [] and len(far.records()) == done, "their arrival, while the run goes on"
+    )
+    a.die(process)
+    assert b.repro().counts("half") == (28, 12, 0)
+    assert len(b.traces()) == 28 + 2
+    clean.repro()
+    assert b.outs() == clean.outs()
+
+
+def test_only_what_is_read_is_fetched(machine, moto_bucket, moto_server):
+    a, b, c = machine("a"), machine("b"), machine("c")
+    for each in (a, b, c):
+        each.config(moto_bucket, trust=True)
+    a.repro()
+    made = a.made().values()
+    halves = [part for r in made if r.stage == "half" for part in r.outs.values()]
+    results = [part for r in made if r.stage != "half" for part in r.outs.values()]
+
+    moto_server.reset()
+    run = b.repro()
+    assert b.traces() == []
+    assert run.json["remote"]["left"] == ["data/half.parquet"]
+    assert run.json["remote"]["fetched"]["objects"] == len(results)
+    assert not (b.root / "data/half.parquet").exists()
+    assert b.outs() == shown(a.outs(), ["data/half.parquet"])
+    assert fetched(moto_server, moto_bucket) == (2, sum(part.bytes for part in results))
+    assert b.run("status", "--exit-code").code == 0, "what stays in the remote is not stale"
+
+    work = (c.root / "work.py").read_text()
+    (c.root / "work.py").write_text(work.replace('"sum": sum(', '"the sum": sum('))
+    moto_server.reset()
+    run = c.repro()
+    assert c.traces() == ["total"]
+    assert run.json["remote"]["left"] == []
+    requests, size = fetched(moto_server, moto_bucket)
+    wanted = [*halves, *(part for part in results if part.object in {p.object for p in results[:0]})]
+    assert run.json["remote"]["fetched"]["objects"] == len(wanted) + 1, "forty parts that are read, and one result"
+    assert requests <= 8
+    assert sum(part.bytes for part in wanted) <= size < sum(part.bytes for part in (*halves, *results)) + 100_000
+    assert {k: v for k, v in c.outs().items() if "half" in k} == {k: v for k, v in a.outs().items() if "half" in k}
+
+
+def fetched(server, bucket) -> tuple[int, int]:
+    """Return how many requests for objects there were, and the bytes that came."""
+    asked = [
+        r for r in server.requests(bucket.name, operation="GET") if "/objects/" in r["key"] or "/packs/" in r["key"]
+    ]
+    return len(asked), sum(r["sent"] for r in asked)
+
+
+KEY, OTHER = "key of the project, long enough " * 2, "key of somebody else, long enough" * 2
+
+
+@pytest.mark.parametrize(
+    ("trust", "theirs", "ours", "again", "why"),
+    [
+        (True, None, None, [], ""),
+        (False, KEY, KEY, [], ""),
+        (False, None, None, ["lookup"], "is not signed"),
+        (False, None, KEY, ["lookup"], "is not signed"),
+        (False, KEY, None, ["lookup"], "no key is set here"),
+        (False, KEY, OTHER, ["lookup"], "signed with another key"),
+        (True, KEY, OTHER, [], ""),
+    ],
+)
+def test_pickles_come_from_whom_is_trusted(origin_of_few, tmp_path, moto_bucket, trust, theirs, ours, again, why):
+    a = Machine.clone(origin_of_few, tmp_path, "a", **({"CKPTFLOW_KEY": theirs} if theirs else {}))
+    b = Machine.clone(origin_of_few, tmp_path, "b", **({"CKPTFLOW_KEY": ours} if ours else {}))
+    a.config(moto_bucket)
+    b.config(moto_bucket, trust=trust)
+    a.repro()
+    run = b.repro()
+    assert b.traces() == again
+    assert (why in run.err) if why else ("made elsewhere" not in run.err)
+    assert b.outs().items() <= a.outs().items()
+    assert "data/lookup.pkl" in b.outs()
+    b.forget()
+    assert b.repro().err.count("made elsewhere") == 0
+    assert b.traces() == []
+
+
+@pytest.fixture(scope="module")
+def origin_of_few(tmp_path_factory) -> Origin:
+    return Origin.small(tmp_path_factory.mktemp("few") / "origin.git", chunks=4)
+
+
+def test_a_machine_has_nothing_of_another(machine):
+    a, b = machine("a"), machine("b")
+    for name in ("HOME", "USER", "TZ", "PYTHONHASHSEED"):
+        assert a.env[name] != b.env[name], name
+    assert " " in str(b.root) and not Path(b.root / ".ckptflow/store").exists()
