@@ -180,6 +180,12 @@ class Locked(CkptflowError):
         self.holder = holder
 
 
+class CheckpointError(CkptflowError):
+    """What the library of checkpoints was asked for cannot be: nothing to go on from, lost, not trusted."""
+
+    code = "CF040"
+
+
 class StageError(CkptflowError):
     """A stage function or command failed in one chunk. `traceback` holds the user's frames only."""
 

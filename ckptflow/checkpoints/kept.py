@@ -10,20 +10,28 @@ newest (`Seen`): one that is older is not taken for the newest again, even if al
 
 from __future__ import annotations
 
+import errno
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
+from itertools import groupby
 from typing import Any
 
 from ..dataclass import dataclass
 from ..errors import StoreError
 from ..store import layout
 from ..store.protocol import NotThere, Store
-from .manifest import BadCheckpoint, Checkpoint, age_of, oldest_first, to_remove
-from .signing import Signer, name_of
+from .manifest import BadCheckpoint, Checkpoint, age_of, oldest_first, split_name, to_remove
+from .signing import Signer
+
+FUTURE = timedelta(days=1)
+"""How far a checkpoint may be ahead of this machine's clock: machines disagree by minutes, not by days."""
+
+_OF_ONE_FILE = (errno.EACCES, errno.EPERM, errno.ELOOP, errno.EISDIR, errno.EIO)
+"""What says that one file cannot be read, and nothing about the others."""
 
 _ENCODE = json.JSONEncoder(ensure_ascii=False).encode
 _name = cache(_ENCODE)
@@ -37,22 +45,37 @@ class PassedOver:
     problem: str
 
 
-def write_checkpoint(store: Store, checkpoint: Checkpoint, keep: int) -> str:
+def write_checkpoint(
+    store: Store,
+    checkpoint: Checkpoint,
+    keep: int,
+    *,
+    base: str = layout.CHECKPOINTS,
+    on_remove: Callable[[str], None] | None = None,
+) -> str:
     """Write `checkpoint`, point `latest.json` to it, remove the oldest beyond `keep`; return its name in the store.
 
-    Raises `StoreError`; what was there before is then still there, except what retention had already removed.
+    `on_remove` hears the name of each that was removed. Raises `StoreError`; what was there before is then still there,
+    except what retention had already removed.
     """
     stage = checkpoint.dataset
-    folder = layout.stage_folder(stage)
-    name = layout.checkpoint_name(stage, checkpoint.timestamp, checkpoint.status.value)
+    folder = layout.stage_folder(stage, base)
+    name = layout.checkpoint_name(stage, checkpoint.timestamp, checkpoint.status.value, base)
     data = _encode(checkpoint)
-    before = list(_files(store, stage))
+    before = list(_files(store, folder))
     store.put(name, data)
-    _point(store, layout.latest_name(stage), name, data, first=not before)
+    _point(store, layout.latest_name(stage, base), name, data, first=not before)
     for file in to_remove({*before, name.removeprefix(folder)}, keep):
         if folder + file != name:
             store.delete(folder + file)
+            if on_remove is not None:
+                on_remove(folder + file)
     return name
+
+
+def point_to(store: Store, name: str, checkpoint: Checkpoint, *, base: str = layout.CHECKPOINTS) -> None:
+    """Let `latest.json` point to the checkpoint that is kept under `name`. Raises `StoreError`."""
+    _point(store, layout.latest_name(checkpoint.dataset, base), name, _encode(checkpoint), first=False)
 
 
 def _encode(checkpoint: Checkpoint) -> bytes:
@@ -74,36 +97,78 @@ def read_checkpoint(store: Store, name: str) -> Checkpoint:
     return Checkpoint.from_dict(_document(store, name))
 
 
+def usable_checkpoint(store: Store, stage: str, file: str, *, base: str = layout.CHECKPOINTS) -> Checkpoint:
+    """Return the checkpoint of `stage` in `file`, which is its name without the folder.
+
+    Raises `BadCheckpoint` where it is none, `NotThere`, and `StoreError` where the store cannot be used.
+    """
+    return _usable(store, stage, file, None, base)
+
+
 def newest_valid(
-    store: Store, stage: str, signer: Signer | None = None, seen: Seen | None = None
+    store: Store,
+    stage: str,
+    signer: Signer | None = None,
+    seen: Seen | None = None,
+    *,
+    base: str = layout.CHECKPOINTS,
+    now: datetime | None = None,
 ) -> tuple[Checkpoint | None, list[PassedOver]]:
     """Return the newest usable checkpoint of `stage`, and those that were passed over on the way to it.
 
-    With `signer`, unsigned ones are not usable; with `seen` too, neither is one that is older than what was seen.
+    Of several of one second the one that was updated last is the newest. With `signer`, unsigned ones are not usable;
+    with `seen` too, neither is one that is older than what was seen; with `now`, none that is far ahead of it.
     """
     passed: list[PassedOver] = []
-    folder = layout.stage_folder(stage)
-    for file in reversed(oldest_first(_files(store, stage))):
-        name = folder + file
-        try:
-            doc = _document(store, name)
-            checkpoint = Checkpoint.from_dict(doc)
-            if checkpoint.dataset != stage:  # a file system may take `Load` and `load` for one folder
-                raise BadCheckpoint(f"of {checkpoint.dataset}, not of {stage}")
-            if name_of(checkpoint) != name:
-                raise BadCheckpoint(f"it is {name_of(checkpoint)}, under another name")
-            if signer is not None:
-                if not signer.is_signed_checkpoint(name, doc):
-                    raise BadCheckpoint("not signed with the project's key")
-                if seen is not None and not seen.note(stage, file, checkpoint.last_update):
-                    passed.append(PassedOver(name, f"{seen.newest(stage)} is newer and was there before"))
-                    return None, passed
-            return checkpoint, passed
-        except BadCheckpoint as error:
-            passed.append(PassedOver(name, str(error)))
-        except NotThere:
-            continue  # removed by another process since the folder was listed
+    folder = layout.stage_folder(stage, base)
+    files, passed_links = _checkpoint_files(store, folder)
+    latest = None if now is None else f"{now.astimezone(UTC) + FUTURE:%Y%m%d%H%M%S}"
+    passed += passed_links
+    for timestamp, group in groupby(reversed(oldest_first(files)), key=_timestamp):
+        if latest is not None and timestamp > latest:
+            passed += (PassedOver(folder + file, "its time is in the future") for file in group)
+            continue
+        valid: list[tuple[Checkpoint, str]] = []
+        for file in group:
+            try:
+                valid.append((_usable(store, stage, file, signer, base), file))
+            except BadCheckpoint as error:
+                passed.append(PassedOver(folder + file, str(error)))
+            except NotThere:
+                continue  # removed by another process since the folder was listed
+        if not valid:
+            continue
+        checkpoint, file = max(valid, key=lambda found: _age((found[1], found[0].last_update))[::-1])
+        if signer is not None and seen is not None and not seen.note(stage, file, checkpoint.last_update):
+            passed.append(PassedOver(folder + file, f"{seen.newest(stage)} is newer and was there before"))
+            return None, passed
+        return checkpoint, passed
     return None, passed
+
+
+def _timestamp(file: str) -> str:
+    parts = split_name(file)
+    assert parts is not None
+    return parts[1]
+
+
+def _usable(store: Store, stage: str, file: str, signer: Signer | None, base: str) -> Checkpoint:
+    name = layout.stage_folder(stage, base) + file
+    try:
+        doc = _document(store, name)
+    except StoreError as error:
+        if isinstance(error.__cause__, OSError) and error.__cause__.errno in _OF_ONE_FILE:
+            raise BadCheckpoint(error.message) from error
+        raise
+    checkpoint = Checkpoint.from_dict(doc)
+    if checkpoint.dataset != stage:  # a file system may take `Load` and `load` for one folder
+        raise BadCheckpoint(f"of {checkpoint.dataset}, not of {stage}")
+    belongs = layout.checkpoint_name(stage, checkpoint.timestamp, checkpoint.status.value, base)
+    if belongs != name:
+        raise BadCheckpoint(f"it is {belongs}, under another name")
+    if signer is not None and not signer.is_signed_checkpoint(name, doc):
+        raise BadCheckpoint("not signed with the project's key")
+    return checkpoint
 
 
 class Seen:
@@ -152,12 +217,24 @@ def _document(store: Store, name: str) -> Any:
         raise BadCheckpoint(f"corrupt: {error}") from error
 
 
-def _files(store: Store, stage: str) -> Iterator[str]:
-    folder = layout.stage_folder(stage)
+def _files(store: Store, folder: str) -> Iterator[str]:
     for entry in store.list(folder):
         file = entry.name.removeprefix(folder)
         if "/" not in file and file != layout.LATEST:
             yield file
+
+
+def _checkpoint_files(store: Store, folder: str) -> tuple[list[str], list[PassedOver]]:
+    """Return the files in a folder, and those named like a checkpoint that the store does not show: broken links."""
+    files = list(_files(store, folder))
+    path = store.local(f"{folder}{layout.LATEST}")
+    if path is None:
+        return files, []
+    with suppress(OSError):
+        names = sorted(set(os.listdir(path.parent)) - set(files))  # noqa: PTH208 - names, not paths
+        hidden = [name for name in names if age_of(name) and not (path.parent / name).is_file()]
+        return files, [PassedOver(folder + name, "not a file, or a link to nowhere") for name in hidden]
+    return files, []
 
 
 def _point(store: Store, pointer: str, name: str, data: bytes, *, first: bool) -> None:

@@ -75,9 +75,12 @@ def _take_over(bucket: Bucket, text: dict[str, str]) -> None:
     raise Locked(f"the remote {bucket.url}", "another `gc`, which was quicker")
 
 
-def server_now(bucket: Bucket) -> int:
-    """Return the server's time in ns: that of something just written, which is removed again. Raises `StoreError`."""
-    name = f"{CONDEMNED}clock-{os.urandom(8).hex()}"
+def server_now(bucket: Bucket, folder: str = CONDEMNED) -> int:
+    """Return the server's time in ns: that of something just written to `folder`, which is removed again.
+
+    Raises `StoreError`.
+    """
+    name = f"{folder}clock-{os.urandom(8).hex()}"
     bucket.put(name, b"")
     entry = bucket.stat(name)
     bucket.delete([name])

@@ -1,29 +1,27 @@
-"""Pure. One line of a record log: a JSON object that ends with a checksum of the bytes before it.
+"""Pure. One line of a record log: a sealed JSON object (see `sealed`).
 
     {"key":"<64 hex>","v":1,"outs":{...},...,"x":"<16 hex>"}
     {"held":[["<object>",<offset>,<bytes>],...],"v":1,"pack":"<64 hex>","x":"<16 hex>"}
 
-`x` is xxh3_64 of everything before `,"x"`. It finds damage, not malice. A line with `"forget":true` takes back what
-earlier lines said of its key. A line that begins with `held` tells where a remote holds objects: in a pack, or, without
-`pack`, each under its own name. `v` is the version of the line; unknown fields of this version are kept.
+A line with `"forget":true` takes back what earlier lines said of its key. A line that begins with `held` tells where a
+remote holds objects: in a pack, or, without `pack`, each under its own name. `v` is the version of the line; unknown
+fields of this version are kept.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
-
-from xxhash import xxh3_64_hexdigest
 
 from ..dataclass import dataclass
 from ..ids import ChunkKey, Digest, is_digest
 from ..plan.model import Record
 from ..store.packs import Held
+from .sealed import BadLine as BadLine
+from .sealed import is_sound, seal, unseal
 
 VERSION = 1
 
-_TAIL = len(',"x":"0123456789abcdef"}')
 _KEY_START = b'{"key":"'
 _KEY = slice(len(_KEY_START), len(_KEY_START) + 64)
 _AFTER_KEY = b'","v":%d,' % VERSION
@@ -48,10 +46,6 @@ class Holding:
 Line: TypeAlias = Record | Forget | Holding
 
 
-class BadLine(ValueError):
-    """The bytes are no line of a record log that this program can use; the text says why."""
-
-
 class StrangeLine(BadLine):
     """The line is whole, and not of a kind or version that this program knows: what it names cannot be told."""
 
@@ -70,7 +64,7 @@ def encode_holding(objects: Sequence[Held]) -> bytes:
     """Return the line that tells where objects are; all of one pack, or none in a pack."""
     rows = [[held.object, held.offset, held.bytes] for held in objects]
     (pack,) = {held.pack for held in objects}
-    return _encode_doc({"held": rows, "v": VERSION, **({} if pack is None else {"pack": pack})})
+    return seal({"held": rows, "v": VERSION, **({} if pack is None else {"pack": pack})})
 
 
 def decode(line: bytes) -> Line:
@@ -96,12 +90,12 @@ def is_holding(line: bytes) -> bool:
 
 def are_sound(segment: bytes) -> bool:
     """Tell whether all lines of a segment, which ends with one, are as they were written."""
-    return segment.endswith(b"\n") and all(map(_sound, segment.splitlines()))
+    return segment.endswith(b"\n") and all(map(is_sound, segment.splitlines()))
 
 
 def held_in(line: bytes) -> tuple[Held, ...]:
     """Return what such a line tells. Raises `BadLine`."""
-    doc = _parsed(line)
+    doc = unseal(line)
     _check_version(doc)
     try:
         pack = doc.get("pack")
@@ -120,7 +114,7 @@ def glance(line: bytes) -> tuple[bytes, bool]:
 
     What `decode` does, less the parsing of lines in the form that this version writes: for reading millions of them.
     """
-    if _sound(line) and line.startswith(_KEY_START) and line.startswith(_AFTER_KEY, _KEY.stop):
+    if is_sound(line) and line.startswith(_KEY_START) and line.startswith(_AFTER_KEY, _KEY.stop):
         try:
             return bytes.fromhex(line[_KEY].decode("ascii")), line.startswith(_FORGET, _KEY.stop)
         except ValueError as error:
@@ -131,37 +125,14 @@ def glance(line: bytes) -> tuple[bytes, bool]:
 
 def _encode(key: ChunkKey, doc: Mapping[str, Any]) -> bytes:
     rest = {k: v for k, v in doc.items() if k not in ("key", "v", "x")}
-    return _encode_doc({"key": key, "v": VERSION, **rest})
-
-
-def _encode_doc(doc: Mapping[str, Any]) -> bytes:
-    text = json.dumps(doc, separators=(",", ":"))
-    body = text[:-1].encode("ascii")
-    return b'%b,"x":"%b"}\n' % (body, xxh3_64_hexdigest(body).encode("ascii"))
-
-
-def _sound(line: bytes) -> bool:
-    body = line[:-_TAIL]
-    return line[-_TAIL:] == b',"x":"%b"}' % xxh3_64_hexdigest(body).encode("ascii")
+    return seal({"key": key, "v": VERSION, **rest})
 
 
 def _checked(line: bytes) -> dict[str, Any]:
-    doc = _parsed(line)
+    doc = unseal(line)
     _check_version(doc)
     if not is_digest(doc.get("key")):
         raise StrangeLine("no key")
-    return doc
-
-
-def _parsed(line: bytes) -> dict[str, Any]:
-    if not _sound(line):
-        raise BadLine("checksum does not match")
-    try:
-        doc = json.loads(line)
-    except ValueError as error:
-        raise BadLine(f"not JSON: {error}") from error
-    if not isinstance(doc, dict):
-        raise BadLine("no key")
     return doc
 
 

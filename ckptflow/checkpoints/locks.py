@@ -58,17 +58,19 @@ def hold(
     run: str = "",
     on_wait: Callable[[str, str], None] | None = None,
     timeout: float | None = None,
+    place: Callable[[str], str] = layout.lock_name,
 ) -> Iterator[None]:
     """Hold the locks called `names` (any texts) of the store in `store_dir` for the length of the block.
 
-    `on_wait(name, holder)` is called once for each lock that has to be waited for. After `timeout` seconds in all
-    (0: at once, None: never) raises `Locked`, holding nothing. Raises `StoreError`.
+    `place` says which file of the store belongs to a name. `on_wait(name, holder)` is called once for each lock that
+    has to be waited for. After `timeout` seconds in all (0: at once, None: never) raises `Locked`, holding nothing.
+    Raises `StoreError`.
     Not reentrant: a lock taken twice by one process waits for itself.
     """
     deadline = None if timeout is None else time.monotonic() + timeout
     with ExitStack() as held:
         for name in sorted(set(names)):
-            fd = _take(store_dir, name, on_wait, deadline)
+            fd = _take(store_dir, name, on_wait, deadline, place=place)
             held.callback(_release, fd)
             _sign(fd, name, run)
         yield
@@ -108,18 +110,20 @@ def _take(
     on_wait: Callable[[str, str], None] | None,
     deadline: float | None,
     mode: int = fcntl.LOCK_EX,
+    place: Callable[[str], str] = layout.lock_name,
 ) -> int:
-    path = store_dir / layout.lock_name(name)
+    path = store_dir / place(name)
     pause, told = _FIRST_PAUSE, False
     while True:
         fd = _open(store_dir, path)
         try:
             if _try_lock(fd, path, mode):
+                _held.add(fd)
                 return fd
         except _NoLocks:
             os.close(fd)
             store_dir = _substitute(store_dir)  # a local disk; should it have none either, this ends in an error
-            path = store_dir / layout.lock_name(name)
+            path = store_dir / place(name)
             continue
         except BaseException:
             os.close(fd)
@@ -134,6 +138,20 @@ def _take(
         left = _LONGEST_PAUSE if deadline is None else max(0.0, deadline - time.monotonic())
         time.sleep(min(pause, left))
         pause = min(_LONGEST_PAUSE, pause * 1.5)
+
+
+_held: set[int] = set()
+
+
+def _let_go_in_child() -> None:
+    """A process made by fork shares the locks of its parent, and would keep them when that dies: it closes them."""
+    for fd in _held:
+        with suppress(OSError):
+            os.close(fd)
+    _held.clear()
+
+
+os.register_at_fork(after_in_child=_let_go_in_child)
 
 
 class _NoLocks(Exception):  # control flow of this module only
@@ -204,6 +222,9 @@ def _sign(fd: int, name: str, run: str) -> bytes:
 
 def _release(fd: int, signed: bytes | None = None) -> None:
     """Let go; what stands in the file goes too, unless somebody who shares the lock has `signed` it since."""
+    if fd not in _held:  # a child of fork that leaves the holder's `with`
+        return
+    _held.discard(fd)
     with suppress(OSError):
         if signed is None or os.pread(fd, len(signed) + 1, 0) == signed:
             os.ftruncate(fd, 0)

@@ -40,7 +40,7 @@ class ProcessorState:
     current_position: int = 0
     total_items: int | None = None
     dataset_specific_state: Mapping[str, Any] = field(default_factory=dict)
-    processed_files: tuple[str, ...] = ()
+    processed_files: tuple[str | int, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -209,12 +209,18 @@ def _count(doc: Mapping[str, Any], name: str) -> int:
     return value
 
 
+def _ids(value: Any) -> tuple[str | int, ...]:
+    if not isinstance(value, list) or not all(type(each) in (str, int) for each in value):
+        raise TypeError("`processed_files` is no list of texts and whole numbers")
+    return tuple(value)
+
+
 def _state(doc: Mapping[str, Any]) -> ProcessorState:
     return ProcessorState(
         current_position=_count(doc, "current_position"),
         total_items=None if doc["total_items"] is None else _count(doc, "total_items"),
         dataset_specific_state=dict(doc["dataset_specific_state"]),
-        processed_files=tuple(doc["processed_files"]),
+        processed_files=_ids(doc["processed_files"]),
         extra={name: value for name, value in doc.items() if name not in _STATE_FIELDS},
     )
 

@@ -31,6 +31,16 @@ GROUP_BYTES = 64 << 20
 
 _STEP = 16_384
 
+WRITING: dict[str, Any] = {
+    "version": "2.6",
+    "data_page_version": "1.0",
+    "compression": "zstd",
+    "compression_level": 1,
+    "write_page_checksum": True,
+    "store_schema": True,
+}
+"""How Parquet is written everywhere, dictionaries and encodings of columns aside."""
+
 
 class Parquet:
     """Tables as Parquet files."""
@@ -58,17 +68,7 @@ class Parquet:
         hasher = TableHasher(stored)
         is_small, groups = small(_row_groups(_cast(batches, stored, value, self.name), stored))
         packed = pa.BufferOutputStream() if is_small else None
-        with pq.ParquetWriter(
-            path if packed is None else packed,
-            stored,
-            version="2.6",
-            data_page_version="1.0",
-            compression="zstd",
-            compression_level=1,
-            use_dictionary=False,
-            write_page_checksum=True,
-            store_schema=True,
-        ) as writer:
+        with pq.ParquetWriter(path if packed is None else packed, stored, use_dictionary=False, **WRITING) as writer:
             for group in groups:
                 hasher.update(group)
                 writer.write_batch(group, row_group_size=GROUP_ROWS)

@@ -23,13 +23,20 @@ TEMPORARY = "tmp/"
 PROBES = "probes/"
 QUARANTINE = "quarantine/"
 LATEST = "latest.json"
+ARTIFACT = ".artifact.json"
+DATASET_LOCKS = "_locks/"
 SEEN = "seen.json"
 
 _NAME = re.compile(r"(?:[A-Za-z0-9_@%~=+-][A-Za-z0-9_@%~=+.-]*/)*[A-Za-z0-9_@%~=+-][A-Za-z0-9_@%~=+.-]*")
 _SEGMENT = re.compile(r"records/(?P<run>[A-Za-z0-9][A-Za-z0-9-]*)-(?P<seq>[0-9]{6,})\.jsonl")
 _MERGED = "m"  # no hexadecimal digit
+_JOURNAL = re.compile(r"(?P<lane>.+_[0-9]{14})(?:\.(?P<first>[0-9]{6,})-(?P<last>[0-9]{6,}))?\.journal")
+_ESCAPED = re.compile(rb"%([0-9a-f]{2})")
 _RUN = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
 _PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-@")
+_TAKEN = frozenset({"_locks", "objects", "tmp"})
+"""Folders that mean something to a store or to the library; a dataset of such a name gets another folder."""
+
 _LONGEST = 120
 """A component may have 255 bytes on common file systems; a checkpoint's name adds up to 40 to the stage's."""
 
@@ -142,19 +149,69 @@ def escape(text: str) -> str:
     return safe if len(safe) <= _LONGEST else f"{safe[:_LONGEST]}~{digest(data)[:16]}"
 
 
-def stage_folder(stage: str) -> str:
-    """Return the prefix of all checkpoints of a stage: `checkpoints/<stage>/`."""
-    return f"{CHECKPOINTS}{escape(stage)}/"
+def stage_folder(stage: str, base: str = CHECKPOINTS) -> str:
+    """Return the prefix of all checkpoints of a stage: `checkpoints/<stage>/`; in a library's folder, whose `base` is
+    empty, `<dataset>/`.
+    """
+    component = escape(stage)
+    if not base and component in _TAKEN:
+        component = f"%{ord(component[0]):02x}{component[1:]}"
+    return f"{base}{component}/"
 
 
-def checkpoint_name(stage: str, timestamp: str, status: str) -> str:
+def checkpoint_name(stage: str, timestamp: str, status: str, base: str = CHECKPOINTS) -> str:
     """Return `checkpoints/<stage>/<stage>_<timestamp>_<status>.json`; `timestamp` is `YYYYmmddHHMMSS`."""
-    return f"{stage_folder(stage)}{escape(stage)}_{timestamp}_{status}.json"
+    return f"{stage_folder(stage, base)}{escape(stage)}_{timestamp}_{status}.json"
 
 
-def latest_name(stage: str) -> str:
+def latest_name(stage: str, base: str = CHECKPOINTS) -> str:
     """Return the name of the pointer to a stage's newest checkpoint."""
-    return f"{stage_folder(stage)}{LATEST}"
+    return f"{stage_folder(stage, base)}{LATEST}"
+
+
+def dataset_of(component: str) -> str | None:
+    """Return the dataset whose folder in a library's base is called `component`; None where it was cut or is none."""
+    if "~" in component:
+        return None
+    data = _ESCAPED.sub(lambda found: bytes.fromhex(found[1].decode("ascii")), component.encode("utf-8"))
+    try:
+        return data.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        return None
+
+
+def journal_lane(dataset: str, start: str) -> str:
+    """Return the name of one run's journal: `<dataset>_<start>`; `start` is `YYYYmmddHHMMSS`."""
+    return f"{escape(dataset)}_{start}"
+
+
+def journal_name(dataset: str, lane: str, span: tuple[int, int] | None = None) -> str:
+    """Return the name of a journal in a library's folder; with `span`, of the part that holds flushes `span`."""
+    part = "" if span is None else f".{span[0]:06d}-{span[1]:06d}"
+    return f"{stage_folder(dataset, '')}{lane}{part}.journal"
+
+
+def journal_of(file: str) -> tuple[str, tuple[int, int] | None] | None:
+    """Return (lane, span) of a journal's file name; None for any other."""
+    found = _JOURNAL.fullmatch(file)
+    if found is None:
+        return None
+    return found["lane"], (int(found["first"]), int(found["last"])) if found["first"] else None
+
+
+def artifact_name(dataset: str, name: str) -> str:
+    """Return the name of the document that tells what `save` kept under `name`."""
+    return f"{stage_folder(dataset, '')}{escape(name)}{ARTIFACT}"
+
+
+def artifact_data(dataset: str, name: str, token: str, suffix: str) -> str:
+    """Return the name of what `save` kept itself; `token` is never used twice."""
+    return check_name(f"{stage_folder(dataset, '')}{escape(name)}-{token}{suffix}")
+
+
+def dataset_lock(dataset: str) -> str:
+    """Return the name of the lock on a dataset, in a library's folder."""
+    return f"{DATASET_LOCKS}{escape(dataset)}.lock"
 
 
 def lock_name(what: str) -> str:

@@ -296,13 +296,13 @@ def test_a_tree_that_is_not_here_is_told_of():
 
 
 def test_a_line_of_a_newer_version_stops_everything():
-    from ckptflow.checkpoints import lines
+    from ckptflow.checkpoints.sealed import seal
 
     world = World()
     log = world.begin()
     world.chunk(log, "k", "d")
     (name, _, _) = next(iter(segments(world.store)))
-    world.store.append(name, lines._encode_doc({"news": 1, "v": 2}))
+    world.store.append(name, seal({"news": 1, "v": 2}))
     with pytest.raises(StoreError, match="this program reads"):
         survey(world.store, roots(), world.terms())
 
