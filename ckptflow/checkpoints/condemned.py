@@ -256,7 +256,7 @@ class _Decision:
             stays: list[Kept] = []
             leaves: list[Kept] = []
             for row in segment.rows:
-                if row.key:
+                if row.key or row.partial:
                     alive = is_alive(segment.name, row, keys, hidden, self.reached)
                     (stays if alive else leaves).append(Kept(segment.name, row=row))
                     continue

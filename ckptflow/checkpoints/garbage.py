@@ -4,7 +4,8 @@ Rules: what is reached from a root stays, and what is younger than the grace tim
 record stays while every object that it names does. A young segment is left as it is; of another one that holds
 anything dead, what is alive moves into a new segment, which sorts behind all others, and the old one goes. Only the
 last line of a key moves, so nothing that came later is overruled. A `Forget` stays while a segment that is left as it
-is has a line for it to hide. A segment that was merged out of others says nothing of the age of its lines: there the
+is has a line for it to hide. What an unfinished chunk has kept stays while it is young and the chunk has no record.
+A segment that was merged out of others says nothing of the age of its lines: there the
 time counts at which the chunk was finished, by the clock of whoever did it.
 """
 
@@ -34,7 +35,8 @@ class Row:
     """One good line of a segment, at offset `at` with `size` bytes (without its end of line).
 
     A record has a `key` (32 bytes), names `parts` and `listings` and is of a `stage`; a `Forget` has the key alone; a
-    line that tells where objects are has `held` and no key. `finished_ns` is when the chunk was done, by the clock of
+    line that tells where objects are has `held` and no key; what an unfinished chunk has kept has that chunk's key as
+    `partial`, and `parts`. `finished_ns` is when the chunk was done, by the clock of
     who did it; 0 where it does not say.
     """
 
@@ -47,6 +49,7 @@ class Row:
     finished_ns: int = 0
     forget: bool = False
     held: tuple[Held, ...] = ()
+    partial: bytes = b""
 
     @property
     def names(self) -> tuple[Digest, ...]:
@@ -116,17 +119,22 @@ class Keys:
                         found.forgotten.discard(row.key)
         return found
 
+    def have(self, key: bytes) -> bool:
+        """Tell whether there is a record of `key`."""
+        return key in self.last and key not in self.forgotten
+
 
 def named_by_young(segments: Sequence[Segment], since_ns: int) -> Named:
     """Return what segments written after `since_ns` lead to: what their lines name, unless it was taken back."""
-    forgotten = Keys.of(segments).forgotten
+    keys = Keys.of(segments)
     objects: set[Digest] = set()
     listings: set[Digest] = set()
     for segment in segments:
         if segment.is_left_alone(since_ns):
             objects.update(held.object for row in segment.rows for held in row.held)
         for row in segment.rows:
-            if row.key and row.key not in forgotten and segment.is_young(row, since_ns):
+            wanted = row.key not in keys.forgotten if row.key else row.partial and not keys.have(row.partial)
+            if wanted and segment.is_young(row, since_ns):
                 objects.update(row.names)
                 listings.update(row.listings)
     return Named(frozenset(objects), frozenset(listings))
@@ -167,6 +175,8 @@ def is_alive(segment: str, row: Row, keys: Keys, hidden: Collection[bytes], reac
 
     `reached` are the objects that stay, `hidden` the keys of which segments that are left alone have records.
     """
+    if row.partial:
+        return bool(row.names) and not keys.have(row.partial) and all(name in reached for name in row.names)
     if not row.key:
         return all(held.object in reached for held in row.held)
     if keys.last[row.key] != (segment, row.at):

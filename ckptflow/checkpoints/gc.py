@@ -18,7 +18,7 @@ from pathlib import Path
 from ..dataclass import dataclass
 from ..errors import StoreError
 from ..ids import Digest
-from ..plan.model import Record
+from ..plan.model import Partial, Record
 from ..store import layout
 from ..store.oserrors import store_error
 from ..store.protocol import Entry, NotThere, Store
@@ -176,15 +176,20 @@ def parse_segment(entry: Entry, data: bytes, url: str) -> Segment:
 def parse_row(at: int, line: bytes) -> Row:
     """Return a line, without its end, that stands at offset `at`. Raises `BadLine`."""
     match lines.decode(line):
-        case Record(key=key, outs=outs, stage=stage, finished=finished):
+        case Record(key=key, stage=stage, finished=finished) as record:
             return Row(
                 at,
                 len(line),
                 bytes.fromhex(key),
-                tuple(part.object for part in outs.values() if not part.listing),
-                tuple(part.object for part in outs.values() if part.listing),
+                tuple(part.object for part in record.parts if not part.listing),
+                tuple(part.object for part in record.parts if part.listing),
                 stage,
                 _nanoseconds(finished),
+            )
+        case Partial(key=key, headway=headway, stage=stage, kept=kept):
+            objects = tuple(part.object for part in headway.parts)
+            return Row(
+                at, len(line), parts=objects, stage=stage, finished_ns=_nanoseconds(kept), partial=bytes.fromhex(key)
             )
         case lines.Forget(key):
             return Row(at, len(line), bytes.fromhex(key), forget=True)

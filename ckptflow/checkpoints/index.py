@@ -19,7 +19,7 @@ from typing import TypeAlias, TypeVar
 
 from ..chunk.tree import Tree
 from ..ids import ChunkKey, Digest
-from ..plan.model import Record
+from ..plan.model import Partial, Record
 from ..store.objects import Objects
 from ..store.packs import Held
 from ..store.protocol import NotThere, Store
@@ -38,12 +38,17 @@ CREATE TABLE IF NOT EXISTS lines_1 (
 CREATE TABLE IF NOT EXISTS held_1 (
   object BLOB NOT NULL, segment INTEGER NOT NULL, pack BLOB, at INTEGER NOT NULL, bytes INTEGER NOT NULL,
   PRIMARY KEY (object, segment)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS partials_1 (
+  key BLOB NOT NULL, segment INTEGER NOT NULL, at INTEGER NOT NULL, bytes INTEGER NOT NULL,
+  PRIMARY KEY (key, segment, at)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS damage_1 (
   segment INTEGER NOT NULL, at INTEGER NOT NULL, bytes INTEGER NOT NULL, problem TEXT NOT NULL,
   PRIMARY KEY (segment, at)) WITHOUT ROWID;
 """
 _LINES = "FROM lines_1 JOIN segments_1 ON id = segment WHERE store = ?"
 _HELD = "FROM held_1 JOIN segments_1 ON id = segment WHERE store = ?"
+_PARTIALS = "FROM partials_1 JOIN segments_1 ON id = segment WHERE store = ?"
+_TABLES = ("lines_1", "partials_1", "held_1", "damage_1")
 _READ_BYTES = 8 << 20
 _TAIL_BYTES = 32  # holds the checksum of the last line that was read: tells a log that grew from another one
 _KEYS_A_QUERY = 500
@@ -62,7 +67,18 @@ class Past:
     processes are seen as of the first question or the last `refresh`. Implements `plan.model.Past`.
     """
 
-    __slots__ = ("_db", "_fresh", "_log", "_objects", "_path", "_refreshed", "_spill_at", "_store")
+    __slots__ = (
+        "_any_partial",
+        "_db",
+        "_fresh",
+        "_log",
+        "_objects",
+        "_partials",
+        "_path",
+        "_refreshed",
+        "_spill_at",
+        "_store",
+    )
 
     def __init__(self, store: Store, db: Path | None = None, log: RecordLog | None = None) -> None:
         self._store = store
@@ -71,6 +87,8 @@ class Past:
         self._log = log
         self._db = open_cache(db, _SCHEMA)
         self._fresh: dict[ChunkKey, Record | None] = {}  # of this process, before the index; None: forgotten
+        self._partials: dict[ChunkKey, list[Partial]] = {}  # of this process
+        self._any_partial = True
         self._spill_at = _FRESH_MOST
         self._refreshed = False
 
@@ -84,6 +102,33 @@ class Past:
             found.update(self._safely(lambda: self._from_index(rest)))
         return found
 
+    def partials(self, key: ChunkKey) -> list[Partial]:
+        """Return what is kept of the unfinished chunk `key`, the furthest first, later ones before earlier ones.
+
+        The objects they name are not looked at.
+        """
+        self._ready()
+        found = self._safely(lambda: self._partials_of(key)) if self._any_partial else []
+        found += self._partials.get(key, ())
+        found.reverse()
+        return sorted(found, key=lambda partial: -(partial.headway.position or 0))
+
+    def add_partial(self, partial: Partial) -> None:
+        """Take in what the running process has just added to its log."""
+        self._partials.setdefault(partial.key, []).append(partial)
+
+    def _partials_of(self, key: ChunkKey) -> list[Partial]:
+        rows = self._db.execute(
+            f"SELECT name, at, bytes {_PARTIALS} AND key = ? ORDER BY name, at", (self._store.url, _raw(key))
+        )
+        found = []
+        for segment, at, size in rows.fetchall():
+            with suppress(lines.BadLine, NotThere), SegmentReader(self._store, segment) as reader:
+                line = lines.decode(reader.read(at, size))
+                if isinstance(line, Partial) and line.key == key:
+                    found.append(line)
+        return found
+
     def tree(self, name: Digest) -> Tree | None:
         """Return the out of that name, None if the store does not have it whole."""
         return get_tree(self._objects, name)
@@ -91,6 +136,7 @@ class Past:
     def add(self, record: Record) -> None:
         """Take in a record that the running process has just added to its log."""
         self._fresh[record.key] = record
+        self._partials.pop(record.key, None)
         if len(self._fresh) > self._spill_at:
             self._spill()
 
@@ -270,6 +316,7 @@ class Past:
                 self._take_in(name, size, written)
         for name in known:
             self._drop(name)
+        self._any_partial = self._db.execute(f"SELECT 1 {_PARTIALS} LIMIT 1", (self._store.url,)).fetchone() is not None
 
     def _take_in(self, name: str, size: int, written: int) -> None:
         """Index the whole lines of a segment up to `size`, from where it was read to, in one transaction."""
@@ -279,15 +326,16 @@ class Past:
             query = "SELECT id, read, tail FROM segments_1 WHERE store = ? AND name = ?"
             id_, read, tail = self._db.execute(query, (store, name)).fetchone()
             if reader.read(read - len(tail), len(tail)) != tail:  # no longer what was read
-                for table in ("lines_1", "held_1", "damage_1"):
+                for table in _TABLES:
                     self._db.execute(f"DELETE FROM {table} WHERE segment = ?", (id_,))  # noqa: S608
                 read = 0
             block = _READ_BYTES
             while read < size:
                 data = reader.read(read, min(block, size - read))
-                rows, held, bad, end = _index_lines(id_, data, read)
+                rows, held, partials, bad, end = _index_lines(id_, data, read)
                 self._db.executemany("INSERT OR REPLACE INTO lines_1 VALUES (?, ?, ?, ?, ?)", rows)
                 self._db.executemany("INSERT OR REPLACE INTO held_1 VALUES (?, ?, ?, ?, ?)", held)
+                self._db.executemany("INSERT OR REPLACE INTO partials_1 VALUES (?, ?, ?, ?)", partials)
                 self._db.executemany("INSERT OR REPLACE INTO damage_1 VALUES (?, ?, ?, ?)", bad)
                 if end == read and len(data) < block:
                     break  # a torn tail, or a line that is just being written
@@ -300,7 +348,7 @@ class Past:
     def _drop(self, name: str) -> None:
         with transaction(self._db):
             of = "(SELECT id FROM segments_1 WHERE store = ? AND name = ?)"
-            for table in ("lines_1", "held_1", "damage_1", "segments_1"):
+            for table in (*_TABLES, "segments_1"):
                 column = "id" if table == "segments_1" else "segment"
                 self._db.execute(f"DELETE FROM {table} WHERE {column} IN {of}", (self._store.url, name))  # noqa: S608
 
@@ -327,12 +375,13 @@ class Past:
 _Rows: TypeAlias = list[tuple[object, ...]]
 
 
-def _index_lines(id_: int, data: bytes, start: int) -> tuple[_Rows, _Rows, _Rows, int]:
-    """Return (rows of good lines, rows of held objects, rows of damage, offset behind the last whole line) of a block
-    of segment `id_`.
+def _index_lines(id_: int, data: bytes, start: int) -> tuple[_Rows, _Rows, _Rows, _Rows, int]:
+    """Return (rows of good lines, of held objects, of what unfinished chunks have kept, of damage, offset behind the
+    last whole line) of a block of segment `id_`.
     """
     rows: _Rows = []
     held: _Rows = []
+    partials: _Rows = []
     bad: _Rows = []
     end = start
     for at, line in split_lines(data, start):
@@ -341,14 +390,17 @@ def _index_lines(id_: int, data: bytes, start: int) -> tuple[_Rows, _Rows, _Rows
             if lines.is_holding(line):
                 held += ((_raw(h.object), id_, h.pack and _raw(h.pack), h.offset, h.bytes) for h in lines.held_in(line))
                 continue
+            if (partial := lines.partial_key(line)) is not None:
+                partials.append((partial, id_, at, len(line)))
+                continue
             key, forget = lines.glance(line)
         except lines.BadLine as error:
             bad.append((id_, at, len(line), str(error)))
         else:
             rows.append((key, id_, at, len(line), forget))
-    for found in (rows, held):
+    for found in (rows, held, partials):
         found.sort(key=lambda row: row[0])  # type: ignore[arg-type, return-value]  # bytes: neighbours in the table
-    return rows, held, bad, end
+    return rows, held, partials, bad, end
 
 
 def _raw(name: str) -> bytes:

@@ -3,9 +3,10 @@
     {"key":"<64 hex>","v":1,"outs":{...},...,"x":"<16 hex>"}
     {"held":[["<object>",<offset>,<bytes>],...],"v":1,"pack":"<64 hex>","x":"<16 hex>"}
 
-A line with `"forget":true` takes back what earlier lines said of its key. A line that begins with `held` tells where a
-remote holds objects: in a pack, or, without `pack`, each under its own name. `v` is the version of the line; unknown
-fields of this version are kept.
+A line with `"forget":true` takes back what earlier lines said of its key. A line that begins with `partial`, which has
+the key, tells how far an unfinished chunk is. A line that begins with `held` tells where a remote holds objects: in a
+pack, or, without `pack`, each under its own name. `v` is the version of the line; unknown fields of this version are
+kept.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any, TypeAlias
 
 from ..dataclass import dataclass
 from ..ids import ChunkKey, Digest, is_digest
-from ..plan.model import Record
+from ..plan.model import Partial, Record
 from ..store.packs import Held
 from .sealed import BadLine as BadLine
 from .sealed import is_sound, seal, unseal
@@ -27,6 +28,7 @@ _KEY = slice(len(_KEY_START), len(_KEY_START) + 64)
 _AFTER_KEY = b'","v":%d,' % VERSION
 _FORGET = _AFTER_KEY + b'"forget":true,'
 _HELD_START = b'{"held":['
+_PARTIAL_START = b'{"partial":"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ class Holding:
     objects: tuple[Held, ...]
 
 
-Line: TypeAlias = Record | Forget | Holding
+Line: TypeAlias = Record | Partial | Forget | Holding
 
 
 class StrangeLine(BadLine):
@@ -60,6 +62,12 @@ def encode_forget(key: ChunkKey) -> bytes:
     return _encode(key, {"forget": True})
 
 
+def encode_partial(partial: Partial) -> bytes:
+    """Return the line that tells how far a chunk is."""
+    rest = {k: v for k, v in partial.to_dict().items() if k not in ("partial", "v", "x")}
+    return seal({"partial": partial.key, "v": VERSION, **rest})
+
+
 def encode_holding(objects: Sequence[Held]) -> bytes:
     """Return the line that tells where objects are; all of one pack, or none in a pack."""
     rows = [[held.object, held.offset, held.bytes] for held in objects]
@@ -71,6 +79,8 @@ def decode(line: bytes) -> Line:
     """Read one line, without its end of line. Raises `BadLine`."""
     if line.startswith(_HELD_START):
         return Holding(held_in(line))
+    if line.startswith(_PARTIAL_START):
+        return _partial(line)
     doc = _checked(line)
     try:
         if doc.get("forget") is True:
@@ -78,9 +88,33 @@ def decode(line: bytes) -> Line:
         record = Record.from_dict({k: v for k, v in doc.items() if k not in ("v", "x")})
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise StrangeLine(f"not a record: {error!r}") from error
-    if not all(is_digest(part.object) and is_digest(part.values) for part in record.outs.values()):
+    if not all(is_digest(part.object) and is_digest(part.values) for part in record.parts):
         raise StrangeLine("a record that names no objects")
     return record
+
+
+def _partial(line: bytes) -> Partial:
+    doc = unseal(line)
+    _check_version(doc)
+    try:
+        partial = Partial.from_dict({k: v for k, v in doc.items() if k not in ("v", "x")})
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise StrangeLine(f"not what is kept of a chunk: {error!r}") from error
+    if not is_digest(partial.key):
+        raise StrangeLine("no key")
+    return partial
+
+
+def partial_key(line: bytes) -> bytes | None:
+    """Return the key's 32 bytes of a line that tells how far a chunk is, None for any other. Raises `BadLine`."""
+    if not line.startswith(_PARTIAL_START):
+        return None
+    if not is_sound(line):
+        raise BadLine("checksum does not match")
+    try:
+        return bytes.fromhex(line[len(_PARTIAL_START) :][:64].decode("ascii"))
+    except ValueError as error:
+        raise BadLine(f"not a key: {error}") from error
 
 
 def is_holding(line: bytes) -> bool:

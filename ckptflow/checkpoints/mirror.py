@@ -18,7 +18,7 @@ from pathlib import Path
 
 from ..errors import StoreError
 from ..ids import ChunkKey, Digest
-from ..plan.model import Record
+from ..plan.model import Partial, Record
 from ..store import layout
 from ..store.local import LocalStore
 from ..store.marker import Marker
@@ -112,6 +112,11 @@ class Mirror:
         """Return the records of those `keys` that have one there."""
         past = self.past()
         return past.lookup(keys) if past is not None else {}
+
+    def partials(self, key: ChunkKey) -> list[Partial]:
+        """Return what is kept there of an unfinished chunk, the furthest first."""
+        past = self.past()
+        return past.partials(key) if past is not None else []
 
     def where(self, objects: Iterable[Digest]) -> dict[Digest, list[Held]]:
         """Return where those of `objects` are that the remote holds: all places, what was told last first."""

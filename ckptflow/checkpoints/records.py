@@ -8,13 +8,13 @@ dropped, a bad one in the middle is reported and passed over. The objects that a
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
 
 from ..dataclass import dataclass
 from ..errors import StoreError
-from ..ids import ChunkKey
-from ..plan.model import Record
+from ..ids import ChunkKey, Digest
+from ..plan.model import Partial, Record
 from ..store import layout
 from ..store.oserrors import store_error
 from ..store.protocol import NotThere, Store
@@ -54,7 +54,8 @@ class Spot:
 
 
 class RecordLog:
-    """The log of one run. Makes no file before the first line. `listener` hears of every record that was added.
+    """The log of one run. Makes no file before the first line. `listener` hears of every record that was added, and of
+    what is kept of unfinished chunks.
 
     Every method raises `StoreError`.
 
@@ -70,7 +71,7 @@ class RecordLog:
         *,
         durability: Durability = Durability.BATCH,
         segment_bytes: int = SEGMENT_BYTES,
-        listener: Callable[[Record], None] | None = None,
+        listener: Callable[[Record | Partial], None] | None = None,
     ) -> None:
         self._store = store
         self._run = run
@@ -84,15 +85,22 @@ class RecordLog:
 
     def add(self, record: Record) -> Spot:
         """Append `record`. Its objects must be in the store. Returns where it stands."""
+        return self._add(record, (part.object for part in record.parts), lines.encode_record(record))
+
+    def add_partial(self, partial: Partial) -> Spot:
+        """Append how far a chunk is. Its objects must be in the store. Returns where it stands."""
+        return self._add(partial, (part.object for part in partial.headway.parts), lines.encode_partial(partial))
+
+    def _add(self, what: Record | Partial, objects: Iterable[Digest], line: bytes) -> Spot:
         if self._durability is not Durability.OFF:
-            self._named += (layout.object_name(part.object) for part in record.outs.values())
+            self._named += map(layout.object_name, objects)
         if self._durability is Durability.STRICT:
             self._sync()
-        spot = self._append(lines.encode_record(record))
+        spot = self._append(line)
         if self._durability is Durability.STRICT:
             self._sync()
         if self._listener is not None:
-            self._listener(record)
+            self._listener(what)
         return spot
 
     def forget(self, key: ChunkKey) -> Spot:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 from ..dataclass import dataclass, field
 from ..errors import StoreDamaged, StoreError
 from ..ids import ChunkKey, Digest, digest
-from ..plan.model import Record
+from ..plan.model import Partial, Record
 from ..store import layout, packs
 from ..store.bucket import Bucket, Unavailable
 from ..store.hashing import hash_file
@@ -216,6 +216,10 @@ class Remote:
     def lookup(self, keys: Iterable[ChunkKey]) -> dict[ChunkKey, Record]:
         """Return the records of those `keys` that have one, as far as is known here."""
         return self.mirror.lookup(keys)
+
+    def partials(self, key: ChunkKey) -> list[Partial]:
+        """Return what is kept of an unfinished chunk, as far as is known here, the furthest first."""
+        return self.mirror.partials(key)
 
     def where(self, objects: Iterable[Digest]) -> dict[Digest, Held]:
         """Return where those of `objects` are that the remote holds, as far as is known here."""

@@ -14,10 +14,11 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
 from ..errors import StoreDamaged, StoreError
-from ..ids import Digest, digest
-from ..plan.model import Record
+from ..ids import ChunkKey, Digest, digest
+from ..plan.model import Partial, Record
 from ..store import layout, packs
 from ..store.hashing import hash_file
 from ..store.objects import Objects
@@ -38,13 +39,16 @@ _AT_ONCE_BYTES = 64 << 20
 """What is read into memory at a time."""
 
 
+Sign: TypeAlias = Callable[[Record | Partial], Record | Partial]
+
+
 class Sender:
     """Sends from the local `objects` to `remote`, for one thread. Raises `StoreError`.
 
     `sign` returns a record as it is to stand in the remote. `run` is the id of the run that sends.
     """
 
-    def __init__(self, remote: Remote, objects: Objects, run: str, *, sign: Callable[[Record], Record] | None = None):
+    def __init__(self, remote: Remote, objects: Objects, run: str, *, sign: Sign | None = None):
         self._remote = remote
         self._objects = objects
         self._sign = sign
@@ -52,14 +56,18 @@ class Sender:
         self._seq = 0
         self.sent = Traffic()
         self.records = 0
-        self.left_out: list[Record] = []  # their objects are not here (any more), and not there either
+        self.left_out: list[Record | Partial] = []  # their objects are not here (any more), and not there either
 
-    def send(self, records: Iterable[Record], extra: Iterable[Digest] = ()) -> None:
+    def send(self, records: Iterable[Record | Partial], extra: Iterable[Digest] = ()) -> None:
         """Send what the remote lacks of `records`, of the objects they name, and of the objects `extra`.
 
-        Where that is interrupted, what has arrived until then is told of, so that it need not be sent again.
+        What an unfinished chunk has kept is not sent where its record is, or goes. Where sending is interrupted, what
+        has arrived until then is told of, so that it need not be sent again.
         """
-        latest = {record.key: record for record in records}
+        latest: dict[ChunkKey, Record | Partial] = {}
+        for each in records:
+            if isinstance(each, Record) or not isinstance(latest.get(each.key), Record):
+                latest[each.key] = each
         needs = [(record, self._needs(record)) for record in latest.values()]
         single = list(extra)
         sizes = self._sizes(needs, single)
@@ -78,7 +86,7 @@ class Sender:
         for record, named in needs:
             if named is None or not missing.isdisjoint(named):
                 self.left_out.append(record)
-            elif record.key not in told or told[record.key].outs != record.outs:
+            elif record.key not in told or (isinstance(record, Record) and told[record.key].parts != record.parts):
                 whole.append(record)
         self._tell(held, whole)
         if began.age > 2 * FRESH_SECONDS and self._lacking(sizes, held, missing):  # it took long, and meanwhile ...
@@ -121,10 +129,10 @@ class Sender:
         self._remote.bucket.put(name, data)
         self.sent.add(bytes=len(data), requests=1)
 
-    def _needs(self, record: Record) -> dict[Digest, int] | None:
+    def _needs(self, record: Record | Partial) -> dict[Digest, int] | None:
         """Return the objects that `record` names, with their sizes; None where a listing is not to be had."""
         found: dict[Digest, int] = {}
-        for part in record.outs.values():
+        for part in record.parts if isinstance(record, Record) else record.headway.parts:
             if not part.listing:
                 found[part.object] = part.bytes
                 continue
@@ -136,7 +144,7 @@ class Sender:
         return found
 
     def _sizes(
-        self, needs: Iterable[tuple[Record, dict[Digest, int] | None]], extra: Iterable[Digest]
+        self, needs: Iterable[tuple[Record | Partial, dict[Digest, int] | None]], extra: Iterable[Digest]
     ) -> dict[Digest, int]:
         """Return all objects that are meant, with their sizes; of `extra` those that are here."""
         sizes = {name: size for _, named in needs for name, size in (named or {}).items()}
@@ -223,7 +231,7 @@ class Sender:
         self.sent.add(objects=len(objects), bytes=len(data), requests=1)
         return [Held(name, size, pack, at) for name, at, size in index]
 
-    def _tell(self, held: list[list[Held]], records: list[Record]) -> None:
+    def _tell(self, held: list[list[Held]], records: list[Record | Partial]) -> None:
         """Put the segment that tells of objects and records, and keep its copy."""
         if not held and not records:
             return
@@ -232,7 +240,7 @@ class Sender:
         packed = [group for group in held if group[0].pack is not None]
         loose = [one for group in held if group[0].pack is None for one in group]
         told = [*packed, *(loose[at : at + PACK_OBJECTS] for at in range(0, len(loose), PACK_OBJECTS))]
-        text = b"".join((*map(lines.encode_holding, told), *map(lines.encode_record, signed)))
+        text = b"".join((*map(lines.encode_holding, told), *map(_line_of, signed)))
         self._seq += 1
         name = layout.segment_name(self._label, self._seq)
         self._remote.bucket.put(name, text)
@@ -240,6 +248,10 @@ class Sender:
         self._remote.mirror.keep(name, text)
         self._remote.mirror.refresh()
         self.records += len(records)
+
+
+def _line_of(record: Record | Partial) -> bytes:
+    return lines.encode_record(record) if isinstance(record, Record) else lines.encode_partial(record)
 
 
 _Pack = list[tuple[Digest, bytes]]

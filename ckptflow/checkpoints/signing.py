@@ -4,11 +4,11 @@ HMAC-SHA256 over one text that leaves no room for a second reading: canonical JS
 
     [<word>, <version>, <store id>, <name in the store, for checkpoints>, <the whole document without its signature>]
 
-The word tells records from checkpoints, so that neither is ever taken for the other. The store id (`repository` in the
-marker) ties what is signed to one remote; the chunk key, which is in a record, ties its objects to one recipe; the full
-name of a checkpoint ties it to its stage, its time and its status, so that an older one under a newer name is found
-out. Every field counts, those of later versions too: what a reader does not know it cannot judge, and to leave it out
-would let others write it.
+The word tells records, partial records and checkpoints, so that none is ever taken for the other. The store id
+(`repository` in the marker) ties what is signed to one remote; the chunk key, which is in a record, ties its objects to
+one recipe; the full name of a checkpoint ties it to its stage, its time and its status, so that an older one under a
+newer name is found out. Every field counts, those of later versions too: what a reader does not know it cannot judge,
+and to leave it out would let others write it.
 
 A signature is made last: whatever is added to a document afterwards makes it invalid. It says who, not whether: it
 proves that a key holder recorded this, not that the result is right.
@@ -21,7 +21,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..dataclass import dataclass, field, replace
-from ..plan.model import Record
+from ..plan.model import Partial, Record
 from ..store import layout
 from .manifest import Checkpoint
 
@@ -47,9 +47,15 @@ class Signer:
         extra = {name: value for name, value in record.extra.items() if name != FIELD}
         return replace(record, extra={**extra, FIELD: self._signature("record", "", record.to_dict())})
 
-    def is_signed(self, record: Record) -> bool:
+    def sign_partial(self, partial: Partial) -> Partial:
+        """Return what an unfinished chunk has kept with a signature for this store."""
+        extra = {name: value for name, value in partial.extra.items() if name != FIELD}
+        return replace(partial, extra={**extra, FIELD: self._signature("partial", "", partial.to_dict())})
+
+    def is_signed(self, record: Record | Partial) -> bool:
         """Tell whether `record` bears a valid signature for this store. Raises nothing, whatever the record holds."""
-        return self._holds("record", "", record.to_dict())
+        word = "record" if isinstance(record, Record) else "partial"
+        return self._holds(word, "", record.to_dict())
 
     def sign_checkpoint(self, checkpoint: Checkpoint) -> Checkpoint:
         """Return `checkpoint` with a signature for this store and for the name that it has there."""

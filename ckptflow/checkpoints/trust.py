@@ -15,7 +15,7 @@ from ..dataclass import replace
 from ..formats.registry import format_of, runs_code
 from ..ids import StageName
 from ..plan.graph import Graph
-from ..plan.model import Record, Refusal
+from ..plan.model import Partial, Record, Refusal
 from ..spec.model import Pipeline
 from .signing import FIELD, Signer
 
@@ -50,14 +50,17 @@ def code_outs(pipeline: Pipeline, graph: Graph) -> dict[StageName, frozenset[str
     return {name: frozenset(labels) for name, labels in found.items()}
 
 
-def accept(record: Record, code: Collection[str], *, signer: Signer | None, trust: bool, remote: str) -> Refusal | None:
+def accept(
+    record: Record | Partial, code: Collection[str], *, signer: Signer | None, trust: bool, remote: str
+) -> Refusal | None:
     """Return why a record of the remote called `remote` does not count, None where it does.
 
     `code` are the labels of the outs of the asking stage that run code when they are loaded (`code_outs`); `signer` has
     the project's key and the store id of that remote, None where no key is set; `trust` is what the settings of the
     remote say.
     """
-    if trust or not any(label in code for label in record.outs):
+    outs = record.outs if isinstance(record, Record) else record.headway.outs
+    if trust or not any(label in code for label in outs):
         return None
     if signer is not None and signer.is_signed(record):
         return None

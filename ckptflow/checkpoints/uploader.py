@@ -22,12 +22,12 @@ from typing import TypeAlias
 from ..dataclass import dataclass, field
 from ..errors import CkptflowError, StoreError
 from ..ids import Digest
-from ..plan.model import Record
+from ..plan.model import Partial, Record
 from ..store import layout
 from ..store.objects import Objects
 from ..store.oserrors import store_error
 from .remote import Remote, Traffic
-from .sending import Sender
+from .sending import Sender, Sign
 
 GROUP_SECONDS = 0.4
 """How long a group is collected: a record is in the remote this long, and the requests, after it was made."""
@@ -45,7 +45,7 @@ Backlog: TypeAlias = Callable[[Remote], Iterable[Record]]
 
 @dataclass(slots=True)
 class _Group:
-    records: list[Record] = field(default_factory=list)
+    records: list[Record | Partial] = field(default_factory=list)
     objects: list[Digest] = field(default_factory=list)
     documents: dict[str, Callable[[], bytes]] = field(default_factory=dict)
 
@@ -77,7 +77,7 @@ class Uploader:
         note: Path,
         *,
         backlog: Backlog | None = None,
-        sign: Callable[[Record], Record] | None = None,
+        sign: Sign | None = None,
     ) -> None:
         self._remote = remote
         self._make_objects = make_objects
@@ -116,9 +116,10 @@ class Uploader:
             self._threads.append(thread)
             thread.start()
 
-    def add(self, record: Record) -> None:
-        """Send a record, and the objects that it names."""
-        large = sum(part.bytes for part in record.outs.values()) > LARGE_BYTES
+    def add(self, record: Record | Partial) -> None:
+        """Send a record, or what is kept of an unfinished chunk, and the objects that it names."""
+        parts = record.parts if isinstance(record, Record) else record.headway.parts
+        large = sum(part.bytes for part in parts) > LARGE_BYTES
         lane = self._large if large else self._small
         if len(lane.waiting.records) >= WAITING_MOST:
             self._overflown = True

@@ -29,6 +29,11 @@ class Part:
     rows: int | None = None
     listing: bool = False
 
+    @property
+    def is_void(self) -> bool:
+        """Whether it is a table without rows of which not even the columns are known: no item gave any."""
+        return self.rows == 0 and self.bytes == 0
+
     def to_list(self) -> list[Any]:
         """Return `[object, bytes, rows, values]`, the form in trees and records; a fifth item, "dir", for a listing.
 

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 
 from ..checkpoints.manifest import Status
 from ..checkpoints.records import RecordLog
+from ..chunk.headway import Headway
 from ..dataclass import dataclass, field
 from ..errors import StoreDamaged
 from ..events import Note, Reporter, RunStarted, StageDone
-from ..ids import Digest, StageName
+from ..ids import ChunkKey, Digest, StageName
 from ..plan.schedule import Schedule
 from ..plan.selection import Selection
 from ..plan.stagerun import Phase, StageRun
@@ -112,6 +113,7 @@ class Attempt:
         watcher = Watcher(
             begin=lambda run: self._begin(run, settler, keeper),
             progress=keeper.progress,
+            kept=keeper.kept,
             settle=lambda run: self._settle(run, settler, keeper, facts),
             explain=lambda run: _sentences(run, facts),
         )
@@ -131,6 +133,7 @@ class Attempt:
                         str(self.session.logs / self.run_id),
                         links=self.session.placer.makes_links(),
                         combine_forms=facts.combine_forms,
+                        kept=partial(self._headway, past),
                     ),
                     reporter=self.reporter,
                     run_id=self.run_id,
@@ -139,6 +142,13 @@ class Attempt:
                 ).run()
             finally:
                 self.stop.wake(-1)
+
+    def _headway(self, past: StorePast, run: StageRun, key: ChunkKey) -> Headway | None:
+        """Return what an earlier attempt at a chunk has kept; of earlier runs nothing where all is to be made anew."""
+        found = past.partial(run.name, key)
+        if found is None or (run.forced and found.run != self.run_id):
+            return None
+        return found.headway
 
     def _conclude(
         self,

@@ -9,7 +9,7 @@ from ..errors import Problem
 from ..fingerprint.code import ParameterKind, Signature
 from ..formats.forms import Form
 from ..run.storing import PATH_FORMATS
-from ..spec.model import Dep, Stage
+from ..spec.model import Dep, OverFiles, Stage, chunked_deps
 from ..spec.values import param_argument
 
 _ANNOTATIONS = {
@@ -26,6 +26,18 @@ _ANNOTATIONS = {
     "bytes": Form.BYTES,
     "str": Form.TEXT,
 }
+
+
+def forms_of(stage: Stage, signature: Signature) -> dict[str, Form]:
+    """Return the form of each dep. One whose items are taken one by one comes as the files that they are, or in the
+    form that holds them all.
+    """
+    found = {dep.label: form_of(dep, signature) for dep in stage.deps}
+    if stage.each:
+        label = chunked_deps(stage.chunk)[0]
+        files = isinstance(stage.chunk, OverFiles) or found[label] is Form.PATH
+        found[label] = Form.PATHS if files else Form.NATURAL
+    return found
 
 
 def form_of(dep: Dep, signature: Signature) -> Form:

@@ -15,10 +15,10 @@ from ..checkpoints.remote import Remote
 from ..checkpoints.sending import Sender
 from ..dataclass import dataclass, field
 from ..ids import Digest, StageName, is_digest
+from ..spec.model import Keeping
 from ..store import layout
 from ..store.protocol import Entry, NotThere, Store
 from .gate import Gate
-from .keeping import KEEP
 
 
 @dataclass(slots=True)
@@ -74,7 +74,7 @@ def find_documents(store: Store, remote: Remote, stages: frozenset[StageName] | 
 
 def _checkpoints(found: Documents, folder: str, here: dict[str, int], there: dict[str, int]) -> None:
     files = {file for file in (*here, *there) if split_name(file)}
-    old = set(to_remove(files, KEEP))
+    old = set(to_remove(files, Keeping().keep))
     new = [file for file in oldest_first(files) if file not in there and file not in old]
     found.names += [folder + file for file in new]
     newest = oldest_first(files)[-1:]

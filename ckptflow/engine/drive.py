@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from ..checkpoints.records import RecordLog
+from ..chunk.headway import Headway
 from ..chunk.model import AtFiles
 from ..dataclass import dataclass, field, replace
 from ..errors import Failure, StoreDamaged, StoreError
@@ -33,11 +34,11 @@ from ..events import (
 )
 from ..ids import ChunkKey, Digest, StageName
 from ..plan.merging import Merge
-from ..plan.model import CutRequest, Record, State
+from ..plan.model import CutRequest, Partial, Record, State
 from ..plan.schedule import Schedule
 from ..plan.selection import Retry
 from ..plan.stagerun import ChunkState, Phase, StageRun
-from ..run.messages import CutDone, Done, Failed, Progress, Report, Returned, Started, Task
+from ..run.messages import CutDone, Done, Failed, Kept, Progress, Report, Returned, Started, Task
 from ..run.pool import Pool
 from ..spec.model import Out
 from ..workspace.place import OutState
@@ -49,6 +50,8 @@ from .tasks import TaskMaker
 BATCH_SECONDS = 0.25
 BATCH_MOST = 512
 REPLAN_KINDS = frozenset({"dep-changed", "damaged"})
+ITEM_KINDS = frozenset({"exception", "result"})
+"""Failures that the worker has tried again itself, where the function takes one item at a time."""
 
 
 class Outcome(StrEnum):
@@ -72,7 +75,8 @@ class Watcher:
     """Whom the loop tells: of a stage that begins, of its progress, of its completion; and who says why it runs."""
 
     begin: Callable[[StageRun], None]
-    progress: Callable[[StageRun], None]
+    progress: Callable[[StageRun, int, Record | None, str | int | None], None]
+    kept: Callable[[StageRun, int, Headway, str | int | None], None]
     settle: Callable[[StageRun], None]
     explain: Callable[[StageRun], tuple[str, ...]]
 
@@ -225,6 +229,8 @@ class Loop:
                 case Progress(number, done, total):
                     task, _ = self._chunks[number]
                     self.reporter.emit(ChunkProgress(task.stage, task.index, done, total))
+                case Kept(number, headway, last):
+                    self._kept(number, headway, last, checked)
                 case CutDone(number, sheet):
                     self.past.brought(*report.brought)
                     request = self._cuts.pop(number)
@@ -271,7 +277,22 @@ class Loop:
         rows = [p.rows for p in report.outs.values() if p.rows is not None]
         size = sum(p.bytes for p in report.outs.values())
         self.reporter.emit(ChunkDone(task.stage, task.index, report.seconds, sum(rows) if rows else None, size))
-        self.watcher.progress(self.schedule.stages[task.stage])
+        self.watcher.progress(self.schedule.stages[task.stage], index, record, report.last)
+
+    def _kept(
+        self, number: int, headway: Headway, last: str | int | None, checked: dict[tuple[StageName, str], bool]
+    ) -> None:
+        """Record how far a chunk is, so that whoever takes it up goes on from there."""
+        task, _ = self._chunks[number]
+        if self._changed_dep(task, checked) is not None:
+            return  # what it was made from is not what its key says; found out at the end again
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        partial = Partial(task.key, headway, task.stage, self.run_id, now)
+        for part in headway.parts:
+            self.session.objects.trust(part.object)
+        self.log.add_partial(partial)
+        self.past.index.add_partial(partial)
+        self.watcher.kept(self.schedule.stages[task.stage], task.index or 0, headway, last)
 
     def _record(self, stage: StageName, key: ChunkKey, report: Done) -> Record:
         """Record what a task came to, before anybody builds on it."""
@@ -284,8 +305,10 @@ class Loop:
             finished=datetime.now(UTC).isoformat(timespec="milliseconds"),
             rows_in=report.rows_in,
             state=State(*report.state) if report.state is not None else None,
+            items=report.items,
+            quarantine=report.quarantine,
         )
-        for part in report.outs.values():
+        for part in record.parts:
             self.session.objects.trust(part.object)
         self.log.add(record)
         self.past.index.add(record)
@@ -364,14 +387,15 @@ class Loop:
             self.past.disown(failure.lost)
             self.replan = failure.message
             return
-        verdict = self.schedule.failed(task.stage, task.index or 0, failure)
+        itself = task.each is not None and failure.kind in ITEM_KINDS
+        verdict = self.schedule.failed(task.stage, task.index or 0, failure, final=itself)
         if isinstance(verdict, Retry):
             self.reporter.emit(ChunkRetry(task.stage, task.index, verdict.attempt, failure, verdict.delay))
             heapq.heappush(self._delayed, (time.monotonic() + verdict.delay, task.stage, task.index or 0))
         else:
             label = self._label(task)
             self.reporter.emit(ChunkFailed(task.stage, task.index, verdict.attempts, failure, label))
-        self.watcher.progress(self.schedule.stages[task.stage])
+        self.watcher.progress(self.schedule.stages[task.stage], task.index or 0, None, None)
 
     def _for_people(self, failure: Failure) -> Failure:
         """Name the log as users would, from the project's directory."""

@@ -171,6 +171,7 @@ class ProjectFacts:
             version=stage.version,
             combine=merging.digest if (merging := self.combining.get(stage.name)) is not None else None,
             carries=stage.carry is not None,
+            each=stage.each,
             deps={d.label: self._dep_form(stage, d) for d in stage.deps},
             outs=outs,
         )

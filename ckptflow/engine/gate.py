@@ -12,7 +12,7 @@ from ..checkpoints.remote import Remote
 from ..checkpoints.signing import Signer
 from ..checkpoints.trust import FROM, accept, code_outs, unmarked
 from ..ids import ChunkKey, Digest, StageName
-from ..plan.model import Record
+from ..plan.model import Partial, Record
 from ..store.layout import CHECKPOINTS
 from ..workspace.keys import Key
 from .session import Session
@@ -55,19 +55,27 @@ class Gate:
                 self.refused[stage] = refusal.text
         return admitted
 
+    def admits(self, stage: StageName, partial: Partial) -> bool:
+        """Tell whether what an unfinished chunk has kept may be used for `stage`."""
+        code = self._code.get(stage, frozenset())
+        signer = self._signer() if code else None
+        return accept(partial, code, signer=signer, trust=self._trust, remote=self._remote.name) is None
+
     def guards(self, tree: Digest) -> bool:
         """Tell whether an out that a lock file names must be here, or have a record that is admitted."""
         return tree in self._guarded and not self._trust
 
-    def sign(self, record: Record) -> Record:
+    def sign(self, record: Record | Partial) -> Record | Partial:
         """Return the record as it is to stand in the remote. For any thread, once the remote was connected to.
 
         One that was fetched, and that nobody vouches for, is not signed.
         """
-        if FROM in record.extra:
+        if isinstance(record, Record) and FROM in record.extra:
             return unmarked(record)
         signer = self._signer()
-        return record if signer is None else signer.sign_record(record)
+        if signer is None:
+            return record
+        return signer.sign_record(record) if isinstance(record, Record) else signer.sign_partial(record)
 
     @property
     def trusts(self) -> bool:

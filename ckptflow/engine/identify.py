@@ -14,7 +14,7 @@ from ..ids import StageName
 from ..spec.model import Stage
 from ..workspace.cache import Cache
 from ..workspace.sources import IndexMemory, ProjectSources
-from .binding import check_combine, check_signature, form_of
+from .binding import check_combine, check_signature, forms_of
 
 
 def identify(
@@ -44,7 +44,7 @@ def identify(
             continue
         problems.extend(check_signature(stage, code.signature))
         identities[stage.name] = code
-        forms[stage.name] = {d.label: form_of(d, code.signature) for d in stage.deps}
+        forms[stage.name] = forms_of(stage, code.signature)
     if problems:
         raise SpecError(tuple(problems))
     return identities, forms, combining

@@ -1,40 +1,52 @@
 """Edge. The checkpoint of each stage while it runs and when it ends, with the code that it ran.
 
-A checkpoint tells people and other programs how far a stage is; what is done is told by the records. The normalised
-source of the code goes into the store as an object that the checkpoint names, so that a later `why` can show what
-changed.
+A checkpoint tells people and other programs how far a stage is; what is done is told by the records. Where the function
+takes one item at a time it counts items, else chunks. The normalised source of the code goes into the store as an
+object that the checkpoint names, so that a later `why` can show what changed.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from ..checkpoints.kept import newest_valid, write_checkpoint
 from ..checkpoints.manifest import Checkpoint, ProcessorState, Statistics, Status
+from ..chunk.headway import Headway, Items
+from ..chunk.model import AtFiles, Piece
 from ..dataclass import dataclass, field
 from ..errors import Failure, StoreError
 from ..ids import Digest, StageName, digest
+from ..plan.model import Record
 from ..plan.stagerun import ChunkState, StageRun
+from ..spec.model import Value, chunked_deps
 from ..store.objects import Objects
 from ..store.protocol import Store
 
 if TYPE_CHECKING:
     from ..fingerprint.code import CodeIdentity
 
-EVERY_SECONDS = 300.0
-EVERY_CHUNKS = 1000
-KEEP = 10
+FILES_MOST = 10_000
+"""Most names of files in a checkpoint."""
+
+_UNFINISHED = (Status.IN_PROGRESS, Status.RESUMING, Status.FAILED)
 
 
 @dataclass(slots=True)
 class _Kept:
+    """A stage at work: when its checkpoint was last written, how much was done since then, and how far unfinished
+    chunks are.
+    """
+
     started: str
     written: float
-    chunks: int = 0
+    since: int = 0
+    headways: dict[int, Headway] = field(default_factory=dict)
+    last: str | int | None = None
 
 
 @dataclass(slots=True)
@@ -50,17 +62,41 @@ class Keeper:
     _sources: dict[Digest, Digest] = field(default_factory=dict)
 
     def begin(self, run: StageRun) -> None:
-        """The stage's first work begins."""
-        self._stages.setdefault(run.name, _Kept(_now(), time.monotonic(), run.count(ChunkState.RAN)))
+        """The stage's first work begins; where an earlier run did not come to its end, a checkpoint says so."""
+        if run.name in self._stages:
+            return
+        kept = self._stages[run.name] = _Kept(_now(), time.monotonic())
+        before, _ = newest_valid(self.store, run.name)
+        if before is not None and before.status in _UNFINISHED:
+            self._write(run, kept, Status.RESUMING, None)
 
-    def progress(self, run: StageRun) -> None:
-        """A chunk is done: write a checkpoint if the last one is old enough."""
+    def progress(self, run: StageRun, index: int, record: Record | None, last: str | int | None) -> None:
+        """An attempt at a chunk ended, with `record` where it is done: write a checkpoint if the last one is old
+        enough.
+        """
         kept = self._stages.get(run.name)
         if kept is None:
             return
-        ran = run.count(ChunkState.RAN)
-        if time.monotonic() - kept.written >= EVERY_SECONDS or ran - kept.chunks >= EVERY_CHUNKS:
-            kept.written, kept.chunks = time.monotonic(), ran
+        if record is not None:
+            before = kept.headways.pop(index, Headway()).items.total
+            kept.since += record.items.total - before if record.items is not None else 1
+            kept.last = last
+        self._write_if_due(run, kept)
+
+    def kept(self, run: StageRun, index: int, headway: Headway, last: str | int | None) -> None:
+        """So much of an unfinished chunk is kept now: write a checkpoint if the last one is old enough."""
+        kept = self._stages.get(run.name)
+        if kept is None or headway.position is None:
+            return
+        kept.since += headway.items.total - kept.headways.get(index, Headway()).items.total
+        kept.headways[index] = headway
+        kept.last = last
+        self._write_if_due(run, kept)
+
+    def _write_if_due(self, run: StageRun, kept: _Kept) -> None:
+        now, wish = time.monotonic(), run.stage.checkpoint
+        if now - kept.written >= wish.every or kept.since >= wish.items:
+            kept.written, kept.since = now, 0
             self._write(run, kept, Status.IN_PROGRESS, None)
 
     def end(self, run: StageRun, status: Status) -> None:
@@ -71,9 +107,11 @@ class Keeper:
             self._write(run, kept, status, failure)
 
     def _write(self, run: StageRun, kept: _Kept, status: Status, failure: Failure | None) -> None:
-        ran, reused, failed = (run.count(s) for s in (ChunkState.RAN, ChunkState.REUSED, ChunkState.FAILED))
         now = datetime.now(UTC)
+        statistics = _statistics(run, kept)
+        done = statistics.success_count + statistics.error_count + statistics.skipped_count
         last = max((i for i, r in enumerate(run.records) if r is not None), default=None)
+        state = _state_after(run, kept, last)
         checkpoint = Checkpoint(
             checkpoint_id=f"{run.name}_{now.strftime('%Y%m%d%H%M%S')}",
             dataset=run.name,
@@ -81,14 +119,20 @@ class Keeper:
             start_time=kept.started,
             last_update=_now(),
             status=status,
-            processed_count=ran + reused,
-            last_processed_id=last,
+            processed_count=done,
+            last_processed_id=kept.last if run.stage.each else last,
+            last_generated_id=generated_id(state),
             error=None if failure is None else failure.message,
-            processor_state=ProcessorState(current_position=ran + reused, total_items=run.chunks),
-            statistics=Statistics(ran, failed, reused, run.seconds),
+            processor_state=ProcessorState(
+                current_position=done,
+                total_items=_total(run),
+                dataset_specific_state=state if isinstance(state, dict) else {},
+                processed_files=tuple(islice(_files(run), FILES_MOST)),
+            ),
+            statistics=statistics,
             extra={"run": self.run_id, **self._code(run)},
         )
-        name = write_checkpoint(self.store, checkpoint, KEEP)
+        name = write_checkpoint(self.store, checkpoint, run.stage.checkpoint.keep)
         if self.publish is not None:
             self.publish(name, self._sources.values())
 
@@ -104,6 +148,65 @@ class Keeper:
             "code": {"digest": code.digest, "sources": self._sources[code.digest], "symbols": symbols},
             "distributions": list(code.distributions),
         }
+
+
+def _statistics(run: StageRun, kept: _Kept) -> Statistics:
+    """Count items where the function takes one at a time, else chunks."""
+    if not run.stage.each:
+        ran, reused, failed = (run.count(s) for s in (ChunkState.RAN, ChunkState.REUSED, ChunkState.FAILED))
+        return Statistics(ran + reused, failed, 0, run.seconds)
+    finished = (record.items for record in run.records if record is not None and record.items is not None)
+    counts = sum((*finished, *(headway.items for headway in kept.headways.values())), Items())
+    failed = counts.failed + run.count(ChunkState.FAILED)
+    return Statistics(counts.ok, failed, counts.skipped, run.seconds)
+
+
+def _state_after(run: StageRun, kept: _Kept, last: int | None) -> Value:
+    """Return the state that is carried, as it is now."""
+    if run.stage.carry is None:
+        return None
+    following = kept.headways.get(0 if last is None else last + 1)
+    if following is not None and following.state:
+        state: Value = following.state[0]
+        return state
+    record = run.records[last] if last is not None else None
+    return record.state.value if record is not None and record.state is not None else run.stage.carry.initial
+
+
+def generated_id(state: Value) -> str | int | None:
+    """Return the id that was given out last, as far as a carried state tells: its `last_generated_id`, `last_id` or
+    `last`, or the state itself where it is a text or a whole number.
+    """
+    if isinstance(state, dict):
+        found = next((state[name] for name in ("last_generated_id", "last_id", "last") if name in state), None)
+    else:
+        found = state
+    return found if isinstance(found, str | int) and not isinstance(found, bool) else None
+
+
+def _total(run: StageRun) -> int | None:
+    """Return how many items there are, None where that is not known; chunks where the function takes whole ones."""
+    if not run.stage.each:
+        return run.chunks
+    pieces = _pieces(run)
+    sizes = [len(p.where.files) if isinstance(p.where, AtFiles) else p.rows for p in pieces]
+    if not pieces:
+        sizes = [None if r is None or r.items is None else r.items.total for r in run.records]
+    known = [size for size in sizes if size is not None]
+    return sum(known) if len(known) == len(sizes) else None
+
+
+def _files(run: StageRun) -> Iterator[str]:
+    """Yield the files of those chunks that are done, where chunks are files."""
+    for piece, record in zip(_pieces(run), run.records, strict=False):
+        if record is not None and isinstance(piece.where, AtFiles):
+            yield from piece.where.files
+
+
+def _pieces(run: StageRun) -> tuple[Piece, ...]:
+    cut = chunked_deps(run.stage.chunk)
+    sheet = run.sheets.get(cut[0]) if cut else None
+    return sheet.pieces[cut[0]] if sheet is not None else ()
 
 
 def sources_of(store: Store, objects: Objects, stage: StageName, code: Digest) -> dict[str, str] | None:

@@ -17,10 +17,9 @@ from ..spec.edit import fields, stages
 from ..spec.edit.changes import Delete, Rename
 from ..spec.edit.edition import Edition
 from ..spec.edit.references import redirected
-from ..spec.model import Stage, stage_name
+from ..spec.model import Keeping, Stage, stage_name
 from ..workspace.place import OutState, edited
 from .editing import Desk, Edited, again
-from .keeping import KEEP
 from .locks import Locks, load_locks
 from .session import Session, StorePast
 from .survey import Survey, read_pipeline
@@ -127,7 +126,7 @@ def _carry(session: Session, old: StageName, new: StageName) -> None:
     checkpoint, _ = newest_valid(session.store, old)
     if checkpoint is not None:
         named = replace(checkpoint, dataset=new, checkpoint_id=f"{new}_{checkpoint.timestamp}")
-        write_checkpoint(session.store, named, KEEP)
+        write_checkpoint(session.store, named, Keeping().keep)
     failed = session.cache.document("failed", old)
     if failed is not None:
         session.cache.keep_document("failed", new, failed)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..chunk.headway import Items
 from ..dataclass import dataclass
-from ..plan.model import Before
+from ..plan.model import Before, Record
 from ..plan.stagerun import ChunkState, Phase, StageRun
 from ..plan.view import is_unchanged
 
@@ -25,6 +26,7 @@ class StageResult:
     failed: int
     items_ok: int
     items_failed: int
+    items_skipped: int = 0
     reasons: tuple[str, ...] = ()
     rows: int | None = None
     bytes: int | None = None
@@ -36,7 +38,7 @@ class StageResult:
             "state": self.state,
             "seconds": round(self.seconds, 3),
             "chunks": {"total": self.total, "ran": self.ran, "reused": self.reused, "failed": self.failed},
-            "items": {"ok": self.items_ok, "failed": self.items_failed, "skipped": 0},
+            "items": {"ok": self.items_ok, "failed": self.items_failed, "skipped": self.items_skipped},
             "reasons": list(self.reasons),
         }
 
@@ -110,6 +112,7 @@ def stage_result(
     failed = run.count(ChunkState.FAILED)
     made = [r for r in run.records if r is not None]
     fresh = [r for r, s in zip(run.records, run.states, strict=True) if r is not None and s == ChunkState.RAN]
+    items = sum((_items(r) for r in fresh), Items())
     rows = [p.rows for r in made for p in r.outs.values() if p.rows is not None]
     return StageResult(
         stage=run.name,
@@ -119,12 +122,18 @@ def stage_result(
         ran=ran,
         reused=max(0, reused),
         failed=failed,
-        items_ok=sum(r.rows_in if r.rows_in is not None else 1 for r in fresh),
-        items_failed=failed,
+        items_ok=items.ok,
+        items_failed=items.failed + failed,
+        items_skipped=items.skipped,
         reasons=reasons,
         rows=sum(rows) if rows else None,
         bytes=sum(p.bytes for r in made for p in r.outs.values()) if made else None,
     )
+
+
+def _items(record: Record) -> Items:
+    """Return what became of the items of a chunk; rows, or the chunk itself, where the function takes it whole."""
+    return record.items or Items(ok=record.rows_in if record.rows_in is not None else 1)
 
 
 def _state(run: StageRun, before: Before | None, ran: int, restored: bool) -> str:

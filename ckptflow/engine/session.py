@@ -16,7 +16,7 @@ from ..checkpoints.verified import VerifiedFiles
 from ..chunk.tree import Tree
 from ..dataclass import dataclass, field
 from ..ids import ChunkKey, Digest, StageName
-from ..plan.model import Record, Refusal
+from ..plan.model import Partial, Record, Refusal
 from ..plan.schedule import Schedule
 from ..run.storing import Staging
 from ..spec.model import Out, Stage
@@ -195,6 +195,10 @@ class Far(Protocol):
         """Return the records of those `keys` that have one, and may be used for this stage."""
         ...
 
+    def partials(self, stage: StageName, key: ChunkKey) -> list[Partial]:
+        """Return what is kept of an unfinished chunk, and may be used for this stage, the furthest first."""
+        ...
+
     def guards(self, tree: Digest) -> bool:
         """Tell whether an out of this name counts only where it is here: what is far away needs a record to be used."""
         ...
@@ -243,6 +247,14 @@ class StorePast:
             found.update(borrowed)
         return found
 
+    def partial(self, stage: StageName, key: ChunkKey) -> Partial | None:
+        """See `plan.model.Past`."""
+        found = self.index.partials(key)
+        if self._far is not None:
+            found += self._far.partials(stage, key)
+        there = (p for p in found if all(is_present(self._objects, part) for part in p.headway.parts))
+        return max(there, key=lambda partial: partial.headway.position or 0, default=None)
+
     def disown(self, objects: Iterable[str]) -> None:
         """Objects that were to be had elsewhere proved missing or damaged."""
         if self._far is not None:
@@ -264,7 +276,7 @@ class StorePast:
         return {
             key: record
             for key, record in found.items()
-            if all(is_present(self._objects, part) for part in record.outs.values())
+            if all(is_present(self._objects, part) for part in record.parts)
         }
 
     def tree(self, name: Digest) -> Tree | None:

@@ -19,7 +19,7 @@ from ..checkpoints.uploader import Uploader
 from ..errors import StoreDamaged, StoreError, UsageError
 from ..events import Note, Reporter
 from ..ids import ChunkKey, Digest, StageName
-from ..plan.model import Record
+from ..plan.model import Partial, Record
 from ..run.messages import RemoteSetup
 from ..store.bucket import Bucket
 from ..store.local import LocalStore
@@ -67,6 +67,10 @@ class Offline:
     def lookup(self, stage: StageName, keys: Iterable[ChunkKey]) -> dict[ChunkKey, Record]:
         """See `session.Far`."""
         return self._gate.admitted(stage, self._remote.lookup(keys))
+
+    def partials(self, stage: StageName, key: ChunkKey) -> list[Partial]:
+        """See `session.Far`."""
+        return [partial for partial in self._remote.partials(key) if self._gate.admits(stage, partial)]
 
     def guards(self, tree: Digest) -> bool:
         """See `session.Far`."""
@@ -120,6 +124,10 @@ class Sharing:
             self._session.objects.prepare(p.object for r in found.values() for p in r.outs.values() if p.listing)
         return found
 
+    def partials(self, stage: StageName, key: ChunkKey) -> list[Partial]:
+        """Return what the remote was seen to have of an unfinished chunk, and what may be used for `stage`."""
+        return [partial for partial in self.remote.partials(key) if self._gate.admits(stage, partial)]
+
     def look(self) -> None:
         """Learn what the remote holds now, or held some seconds ago.
 
@@ -147,8 +155,8 @@ class Sharing:
         """Count on these objects no more: they are missing there, or damaged."""
         self.remote.disowned.update(map(Digest, objects))
 
-    def add(self, record: Record) -> None:
-        """Let the remote have a record and what it names."""
+    def add(self, record: Record | Partial) -> None:
+        """Let the remote have a record, or what is kept of an unfinished chunk, and what it names."""
         if self._uploader is not None and record.stage not in self._kept_back:
             self._uploader.add(record)
 

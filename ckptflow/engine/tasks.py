@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from ..chunk.headway import Headway
 from ..chunk.model import AtPart, Part, Piece
 from ..formats.forms import Form
-from ..ids import StageName
+from ..ids import ChunkKey, StageName
 from ..plan.merging import Merge
 from ..plan.model import CutRequest, Source
 from ..plan.schedule import Schedule
 from ..plan.stagerun import StageRun
-from ..run.messages import STREAMED, CutTask, Input, Output, Task
+from ..run.messages import STREAMED, CutTask, Each, Input, Output, Task
 from ..run.messages import Source as WorkerSource
 from ..spec.model import Stage, Value, chunked_deps
 from ..spec.values import param_argument
@@ -29,11 +30,13 @@ class TaskMaker:
         *,
         links: bool = False,
         combine_forms: Mapping[StageName, Form] | None = None,
+        kept: Callable[[StageRun, ChunkKey], Headway | None] = lambda run, key: None,
     ) -> None:
         self._schedule = schedule
         self._forms = forms
         self._logs = logs
         self._combine_forms = combine_forms or {}
+        self._kept = kept  # what an earlier attempt at a chunk has kept
         self._links = links  # outs in the workspace are hard links to objects
         self._common: dict[StageName, tuple[tuple[Input, ...], tuple[Output, ...], dict[str, object]]] = {}
 
@@ -62,6 +65,10 @@ class TaskMaker:
             timeout=run.stage.timeout,
             attempt=attempt,
             state=None if (state := run.state_before(index)) is None else (state.value,),
+            each=_each(run.stage),
+            keep_seconds=run.stage.checkpoint.every,
+            keep_items=run.stage.checkpoint.items,
+            headway=self._kept(run, key) if run.stage.call else None,
         )
 
     def merge(self, number: int, run: StageRun, merge: Merge) -> Task:
@@ -166,6 +173,10 @@ class TaskMaker:
 
     def _form(self, run: StageRun, label: str) -> Form:
         return self._forms.get(run.name, {}).get(label, Form.PATH)
+
+
+def _each(stage: Stage) -> Each | None:
+    return Each(chunked_deps(stage.chunk)[0], stage.retries, stage.backoff) if stage.each else None
 
 
 def _whole_part(part: Part) -> Piece:

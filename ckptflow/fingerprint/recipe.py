@@ -41,7 +41,8 @@ class Recipe:
     """What is the same for all chunks of a stage. Mappings are by name; `outs`: label to format (`cmd`: and path).
 
     `carries`: a state is handed on from chunk to chunk. The state itself enters the key of each chunk like its data.
-    `combine` is the code that merges the chunks' results: no part of what makes these, but of the whole stage.
+    `each`: the function takes one item at a time. `combine` is the code that merges the chunks' results: no part of
+    what makes these, but of the whole stage.
     """
 
     code: Digest | None = None
@@ -53,6 +54,7 @@ class Recipe:
     packages: Mapping[str, str] = field(default_factory=dict)
     version: Value = None
     carries: bool = False
+    each: bool = False
     combine: Digest | None = None
     deps: Mapping[str, DepForm] = field(default_factory=dict)
     outs: Mapping[str, str] = field(default_factory=dict)
@@ -73,6 +75,8 @@ class Recipe:
             yield "version", self.version
         if self.carries:
             yield "carry", True
+        if self.each:
+            yield "each", True
         yield from ((f"dep.{label}", form.value()) for label, form in sorted(self.deps.items()))
         yield from ((f"out.{label}", kind) for label, kind in sorted(self.outs.items()))
 

@@ -91,6 +91,13 @@ def _schema_of(text: str) -> pa.Schema:
     return pa.ipc.read_schema(pa.py_buffer(bytes.fromhex(text)))
 
 
+def no_columns() -> Shape:
+    """Return the shape of a table of which nothing is known: it has no rows and no columns."""
+    import pyarrow as pa
+
+    return Shape(pa.schema([]), ())
+
+
 def measure(files: Sequence[TableFile]) -> Shape:
     """Return the shape of the table that `files` make in this order.
 

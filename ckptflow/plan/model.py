@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
+from ..chunk.headway import Headway, Items
 from ..chunk.model import Part, Sheet
 from ..chunk.tree import Tree
 from ..dataclass import dataclass, field
@@ -30,8 +31,9 @@ class State:
 class Record:
     """`Key K produced these parts`: what makes a chunk done, whoever made it and whenever.
 
-    `outs` maps an out's label to its part, `state` is what it hands on, where its stage carries one. `seconds` is the
-    time the work took; `finished` is ISO 8601 in UTC. `extra` keeps fields of later versions.
+    `outs` maps an out's label to its part, `state` is what it hands on, where its stage carries one. `items` counts
+    what was taken item by item; `quarantine` is the table of those that failed. `seconds` is the time the work took;
+    `finished` is ISO 8601 in UTC. `extra` keeps fields of later versions.
     """
 
     key: ChunkKey
@@ -42,7 +44,14 @@ class Record:
     finished: str
     rows_in: int | None = None
     state: State | None = None
+    items: Items | None = None
+    quarantine: Part | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """Everything in the store that it names."""
+        return (*self.outs.values(), *(() if self.quarantine is None else (self.quarantine,)))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON form; field names are those of `docs/format.md`."""
@@ -59,12 +68,16 @@ class Record:
             doc["rows_in"] = self.rows_in
         if self.state is not None:
             doc["state"] = self.state.value
+        if self.items is not None:
+            doc["items"] = self.items.to_list()
+        if self.quarantine is not None:
+            doc["quarantine"] = self.quarantine.to_list()
         return doc
 
     @classmethod
     def from_dict(cls, doc: Mapping[str, Any]) -> Record:
         """Inverse of `to_dict`; unknown fields are kept in `extra`. Raises KeyError, TypeError, ValueError."""
-        known = {"key", "outs", "stage", "run", "seconds", "finished", "rows_in", "state"}
+        known = {"key", "outs", "stage", "run", "seconds", "finished", "rows_in", "state", "items", "quarantine"}
         return cls(
             key=ChunkKey(doc["key"]),
             outs={label: Part.from_list(part) for label, part in doc["outs"].items()},
@@ -74,6 +87,41 @@ class Record:
             finished=doc["finished"],
             rows_in=doc.get("rows_in"),
             state=State(doc["state"]) if "state" in doc else None,
+            items=Items.from_list(doc["items"]) if "items" in doc else None,
+            quarantine=Part.from_list(doc["quarantine"]) if "quarantine" in doc else None,
+            extra={k: v for k, v in doc.items() if k not in known},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """`So much of key K is done`: what an unfinished chunk has kept. Holds under its key alone: the same code, params
+    and data. `kept` is ISO 8601 in UTC. `extra` keeps fields of later versions.
+    """
+
+    key: ChunkKey
+    headway: Headway
+    stage: StageName
+    run: str
+    kept: str
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON form; field names are those of `docs/format.md`."""
+        named = {"stage": self.stage, "run": self.run, "kept": self.kept}
+        return {**self.extra, "partial": self.key, **self.headway.to_dict(), **named}
+
+    @classmethod
+    def from_dict(cls, doc: Mapping[str, Any]) -> Partial:
+        """Inverse of `to_dict`; unknown fields are kept in `extra`. Raises KeyError, TypeError, ValueError."""
+        headway = Headway.from_dict(doc)
+        known = {"partial", "position", "items", "outs", "failed", "state", "own", "stage", "run", "kept"}
+        return cls(
+            key=ChunkKey(doc["partial"]),
+            headway=headway,
+            stage=StageName(doc["stage"]),
+            run=doc["run"],
+            kept=doc["kept"],
             extra={k: v for k, v in doc.items() if k not in known},
         )
 
@@ -160,6 +208,10 @@ class Past(Protocol):
 
     def lookup(self, stage: StageName, keys: Iterable[ChunkKey]) -> Mapping[ChunkKey, Record]:
         """Return the records of those keys that have one and may be used for this stage."""
+        ...
+
+    def partial(self, stage: StageName, key: ChunkKey) -> Partial | None:
+        """Return how far an unfinished chunk is, None where nothing of it is kept that may be used for this stage."""
         ...
 
     def tree(self, name: Digest) -> Tree | None:

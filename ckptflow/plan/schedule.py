@@ -84,14 +84,18 @@ class Schedule:
         run.seconds += record.seconds
         self._settle_chunk(run, index, record, ChunkState.RAN)
 
-    def failed(self, stage: StageName, index: int, failure: Failure, *, counts: bool = True) -> Retry | GaveUp:
-        """An attempt at a chunk failed. With `counts` false it is tried again at once, as if it had not been tried."""
+    def failed(
+        self, stage: StageName, index: int, failure: Failure, *, counts: bool = True, final: bool = False
+    ) -> Retry | GaveUp:
+        """An attempt at a chunk failed. With `counts` false it is tried again at once, as if it had not been tried;
+        with `final` it is not tried again.
+        """
         run = self.stages[stage]
         if not counts:
             run.move(index, ChunkState.DELAYED)
             return Retry(run.attempts.get(index, 0), 0.0)
         attempt = run.attempts[index] = run.attempts.get(index, 0) + 1
-        if attempt <= run.stage.retries and not self.halted:
+        if attempt <= run.stage.retries and not self.halted and not final:
             run.move(index, ChunkState.DELAYED)
             return Retry(attempt, run.stage.backoff * 2 ** (attempt - 1))
         run.move(index, ChunkState.FAILED)

@@ -24,8 +24,8 @@ class Context:
     """One attempt at one chunk. `index` counts from 0 and is None in a stage that is not chunked, and outside a run.
 
     `key` is the chunk's key (empty outside a run), `chunks` the number of chunks of the stage, `attempt` counts from 1.
-    `state` is what `checkpoint` was given last, None before. In this version it lives as long as the attempt: it is
-    not yet carried over to the next one.
+    `state` is what `checkpoint` was given last, in this attempt or in an earlier one at the same chunk (same code,
+    params and data); None before.
     """
 
     stage: str = ""
@@ -36,6 +36,7 @@ class Context:
     state: Any = None
     _tell: Callable[[int, int | None], None] | None = field(default=None, repr=False)
     _told: float = field(default=0.0, repr=False)
+    _keep: Callable[[Any], Any] | None = field(default=None, repr=False)
 
     @property
     def logger(self) -> logging.Logger:
@@ -63,8 +64,12 @@ class Context:
             self._tell(n, total)
 
     def checkpoint(self, state: Any) -> None:
-        """Keep `state` as the point at which the function could go on."""
-        self.state = state
+        """Keep `state` as the point at which the function can go on: after a crash, a kill, or on another machine.
+
+        Plain data (texts, numbers, booleans, None, lists, mappings). Written down once a second at most, and when the
+        run is told to stop. With `each: item` the engine keeps the point: what is given here lives as long as the call.
+        """
+        self.state = state if self._keep is None else self._keep(state)
 
 
 _current: Context | None = None

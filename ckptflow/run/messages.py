@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from ..chunk.headway import Headway, Items
 from ..chunk.model import Part, Piece, Sheet
 from ..dataclass import dataclass, field
 from ..errors import Failure
@@ -66,13 +67,27 @@ class Output:
 
 
 @dataclass(frozen=True, slots=True)
+class Each:
+    """How the items of a chunk are taken one by one: `label` is the dep that they are in. Retries are an item's.
+
+    `quarantine`: an item that fails is set aside, and the rest is done.
+    """
+
+    label: str
+    retries: int = 0
+    backoff: float = 1.0
+    quarantine: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """One chunk to be processed, complete in itself.
 
     `kwargs` are args and params by argument name. `log` is the path that takes the standard output and error of this
     chunk. `index` is None in a stage that is not chunked. `timeout` in seconds. `state` holds the state that the chunk
     gets, where its stage carries one. With `merge`, the inputs are the outs of so many results, one result after the
-    other, and `call` merges two of them.
+    other, and `call` merges two of them. With `each` the function is called for one item after the other. What is
+    finished is kept every `keep_seconds` and `keep_items`; `headway` is what an earlier attempt kept.
     """
 
     id: int
@@ -92,6 +107,10 @@ class Task:
     attempt: int = 1
     state: tuple[Value, ...] | None = None
     merge: int = 0
+    each: Each | None = None
+    keep_seconds: float = 300.0
+    keep_items: int = 1000
+    headway: Headway | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +142,18 @@ class Done:
     rows_in: int | None = None
     state: tuple[Value, ...] | None = None
     brought: tuple[int, int] = (0, 0)  # objects and bytes that came from a remote for it
+    items: Items | None = None
+    quarantine: Part | None = None
+    last: str | int | None = None  # the last item, for people
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The chunk is not finished, and this much of it is in the store. `last` is the last item of it, for people."""
+
+    task: int
+    headway: Headway
+    last: str | int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +191,7 @@ class Returned:
     tasks: tuple[int, ...]
 
 
-Report: TypeAlias = Started | Done | CutDone | Failed | Progress | Returned
+Report: TypeAlias = Started | Done | Kept | CutDone | Failed | Progress | Returned
 
 
 @dataclass(frozen=True, slots=True)

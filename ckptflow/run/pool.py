@@ -23,7 +23,7 @@ from .boot import take
 from .capture import log_tail
 from .channel import Channel
 from .command import discard, signal_name
-from .messages import CutDone, CutTask, Done, Failed, Progress, Report, Returned, Started, Task, WorkerSetup
+from .messages import CutDone, CutTask, Done, Failed, Kept, Progress, Report, Returned, Started, Task, WorkerSetup
 
 if TYPE_CHECKING:
     import subprocess
@@ -135,7 +135,7 @@ class Pool:
         """Hand out no more: each worker ends the task that it is at, and the rest of its batch comes back."""
         self._draining = True
         for worker in self._workers.values():
-            if len(worker.batch) > 1 or worker.waiting:
+            if worker.batch:
                 with suppress(OSError):
                     worker.channel.send(None)
 
@@ -270,7 +270,7 @@ class Pool:
                         del worker.batch[task]
                     worker.current = worker.deadline = None
                     worker.waiting = False
-                case Progress(task) if task != worker.current:
+                case Progress(task) | Kept(task) if task != worker.current:
                     continue  # from a thread that the function left behind
             self._early.append(report)
         return True

@@ -307,6 +307,8 @@ def _link_files(found: Found, files: tuple[SourceFile, ...], path: Path, *, alon
         return
     path.mkdir(parents=True)
     for file in files:
+        if file.part is not None and file.part.is_void:
+            continue
         target = path / (file.name or Path(found.source.path).name)
         target.parent.mkdir(parents=True, exist_ok=True)
         _link(found, file, target)

@@ -18,7 +18,7 @@ from ..chunk.tree import Layout, Listing, MalformedDocument, Tree
 from ..dataclass import dataclass
 from ..errors import DepChanged, DepMissing, DepUnreadable, StoreDamaged
 from ..formats.registry import is_tabular
-from ..formats.tables import CACHE_BYTES, Shape, TableFile, TableSource, measure, open_table
+from ..formats.tables import CACHE_BYTES, Shape, TableFile, TableSource, measure, no_columns, open_table
 from ..ids import Digest, digest
 from ..spec.paths import is_glob
 from ..workspace.observe import Stamp, stamp_of
@@ -98,16 +98,28 @@ class Found:
         cache_bytes: int = CACHE_BYTES,
     ) -> TableSource:
         """Return the table that the files (default: all of the source) make."""
-        return open_table(self.table_files(files), columns=columns, shape=shape, cache_bytes=cache_bytes)
+        chosen = self.table_files(files)
+        if not chosen and (self.files if files is None else files):
+            return open_table((), shape=no_columns())
+        return open_table(chosen, columns=columns, shape=shape, cache_bytes=cache_bytes)
+
+    def measure(self) -> Shape:
+        """Return the shape of the table that all files make."""
+        chosen = self.table_files()
+        return no_columns() if self.files and not chosen else measure(chosen)
 
     def table_files(self, files: tuple[SourceFile, ...] | None = None) -> list[TableFile]:
-        """Return the files as `formats` takes them."""
+        """Return the files as `formats` takes them, without parts that have not even columns."""
 
         def locator(file: SourceFile) -> Callable[[], Path]:
             return lambda: self.locate(file)
 
         chosen = self.files if files is None else files
-        return [TableFile(self.label(file), self.source.format, locator(file)) for file in chosen]
+        return [
+            TableFile(self.label(file), self.source.format, locator(file))
+            for file in chosen
+            if file.part is None or not file.part.is_void
+        ]
 
     def picked(self, names: tuple[str, ...]) -> tuple[SourceFile, ...]:
         """Return the files of these names, in this order. Raises `DepMissing`."""
@@ -208,12 +220,12 @@ def known_shape(found: Found, spill_dir: Path) -> Shape:
     be opened part by part in every worker.
     """
     if found.kind is Kind.FILE and found.source.format == "parquet":
-        return measure(found.table_files())
+        return found.measure()
     path = spill_dir / f"{_shape_name(found)}.shape"
     try:
         return Shape.decode(path.read_bytes())
     except (OSError, ValueError, KeyError, TypeError):  # absent or torn: it is derived data
-        shape = measure(found.table_files())
+        shape = found.measure()
     found.ensure_unchanged()
     replace_file(path, shape.encode())
     return shape

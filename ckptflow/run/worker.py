@@ -21,7 +21,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..chunk.model import Part
 from ..errors import (
     CkptflowError,
     CodeChanged,
@@ -50,6 +49,7 @@ from .messages import (
     Done,
     Failed,
     Input,
+    Kept,
     Progress,
     Report,
     Returned,
@@ -57,10 +57,13 @@ from .messages import (
     Task,
     WorkerSetup,
 )
+from .outcome import Outcome, Stopped
+from .ownpoint import OwnPoint
 from .storing import Staging
 
 if TYPE_CHECKING:
     from .bringing import Bringer
+    from .minding import Minder
     from .readcache import ReadCache
 
 
@@ -134,6 +137,8 @@ class Worker:
         self._capture = Capture()
         self._environment = dict(os.environ)  # commands are given this, whatever functions make of theirs
         self._kept = 0
+        self._draining = False
+        self._keeping: Staging | None = None
         import_from(setup.root, setup.sources)
 
     def serve(self) -> None:
@@ -142,13 +147,17 @@ class Worker:
             batch = self._channel.recv()
             if not isinstance(batch, tuple):  # what came too late for the batch before
                 continue
-            self._kept = 0
+            self._kept, self._draining = 0, False
             self._send(Started(batch[0].id, self._number))
             for place, task in enumerate(batch):
                 if place and not self._go_on(place):
                     self._send(Returned(tuple(t.id for t in batch[place:])))
                     break
-                self._send(self._attempt(task))
+                report = self._attempt(task)
+                if isinstance(report, Returned):
+                    self._send(Returned(tuple(t.id for t in batch[place:])))
+                    break
+                self._send(report)
 
     def _go_on(self, done: int) -> bool:
         """Wait until the engine has kept the results of `done` tasks of the batch, and takes the next as begun.
@@ -156,12 +165,15 @@ class Worker:
         So however fast the tasks are, a kill of the engine loses the one that is at hand and no other. A busy worker is
         sent how many are kept, or None: begin no further task (then this is False).
         """
-        while self._kept < done or self._channel.pending():
-            message = self._channel.recv()
-            if message is None:
-                return False
+        while not self._draining and (self._kept < done or self._channel.pending()):
+            self._hear(self._channel.recv())
+        return not self._draining
+
+    def _hear(self, message: int | None) -> None:
+        if message is None:
+            self._draining = True
+        else:
             self._kept = message
-        return True
 
     def _send(self, report: Report) -> None:
         with self._sending:
@@ -178,6 +190,9 @@ class Worker:
             self._capture.begin(task.log)
             report = self._cut(task, began) if isinstance(task, CutTask) else self._run(task, began)
             self._capture.end()
+        except Stopped:
+            self._capture.end()
+            return Returned((task.id,))
         except BaseException as error:
             failure = self._failure(error)
             if self._capture.end():
@@ -200,41 +215,65 @@ class Worker:
 
     def _run(self, task: Task, began: float) -> Done:
         before = stage_environment(task.env) if task.env else {}
-        state: tuple[Any, ...] | None = None
         try:
             if task.call:
-                stored, state = self._run_call(task)
+                made = self._run_call(task)
             else:
-                stored = run_command(task, self._staging, self._aside, self._materialise, self._environment)
+                made = Outcome(run_command(task, self._staging, self._aside, self._materialise, self._environment))
         finally:
             if before:
                 restore_environment(before)
         rows = (i.piece.rows for i in task.inputs if i.piece is not None and i.piece.rows is not None)
         return Done(
             task.id,
-            outs=stored,
+            outs=made.outs,
             seconds=time.perf_counter() - began,
             rows_in=next(rows, None),
-            state=state,
+            state=made.state,
             brought=self._brought(),
+            items=made.items,
+            quarantine=made.quarantine,
+            last=made.last,
         )
 
     def _brought(self) -> tuple[int, int]:
         """Return how much came from a remote since the last time."""
         return self._bringer.taken() if self._bringer is not None else (0, 0)
 
-    def _run_call(self, task: Task) -> tuple[dict[str, Part], tuple[Any, ...] | None]:
+    def _run_call(self, task: Task) -> Outcome:
         from .calling import run_call, run_merge
 
-        context.enter(
-            context.Context(task.stage, task.key, task.index, task.chunks, task.attempt, _tell=self._teller(task.id))
-        )
+        told = context.Context(task.stage, task.key, task.index, task.chunks, task.attempt, _tell=self._teller(task.id))
+        context.enter(told)
         try:
             if task.merge:
-                return run_merge(task, self._staging, self._read), None
-            return run_call(task, self._staging, self._read)
+                return Outcome(run_merge(task, self._staging, self._read))
+            if task.each is not None:
+                from .items import run_items
+
+                return run_items(task, self._staging, self._read, self)
+            with OwnPoint(task, told, self):
+                return Outcome(*run_call(task, self._staging, self._read))
         finally:
             context.enter(None)
+
+    def minder(self, seconds: float, keep: Callable[[], None]) -> Minder:
+        """See `Desk`."""
+        from .minding import Minder
+
+        return Minder(self._channel, seconds, keep, self._hear)
+
+    def kept(self, report: Kept) -> None:
+        """See `Desk`."""
+        self._send(report)
+
+    def keeping(self) -> Staging:
+        """See `Desk`."""
+        if self._keeping is None:
+            store = Objects(LocalStore(self._setup.store))
+            mine = self._staging
+            self._keeping = Staging(store, mine.directory / "kept", mine.store, mine.root, mine.spills)
+        return self._keeping
 
     def _teller(self, task: int) -> Callable[[int, int | None], None]:
         def tell(done: int, total: int | None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from posixpath import relpath
 
 from ..dataclass import asdict
-from .model import ChunkSpec, Dep, OnError, Out, OutKind, Stage, Value
+from .model import ChunkSpec, Dep, Keeping, OnError, Out, OutKind, Stage, Value
 from .paths import is_absolute, is_url
 from .places import out_format
 
@@ -27,6 +27,7 @@ def fields_of(stage: Stage) -> dict[str, Value]:
         "params": dict(stage.params),
         "env": dict(stage.env),
         "chunk": _chunk(stage.chunk),
+        "each": "item" if stage.each else None,
         "combine": stage.combine,
         "carry": None if stage.carry is None else {"initial": stage.carry.initial},
         **{
@@ -41,6 +42,7 @@ def fields_of(stage: Stage) -> dict[str, Value]:
         "backoff": None if stage.backoff == 1.0 else stage.backoff,
         "timeout": stage.timeout,
         "on_error": None if stage.on_error is OnError.FAIL else str(stage.on_error),
+        "checkpoint": _checkpoint(stage.checkpoint),
         "packages": None if stage.packages is None else "auto" if stage.packages == ("auto",) else list(stage.packages),
         "version": stage.version,
         "rowwise": stage.rowwise or None,
@@ -84,6 +86,11 @@ def _out_flags(out: Out, *, call: bool) -> dict[str, Value]:
         "desc": out.desc,
     }
     return {name: value for name, value in flags.items() if value is not None}
+
+
+def _checkpoint(keeping: Keeping) -> Value:
+    default = asdict(Keeping())
+    return {name: value for name, value in asdict(keeping).items() if value != default[name]}
 
 
 def _chunk(spec: ChunkSpec | None) -> Value:

@@ -21,6 +21,7 @@ from .model import (
     ChunkSpec,
     Cut,
     Dep,
+    Keeping,
     OnError,
     Out,
     OutKind,
@@ -121,6 +122,8 @@ def _stage_to_json(stage: Stage) -> dict[str, Any]:
         doc["chunk"] = {"kind": _CHUNK_NAMES[type(spec)], **values}
     if stage.carry is not None:
         doc["carry"] = {"initial": stage.carry.initial}
+    if stage.checkpoint != Keeping():
+        doc["checkpoint"] = {f.name: getattr(stage.checkpoint, f.name) for f in fields(Keeping)}
     if stage.place is not None:
         doc["place"] = [stage.place.file, stage.place.line, stage.place.column]
     return doc
@@ -142,6 +145,8 @@ def _stage_from_json(doc: Mapping[str, Any]) -> Stage:
         kwargs["chunk"] = _chunk_from_json(kwargs["chunk"])
     if "carry" in kwargs:
         kwargs["carry"] = Carry(kwargs["carry"]["initial"])
+    if "checkpoint" in kwargs:
+        kwargs["checkpoint"] = Keeping(**kwargs["checkpoint"])
     if "place" in kwargs:
         kwargs["place"] = Place(*kwargs["place"])
     return Stage(**kwargs)

@@ -168,13 +168,25 @@ class Carry:
 
 
 @dataclass(frozen=True, slots=True)
+class Keeping:
+    """`checkpoint: {every, items, keep}`: seconds and items after which progress inside a chunk is kept, whichever
+    comes first; how many checkpoint files of the stage stay.
+    """
+
+    every: float = 300.0
+    items: int = 1000
+    keep: int = 10
+
+
+@dataclass(frozen=True, slots=True)
 class Stage:
     """One step. Exactly one of `call` (`module:function`) and `cmd` (shell commands, run in order) is set.
 
     `file` is the pipeline file that declares it, `name` what the project calls it. `after` are stages without outs that
     come before it all the same: a dep named them.
 
-    `combine` is a `module:function` that merges the results of two chunks: what it leaves is the out.
+    `each`: the function takes one item of the chunk at a time. `combine` is a `module:function` that merges the results
+    of two chunks: what it leaves is the out.
 
     `params` maps the name as declared (`features.window_days`, or `other.yaml:key`) to its value; the last part of the
     name is the argument. `wdir` is the directory in which `cmd` runs. Seconds for `timeout` and `backoff`.
@@ -192,6 +204,8 @@ class Stage:
     params: Mapping[str, Value] = field(default_factory=dict)
     chunk: ChunkSpec | None = None
     carry: Carry | None = None
+    each: bool = False
+    checkpoint: Keeping = Keeping()
     combine: str | None = None
     env: Mapping[str, str] = field(default_factory=dict)
     workers: int | None = None

@@ -11,7 +11,7 @@ from .conform import fields
 from .expand import RESERVED, expand
 from .findings import Findings, listed
 from .measures import parse_duration
-from .model import Carry, ChunkSpec, Dep, OnError, Out, Stage, Value, chunked_deps, stage_name
+from .model import Carry, ChunkSpec, Dep, Keeping, OnError, Out, Stage, Value, chunked_deps, stage_name
 from .nodes import Mapping, Node, Scalar, Sequence, to_value, whole
 from .paths import is_absolute, normalise
 from .places import Places
@@ -23,6 +23,8 @@ from .values import Found, Scope, Values, param_argument
 _UNTOUCHED = frozenset(("desc", "meta", "vars"))
 _CHUNK_USE = re.compile(r"\$\{\s*chunk(?P<rest>[^}]*)\}")
 _ODD = re.compile(r"[\x00-\x1f\x7f]")
+_GATHERED = frozenset(("parquet", "arrow", "csv", "tsv", "jsonl", "json", "pickle"))
+"""Formats of outs that can be put together from what comes of items."""
 _LONGEST = 500
 _FAULTY_MOST = 5
 """A mistake in the body of a group shows in each of its stages: a few say it all."""
@@ -138,6 +140,8 @@ class _Builder:
             params={name: param.value for name, param in params.items()},
             chunk=chunk,
             carry=self._carry(),
+            each=self._each(deps, outs, chunk),
+            checkpoint=self._checkpoint(),
             combine=self._combine(),
             env={name: str(node.text) for name, node in self._scalars("env")},
             workers=self._number("workers"),
@@ -222,6 +226,36 @@ class _Builder:
             self.setting.findings.add("CF166", message, self._key_of("carry"), lacking[1])
         initial = node.get("initial")
         return Carry(to_value(initial) if initial is not None and whole(initial) else None)
+
+    def _each(self, deps: tuple[Dep, ...], outs: tuple[Out, ...], chunk: ChunkSpec | None) -> bool:
+        """Read `each`, and check that there are items, and outs that can be put together from what comes of each."""
+        items = [dep for dep in deps if dep.label in chunked_deps(chunk)[:1]]
+        if self._text("each") is None:
+            return False
+        if lacking := self._lacking("chunk", "call"):
+            message = f"stage `{self.name}` has `each`, which hands a chunk over item by item, and no `{lacking[0]}`"
+            self.setting.findings.add("CF168", message, self._key_of("each"), lacking[1])
+        elif items and items[0].name is None:
+            message = f"with `each: item` the dep `{items[0].path}` needs a name: the argument that takes an item"
+            self.setting.findings.add("CF168", message, self._key_of("each"), f"deps: {{item: {items[0].path}}}")
+        for out in outs if self.body.key("call") is not None else ():
+            if out.format not in _GATHERED:
+                message = f"with `each: item` the out `{out.label}` cannot be of format `{out.format}`"
+                hint = "results of items go together as a table (parquet, csv, ...) or a list (json, pickle)"
+                self.setting.findings.add("CF169", message, self._key_of("each"), hint)
+        return True
+
+    def _checkpoint(self) -> Keeping:
+        node = self.good.get("checkpoint")
+        if not isinstance(node, Mapping):
+            return Keeping()
+        inner = _Builder(self.key, self.name, node, dict(_pairs_of(node)), self.setting)
+        default = Keeping()
+        return Keeping(
+            every=inner._seconds("every", default.every) or default.every,
+            items=inner._number("items") or default.items,
+            keep=inner._number("keep") or default.keep,
+        )
 
     def _combine(self) -> str | None:
         """Read `combine`, and check that there are results of a function to combine."""
@@ -321,6 +355,10 @@ class _Builder:
         if not isinstance(node, Mapping):
             return {}
         return {key.text: to_value(value) for key, value in node.pairs if whole(value)}
+
+
+def _pairs_of(node: Mapping) -> Iterator[tuple[str, Node]]:
+    return ((key.text, value) for key, value in node.pairs)
 
 
 def _wrong_use(rest: str, cut: tuple[str, ...], ins: list[str], outs: list[str]) -> str | None:

@@ -107,13 +107,18 @@ CHUNK = record(
 
 CARRY = record("carry", Field("initial", Anything(), "The state that the first chunk gets; null where left out."))
 
+CHECKPOINT = record(
+    "checkpoint",
+    Field("every", Duration(), "Time after which what is finished inside a chunk is kept: `5m` (default)."),
+    Field("items", Count(1), "Items after which it is kept (default 1000)."),
+    Field("keep", Count(1), "Checkpoint files of the stage that stay (default 10)."),
+)
+
 _params = ListOf(
     either(Text("a parameter's name", r"\S"), Pairs(either(ListOf(Text()), Text(), Nothing()), key=PATH, least=1))
 )
 _vars = ListOf(either(PATH, Pairs(Anything())))
 _later = (
-    ("each", "The function takes one item; the engine loops."),
-    ("checkpoint", "How often progress inside a chunk is kept."),
     ("max_errors", "Share of quarantined items beyond which the stage fails."),
     ("executor", "Where the chunks run."),
     ("resources", "What a chunk needs: cpus, gpus, memory."),
@@ -133,6 +138,8 @@ STAGE = record(
     Field("vars", Plain(_vars), "More values for `${}` in this stage: files and mappings."),
     Field("chunk", CHUNK, "How the data is cut."),
     Field("carry", CARRY, "Chunks one after the other: the function takes `state` and returns `(result, state)`."),
+    Field("each", Choice(("item",)), "`item`: the function takes one row or one file of the chunk; the engine loops."),
+    Field("checkpoint", CHECKPOINT, "How often progress inside a chunk is kept, and how many checkpoint files."),
     Field("combine", CALL, "`module:function` that merges the results of two neighbouring chunks, until one is left."),
     Field("env", Pairs(Single(), key=VARIABLE), "Environment variables; part of the recipe."),
     Field("workers", Count(1), "Chunks at the same time, at most."),

@@ -96,7 +96,10 @@ class Placer:
             case Layout.FILE:
                 return {"": (tree.parts[0].object, False)}
             case Layout.PARTS:
-                return {part_name(i, tree.suffix): (p.object, False) for i, p in enumerate(tree.parts)}
+                shown = (
+                    (i, p) for i, p in enumerate(tree.parts) if not p.is_void
+                )  # no reader could make sense of those
+                return {part_name(i, tree.suffix): (p.object, False) for i, p in shown}
             case Layout.DIR:
                 files: dict[str, tuple[Digest, bool]] = {}
                 for part in tree.parts:
