@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 import soundfile
 
+from .mpeg import walk
 from .tables import Problem
 
 BLOCK = 1 << 16
@@ -14,9 +16,6 @@ BLOCK = 1 << 16
 
 OPEN_ENDED = (0, 0xFFFFFFFF)
 """Sizes in a WAV that was written to a pipe: they promise nothing."""
-
-MP3_TAGS = (b"Xing", b"Info", b"VBRI")
-"""What the first frame of an MP3 has in it where it says how long the file is."""
 
 
 class Sound(NamedTuple):
@@ -43,32 +42,44 @@ def measure(path: Path) -> Sound:
     """Decode the file and return what it holds.
 
     Raises `Unfit` for a file that is empty, broken, shorter than it says, or without a sample; OSError where it cannot
-    be read at all. Not found are changed samples of a WAV, which has no checksum, and the lost end of an MP3 whose
-    first frame does not say how long it is.
+    be read at all. Not found are changed samples of a WAV, which has no checksum, and the loss of whole frames at the
+    end of an MP3 that does not say how long it is.
     """
     with path.open("rb") as file:
-        size = file.seek(0, 2)
+        size = file.seek(0, os.SEEK_END)
         if size == 0:
             raise Unfit(Problem.EMPTY_FILE)
-        missing, promises = _wav_missing(file, size), _mp3_promises(file)
+        missing = _wav_missing(file, size)
+        file.seek(0)
+        mpeg = walk(file.read()) if path.suffix.lower() == ".mp3" else None
     if missing > 0:
         raise Unfit(Problem.TRUNCATED, f"{missing} of the bytes announced are not there")
-    frames, announced = 0, 0
+    found, announced = _decode(path)
+    if mpeg is not None:
+        if mpeg.fault:
+            raise Unfit(Problem.TRUNCATED, mpeg.fault)
+        if not mpeg.tagged:  # then libsndfile guesses the length from the first frame, and stops there
+            found, announced = found._replace(frames=mpeg.samples), mpeg.samples
+    if found.frames < announced:
+        raise Unfit(Problem.TRUNCATED, f"{announced} frames announced, {found.frames} found")
+    if found.frames == 0:
+        raise Unfit(Problem.NO_SAMPLES)
+    return found
+
+
+def _decode(path: Path) -> tuple[Sound, int]:
+    """Return what decoding gives, and how many frames the file announces."""
+    frames = 0
     sound = None
     try:
-        with soundfile.SoundFile(path) as sound:
-            announced = sound.frames if sound.format != "MP3" or promises else 0
+        with soundfile.SoundFile(os.fsencode(path)) as sound:  # as text, soundfile takes no name that is not UTF-8
             while count := len(sound.read(BLOCK, dtype="int16", always_2d=True)):
                 frames += count
     except soundfile.LibsndfileError as error:
-        # The error's own text names the file by its absolute path, and for many a broken file says it is not there.
+        # The error's own text names the file by its absolute path, and of many a broken file it says it is not there.
         detail = "not recognised as audio" if sound is None else f"after {frames} frames: {error.error_string.strip()}"
         raise Unfit(Problem.UNDECODABLE, detail) from error
-    if frames < announced:
-        raise Unfit(Problem.TRUNCATED, f"{announced} frames announced, {frames} found")
-    if frames == 0:
-        raise Unfit(Problem.NO_SAMPLES)
-    return Sound(frames, sound.samplerate, sound.channels)
+    return Sound(frames, sound.samplerate, sound.channels), sound.frames
 
 
 def _wav_missing(file: BinaryIO, size: int) -> int:
@@ -87,15 +98,3 @@ def _wav_missing(file: BinaryIO, size: int) -> int:
         if head[:4] == b"data":
             return at + 8 + length - size
         at += 8 + length + length % 2
-
-
-def _mp3_promises(file: BinaryIO) -> bool:
-    """Tell whether the first frame says how long the file is. Else libsndfile guesses, and may guess too much."""
-    file.seek(0)
-    head = file.read(10)
-    tags = 0
-    if head[:3] == b"ID3" and len(head) == 10:  # tags come first; their size has seven bits a byte
-        tags = 10 + sum(byte << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
-    file.seek(tags)
-    first = file.read(64)
-    return any(tag in first for tag in MP3_TAGS)

@@ -61,8 +61,8 @@ def bad_row(dataset: str, utterance: Utterance, problem: str, detail: str) -> Ro
 def numbered(utterances: pa.Table, audio: pa.Table, *, dataset: str, state: State) -> tuple[Sorted, State]:
     """Match utterances with their audio by `path`, and give the good ones the ids that come next.
 
-    `utterances`: `tables.UTTERANCES`, `audio`: `tables.AUDIO`, any part of them with whole paths. Rows come out sorted
-    by path and number.
+    `utterances`: `tables.UTTERANCES`, `audio`: rows of `measuring.facts`; any part of both with the same paths. What
+    comes out is sorted by path and number. An utterance whose file nobody could read has no row in `audio`.
     """
     sounds = {row["path"]: row for row in audio.to_pylist()}
     last = state["last_generated_id"]

@@ -1,4 +1,4 @@
-"""Edge. The audio files of a corpus, decoded: what each holds, or what is wrong with it."""
+"""Edge. What the audio files of a corpus hold, as rows of a table."""
 
 from __future__ import annotations
 
@@ -6,27 +6,22 @@ import os
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from .audio import Unfit, measure
-from .tables import AUDIO, shown
+from .tables import shown
 
 
 def facts(audio: Path, *, root: str) -> dict[str, Any]:
-    """Return the row of `tables.AUDIO` for one file of the corpus at `root`, relative to the project.
+    """Return what one file of the corpus holds, as a row. `root` is the corpus's path in the project.
 
-    Raises OSError where the file cannot be read: that says nothing of the file, and another try may do better.
+    `path` (in the corpus), `frames` (samples a channel), `sample_rate` (hertz) and `channels`; where the audio is no
+    good the numbers are 0, and `problem` says why. Raises OSError where the file cannot be read: that says nothing of
+    the file, and another try may do better.
     """
     row = {"path": _inside(audio, root), "frames": 0, "sample_rate": 0, "channels": 0, "problem": "", "detail": ""}
     try:
         return row | measure(audio)._asdict()
     except Unfit as unfit:
         return row | {"problem": str(unfit.problem), "detail": unfit.detail}
-
-
-def measured(audio: list[Path], *, root: str) -> pa.Table:
-    """Return `facts` of each file, `tables.AUDIO`."""
-    return pa.Table.from_pylist([facts(path, root=root) for path in audio], AUDIO)
 
 
 def _inside(audio: Path, root: str) -> str:

@@ -9,6 +9,7 @@ them. The same arguments make the same corpus with the same version of soundfile
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -95,7 +96,7 @@ def write(path: Path, number: int, fault: str = "") -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     frames = RATE * (20 + number * 7 % 41) // 1000
     tone = np.sin(np.arange(frames) * (0.02 + number % 50 / 100)) * 0.3
-    soundfile.write(path, tone, RATE)
+    soundfile.write(os.fsencode(path), tone, RATE, format=path.suffix[1:].upper())
     whole = path.read_bytes()
     if fault == "truncated":
         path.write_bytes(whole[: len(whole) * 2 // 3])

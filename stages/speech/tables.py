@@ -40,18 +40,6 @@ UTTERANCES = pa.schema(
 """One row an utterance, sorted by `path`, which is relative to the corpus, and `number`: 0, and more for each further
 one at the same path. `problem` and `detail` are empty where nothing is wrong so far."""
 
-AUDIO = pa.schema(
-    [
-        ("path", pa.string()),
-        ("frames", pa.int64()),
-        ("sample_rate", pa.int64()),
-        ("channels", pa.int64()),
-        ("problem", pa.string()),
-        ("detail", pa.string()),
-    ]
-)
-"""One row an audio file: what decoding it gave. Numbers are 0 where there is a problem. Frames: samples a channel."""
-
 MANIFEST = pa.schema(
     [
         ("id", pa.string()),
