@@ -52,14 +52,15 @@ def measure(path: Path) -> Sound:
         missing = _wav_missing(file, size)
         file.seek(0)
         mpeg = walk(file.read()) if path.suffix.lower() == ".mp3" else None
+    if mpeg is not None:
+        missing = mpeg.missing
     if missing > 0:
         raise Unfit(Problem.TRUNCATED, f"{missing} of the bytes announced are not there")
+    if mpeg is not None and mpeg.lost is not None:
+        raise Unfit(Problem.UNDECODABLE, f"no frame at byte {mpeg.lost}")
     found, announced = _decode(path)
-    if mpeg is not None:
-        if mpeg.fault:
-            raise Unfit(Problem.TRUNCATED, mpeg.fault)
-        if not mpeg.tagged:  # then libsndfile guesses the length from the first frame, and stops there
-            found, announced = found._replace(frames=mpeg.samples), mpeg.samples
+    if mpeg is not None and not mpeg.tagged:  # then libsndfile guesses the length from the first frame, and stops there
+        found, announced = found._replace(frames=mpeg.samples), mpeg.samples
     if found.frames < announced:
         raise Unfit(Problem.TRUNCATED, f"{announced} frames announced, {found.frames} found")
     if found.frames == 0:

@@ -23,13 +23,14 @@ TRAILERS = (b"TAG", b"APETAGEX", b"LYRICSBEGIN")
 class Walk(NamedTuple):
     """What the frames say. `samples` a channel, those of a first frame that is a tag not among them.
 
-    `tagged`: there is one, so the length without the encoder's padding is known. `fault` is empty where every byte
-    belongs to a whole frame or to a tag.
+    `tagged`: there is one, so the length without the encoder's padding is known. `missing` bytes of the last frame are
+    not there. `lost` is the first byte that belongs to no frame and no tag, None where there is none.
     """
 
     samples: int
     tagged: bool
-    fault: str
+    missing: int = 0
+    lost: int | None = None
 
 
 def walk(data: bytes) -> Walk | None:
@@ -45,12 +46,12 @@ def walk(data: bytes) -> Walk | None:
     while frame is not None:
         length, count = frame
         if at + length > len(data):
-            return Walk(samples, tagged, f"{at + length - len(data)} bytes of the last frame are not there")
+            return Walk(samples, tagged, missing=at + length - len(data))
         samples, at = samples + count, at + length
         frame = _frame(data[at : at + 4])
     rest = data[at:]
     whole = not rest.strip(b"\0") or rest.startswith(TRAILERS)
-    return Walk(samples, tagged, "" if whole else f"no frame at byte {at}")
+    return Walk(samples, tagged, lost=None if whole else at)
 
 
 def _frame(head: bytes) -> tuple[int, int] | None:

@@ -73,17 +73,18 @@ def process(
     items: int = 1000,
     retry_failed: bool = False,
     fresh: bool = False,
+    timeout: float = 10.0,
 ) -> int:
     """Process the corpus with the processor called `name`, go on where an earlier call stopped, write the tables.
 
     Returns how many utterances are in the quarantine. A file that cannot be read (OSError) is there too, as `unread`.
-    Raises `ckptflow.errors.Locked` where another process is at it, RuntimeError where rows that were done are gone.
+    Raises `ckptflow.errors.Locked` where another process is at it for more than `timeout` seconds, RuntimeError where rows that were done are gone.
     """
     chosen = processor(name)
     out.mkdir(parents=True, exist_ok=True)
     file = out / "rows.jsonl"
     with (
-        manager.lock(chosen.dataset),
+        manager.lock(chosen.dataset, timeout),
         manager.track(chosen.dataset, name, every=every, items=items, retry_failed=retry_failed, fresh=fresh) as run,
     ):
         if fresh:

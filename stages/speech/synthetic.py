@@ -44,7 +44,8 @@ def gigaspeech2(root: Path, utterances: int) -> None:
         for split in splits:
             lines = tables.setdefault(f"{language}/{split}.tsv", [])
             if fault != "unlisted":
-                lines.append(f"{segment}\t{text_of(number, fault)}{'' if split != 'train_raw' else ' .'}\n")
+                text = text_of(number, fault)
+                lines.append(f"{segment}\t{f'{text} .' if text and split == 'train_raw' else text}\n")
     for path, lines in tables.items():
         _text(root / path, "".join(lines))
 

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from stages.speech.synthetic import MAKERS
-from tests.e2e.place import Place
+from tests.e2e.place import Place, is_running
 from tests.speech.world import TRACED, Corpus
 
 ROOT = Path(__file__).parents[2]
@@ -22,6 +22,12 @@ ROOT = Path(__file__).parents[2]
 def corpus(tmp_path: Path) -> Corpus:
     """An empty corpus."""
     return Corpus(tmp_path / "corpora" / "corpus")
+
+
+@pytest.fixture
+def running() -> Callable[[int], bool]:
+    """Whether a process runs."""
+    return is_running
 
 
 @pytest.fixture(scope="session")
