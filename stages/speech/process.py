@@ -78,7 +78,8 @@ def process(
     """Process the corpus with the processor called `name`, go on where an earlier call stopped, write the tables.
 
     Returns how many utterances are in the quarantine. A file that cannot be read (OSError) is there too, as `unread`.
-    Raises `ckptflow.errors.Locked` where another process is at it for more than `timeout` seconds, RuntimeError where rows that were done are gone.
+    Raises `ckptflow.errors.Locked` where another process is at it for more than `timeout` seconds, RuntimeError where
+    rows of what was done are gone.
     """
     chosen = processor(name)
     out.mkdir(parents=True, exist_ok=True)
