@@ -21,6 +21,8 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from xxhash import xxh3_64_hexdigest
+
 from ..dataclass import dataclass, field, replace
 from ..ids import Digest
 from ..store import layout
@@ -32,6 +34,9 @@ LEAST_NS = 3600 * 10**9
 """The shortest grace time in a remote, whatever was asked for."""
 LIVE_PART = 3
 """A pack of which less than one part in so many is alive is packed anew."""
+
+_FRAME_BYTES, _ROW_BYTES = 64, 100
+"""What a pack has besides its objects, at most: for itself, and for each of them."""
 
 
 class BadDocument(ValueError):
@@ -67,7 +72,7 @@ class Condemned:
             "deleted": self.deleted_ns,
             "blobs": list(self.blobs),
         }
-        return (json.dumps(doc, indent=0) + "\n").encode("ascii")
+        return (json.dumps({**doc, "x": _checksum(doc)}, indent=0) + "\n").encode("ascii")
 
     @classmethod
     def decode(cls, name: str, data: bytes) -> Condemned:
@@ -76,6 +81,8 @@ class Condemned:
             doc = json.loads(data)
             if doc["ckptflow"] != "condemned" or doc["version"] != VERSION:
                 raise BadDocument(f"{name} is of version {doc.get('version')!r}; this program reads {VERSION}")
+            if doc.pop("x") != _checksum(doc):
+                raise BadDocument(f"{name} is damaged: its checksum does not hold")
             return cls(
                 name,
                 tuple(str(layout.check_name(blob)) for blob in doc["blobs"]),
@@ -87,6 +94,10 @@ class Condemned:
             raise
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise BadDocument(f"{name} cannot be read: {error!r}") from error
+
+
+def _checksum(doc: Mapping[str, Any]) -> str:
+    return xxh3_64_hexdigest(json.dumps(doc, sort_keys=True).encode("ascii"))
 
 
 _FIELDS = frozenset({"ckptflow", "version", "since", "deleted", "blobs"})
@@ -228,6 +239,9 @@ class _Decision:
                         where[object_].append(held)
         for object_, held in self.restored.items():
             where[object_].append(held)
+        for object_ in self.reached:  # of which no line tells, which somebody may mend
+            if object_ not in where and (own := layout.object_name(object_)) in self.stock.blobs:
+                where[object_].append(Held(object_, self.stock.blobs[own].bytes))
         needed: dict[str, dict[Digest, Held]] = defaultdict(dict)
         for object_, places in where.items():
             good = [held for held in places if blob_of(held) not in self.doomed]
@@ -238,7 +252,7 @@ class _Decision:
     def _is_sparse(self, blob: str) -> bool:
         if layout.pack_of(blob) is None or self._is_young(blob):
             return False
-        live = sum(held.bytes for held in self.needed[blob].values())
+        live = _FRAME_BYTES + sum(held.bytes + _ROW_BYTES for held in self.needed[blob].values())
         return live * LIVE_PART < self.stock.blobs[blob].bytes
 
     def _log(self, gone: Collection[str]) -> tuple[list[str], list[Kept], list[Kept]]:

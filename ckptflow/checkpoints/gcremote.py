@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from itertools import groupby
 
 from ..dataclass import dataclass, field, replace
@@ -163,10 +164,13 @@ def survey(remote: Remote, roots: Roots, terms: Terms) -> Found:
     condemned = [
         *grouped(((held.object, held.bytes) for held in _once(dropped)), named, stages),
         *_group("never recorded", [b for b in verdict.condemn if b not in told], blobs, "no record tells of them"),
+    ]
+    going = [blob for doc in verdict.delete for blob in doc.blobs if blob in blobs]
+    deleted = [
+        *_group("condemned before", going, blobs, "nothing has led to it since"),
         *_entries("runs", runs, f"beyond the latest {terms.keep_runs}"),
         *_entries("checkpoints", checkpoints, "no pipeline, lock file or run that counts knows their stages"),
     ]
-    going = [blob for doc in verdict.delete for blob in doc.blobs if blob in blobs]
     return Found(
         verdict,
         stock,
@@ -174,7 +178,7 @@ def survey(remote: Remote, roots: Roots, terms: Terms) -> Found:
         checkpoints,
         tuple(name for name, entry in listed.items() if name not in known and entry.written_ns <= since),
         tuple(condemned),
-        tuple(_group("condemned before", going, blobs, "nothing has led to it since")),
+        tuple(deleted),
         len(verdict.waiting),
         sum(blobs[blob].bytes for blob in verdict.waiting),
         min(due, default=None),
@@ -228,7 +232,10 @@ class _Source:
             known = layout.segment_of(kept.source) is not None
             self._text = self.remote.mirror.read(kept.source) if known else self.remote.bucket.get(kept.source)
             self._name = kept.source
-        return self._text[kept.row.at : kept.row.at + kept.row.size] + b"\n"
+        line = self._text[kept.row.at : kept.row.at + kept.row.size] + b"\n"
+        if not lines.are_sound(line):
+            raise StoreError(f"{kept.source} of {self.remote.url} changed while it was read", hint="say `gc` again")
+        return line
 
 
 def _delete(remote: Remote, names: Sequence[str], lease: Lease) -> None:
@@ -251,12 +258,12 @@ def _documents(remote: Remote, listed: Iterable[str]) -> Iterator[Condemned]:
 
 def _kept_rows(remote: Remote, documents: Sequence[Condemned]) -> Iterator[tuple[str, list[Row]]]:
     waiting = [doc for doc in documents if doc.deleted_ns is None]
-    for doc, data in zip(waiting, remote.map(remote.bucket.get, [doc.log for doc in waiting]), strict=True):
-        rows = []
-        for at, line in split_lines(data):
-            with suppress(lines.BadLine):
-                rows.append(parse_row(at, line))
-        yield doc.name, rows
+    for doc, data in zip(waiting, remote.map(partial(_sound, remote), [doc.log for doc in waiting]), strict=True):
+        try:
+            yield doc.name, [parse_row(at, line) for at, line in split_lines(data)]
+        except lines.BadLine as error:
+            hint = f"what may be deleted cannot be told; remove it with {doc.name}: what they list is found anew"
+            raise StoreError(f"{doc.log} in {remote.url} cannot be read: {error}", hint=hint) from error
 
 
 def _segments(remote: Remote) -> list[Segment]:
@@ -269,11 +276,29 @@ def _segments(remote: Remote) -> list[Segment]:
         try:
             for name, data in zip(missing, remote.map(remote.bucket.get, missing), strict=True):
                 remote.mirror.keep(name, data)
-            return [parse_segment(entry, remote.mirror.read(entry.name), remote.url) for entry in entries]
+            return [_segment(remote, entry) for entry in entries]
         except NotThere:  # merged meanwhile
             if last == 1:
                 raise
     raise AssertionError("the last try returns or raises")
+
+
+def _segment(remote: Remote, entry: Entry) -> Segment:
+    """Return a segment. Damage counts only where it is in the remote, not on the way from there or here."""
+    data = remote.mirror.read(entry.name)
+    if not lines.are_sound(data):
+        data = _sound(remote, entry.name)
+        remote.mirror.keep(entry.name, data)
+    return parse_segment(entry, data, remote.url)
+
+
+def _sound(remote: Remote, name: str) -> bytes:
+    """Return lines of the remote, asked for again where some are damaged; damaged ones if it sends them three times."""
+    for _ in range(2):
+        data = remote.bucket.get(name)
+        if not data or lines.are_sound(data):
+            return data
+    return remote.bucket.get(name)
 
 
 def _where(stock: Stock) -> dict[Digest, Held]:

@@ -35,7 +35,8 @@ class LockEntry:
 
     `key` is the digest of the whole stage: its recipe and the digests of all its deps. A dep has at least `path` and
     `digest`, an out at least `path` and `tree` (the digest that names it in the store); more may stand there (`form`,
-    `rows`, `bytes`, `digest`). `chunks` is how many chunks made the outs.
+    `rows`, `bytes`, `digest`). `chunks` is how many chunks made the outs,
+    `quarantined` how many items are not in them because they failed.
     """
 
     stage: StageName
@@ -43,6 +44,7 @@ class LockEntry:
     deps: Mapping[str, Mapping[str, Any]]
     outs: Mapping[str, Mapping[str, Any]]
     chunks: int = 1
+    quarantined: int = 0
     code: Digest | None = None
     call: str | None = None
     cmd: tuple[str, ...] = ()
@@ -64,6 +66,8 @@ class LockEntry:
         }  # fmt: skip
         doc.update({name: value for name, value in optional.items() if value is not None})
         doc.update({name: dict(value) for name, value in mappings.items() if value})
+        if self.quarantined:
+            doc["quarantined"] = self.quarantined
         if self.wdir != ".":
             doc["wdir"] = self.wdir
         return doc
@@ -80,6 +84,7 @@ class LockEntry:
             deps=_mappings(doc, "deps", "digest"),
             outs=_mappings(doc, "outs", "tree"),
             chunks=doc["chunks"],
+            quarantined=int(doc.get("quarantined", 0)),
             code=None if code is None else Digest(code),
             call=doc.get("call"),
             cmd=tuple(doc.get("cmd", ())),

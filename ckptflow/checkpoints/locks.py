@@ -70,7 +70,7 @@ def hold(
     deadline = None if timeout is None else time.monotonic() + timeout
     with ExitStack() as held:
         for name in sorted(set(names)):
-            fd = _take(store_dir, name, on_wait, deadline, place=place)
+            fd = _take(store_dir, name, on_wait, deadline, fcntl.LOCK_EX, place)
             held.callback(_release, fd)
             _sign(fd, name, run)
         yield

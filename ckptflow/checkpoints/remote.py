@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from threading import Lock, RLock
@@ -80,8 +81,8 @@ class Remote:
 
     `make_bucket` is called when the remote is first asked something. `store` is the local store that fetched objects
     go to, `folder` and `db` those of the mirror. `threads` is how many requests are made at once; with `interruptible`
-    even one alone is left to a thread, since drivers do not hear signals while they wait. Implements
-    `store.objects.Elsewhere`.
+    even one alone is left to a thread, since drivers do not hear signals while they wait, and `check` is called every
+    now and then meanwhile: it raises what is to end the waiting. Implements `store.objects.Elsewhere`.
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class Remote:
         self.name = name
         self.threads = THREADS
         self.interruptible = False
+        self.check: Callable[[], None] = _go_on
         self.mirror = Mirror(folder, db)
         self.store = store
         self.disowned: set[Digest] = set()
@@ -130,17 +132,17 @@ class Remote:
 
     def connect(self, *, create: bool = False) -> Marker:
         """Read the marker, once; with `create`, write one where there is nothing at all."""
-        shared = self._shared
-        with shared.lock:
+        shared, bucket = self._shared, self.bucket
+        with self._locked():
             if shared.marker is None:
-                shared.marker = open_store(self.bucket, create=create)
+                shared.marker = self._alone(lambda: open_store(bucket, create=create))
                 self.fetched.add(requests=1)
             self.mirror.begin(shared.marker)
             return shared.marker
 
     def refresh(self, *, seconds: float = 0.0) -> None:
         """Learn what the remote holds now: one listing, and what is new in it. Not if it was listed `seconds` ago."""
-        with self._shared.lock:
+        with self._locked():
             if self._shared.listed is None or self._shared.listed.age >= seconds:
                 began = Moment()
                 for last in range(_LISTINGS_MOST, 0, -1):
@@ -158,7 +160,7 @@ class Remote:
         known = self.mirror.segments()
         listed = {
             entry.name: entry.bytes
-            for entry in self.bucket.list(layout.RECORDS)
+            for entry in self._alone(lambda: list(self.bucket.list(layout.RECORDS)))
             if layout.segment_of(entry.name) is not None
         }
         new = [name for name, size in listed.items() if known.get(name) != size]
@@ -179,13 +181,14 @@ class Remote:
         """
         for _ in range(_LISTINGS_MOST):
             self.refresh(seconds=seconds)
-            self._look_for_condemned(seconds)
+            self.look_for_condemned(seconds=seconds)
             shared = self._shared
             if all(moment is not None and moment.age < seconds for moment in (shared.listed, shared.looked)):
                 return
         raise Unavailable(f"{self.url} is too slow: a listing takes longer than {seconds:.0f} s")
 
-    def _look_for_condemned(self, seconds: float) -> None:
+    def look_for_condemned(self, *, seconds: float = 0.0) -> None:
+        """Learn what is condemned now: one listing, and what is new in it. Not if it was listed `seconds` ago."""
         with self._shared.lock:
             if self._shared.looked is None or self._shared.looked.age >= seconds:
                 began = Moment()
@@ -334,7 +337,22 @@ class Remote:
             from concurrent.futures import ThreadPoolExecutor
 
             self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="ckptflow-fetch")
-        return _in_order([self._pool.submit(work, item) for item in items])
+        return _in_order([self._pool.submit(work, item) for item in items], self.check)
+
+    def _alone(self, work: Callable[[], _R]) -> _R:
+        """Do `work` so that it can be interrupted, where that is wanted."""
+        (done,) = self.map(_call, (work,))
+        return done
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Hold what threads that share the remote hold while they ask it what all want to know."""
+        while not self._shared.lock.acquire(timeout=_LOOK_SECONDS):
+            self.check()
+        try:
+            yield
+        finally:
+            self._shared.lock.release()
 
     def close(self, *, wait: bool = True) -> None:
         """Let go of the mirror and of the threads; the bucket stays open for twins. Without `wait`, requests that were
@@ -346,7 +364,7 @@ class Remote:
             self._pool = None
 
 
-def _in_order(futures: list[Future[_R]]) -> Iterator[_R]:
+def _in_order(futures: list[Future[_R]], check: Callable[[], None]) -> Iterator[_R]:
     """Yield what comes of `futures` in their order; those that are not begun are cancelled when one fails.
 
     It is looked again and again instead of waited for: a signal that another thread has taken wakes nobody who waits.
@@ -357,11 +375,15 @@ def _in_order(futures: list[Future[_R]]) -> Iterator[_R]:
         futures.reverse()
         while futures:
             while not wait(futures[-1:], timeout=_LOOK_SECONDS).done:
-                pass
+                check()
             yield futures.pop().result()
     finally:
         for future in futures:
             future.cancel()
+
+
+def _go_on() -> None:
+    pass
 
 
 def _call(task: Callable[[], _T]) -> _T:

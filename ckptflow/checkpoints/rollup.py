@@ -18,7 +18,7 @@ from ..plan.model import Record
 from ..store import layout
 from ..store.packs import Held
 from . import lines
-from .lease import take
+from .lease import Lease, take
 from .records import SEGMENT_BYTES, split_lines
 from .remote import Remote
 from .sending import PACK_OBJECTS
@@ -26,7 +26,6 @@ from .sending import PACK_OBJECTS
 SEGMENTS_MOST = 500
 """Small segments that a remote may have before `push` merges them."""
 _SMALL = SEGMENT_BYTES // 2
-_RUN_PARTS = 2
 
 
 def roll_up(remote: Remote, *, most: int = SEGMENTS_MOST) -> int:
@@ -37,28 +36,33 @@ def roll_up(remote: Remote, *, most: int = SEGMENTS_MOST) -> int:
     """
     if len(_mergeable(remote)) <= most:
         return 0
-    with suppress(Locked), take(remote.bucket, f"push-{os.urandom(4).hex()}"):
+    with suppress(Locked), take(remote.bucket, f"push-{os.urandom(4).hex()}") as lease:
         remote.refresh()
         names = _mergeable(remote)
-        merge(remote, names)
+        merge(remote, names, lease)
         return len(names)
     return 0
 
 
 def merge(
-    remote: Remote, names: Iterable[str], *, objects: Container[Digest] = (), keys: Container[ChunkKey] = ()
+    remote: Remote,
+    names: Iterable[str],
+    lease: Lease,
+    *,
+    objects: Container[Digest] = (),
+    keys: Container[ChunkKey] = (),
 ) -> None:
-    """Replace the segments `names`, which the mirror has just listed, by merged ones.
+    """Replace the segments `names`, which the mirror has listed under this `lease`, by merged ones.
 
     What they tell of `objects`, and the records of `keys`, is left out: those proved missing or damaged.
     """
     old = sorted(names)
     if not old:
         return
-    parts = (layout.segment_of(old[-1]) or ("merged", 0))[0].split("-")
-    label = "-".join((*parts[:_RUN_PARTS], os.urandom(4).hex()))
+    label = layout.merged_run((layout.segment_of(old[-1]) or ("merged", 0))[0], os.urandom(4).hex())
     for number, text in enumerate(_segments(_merged(remote, old, objects, keys)), 1):
         name = layout.segment_name(label, number)
+        lease.make_sure()  # a machine that slept meanwhile would bring back what `gc` has removed
         remote.bucket.put(name, text)
         remote.mirror.keep(name, text)
         remote.fetched.add(requests=1)

@@ -199,11 +199,11 @@ def repair(remote: Remote, findings: Iterable[Finding]) -> int:
     keys = {finding.key for finding in some if finding.key is not None}
     if not some:
         return 0
-    with take(remote.bucket, f"verify-{os.urandom(4).hex()}"):
+    with take(remote.bucket, f"verify-{os.urandom(4).hex()}") as lease:
         remote.refresh()
         past = remote.mirror.past()
         strange = {damage.segment for damage in past.damage()} if past is not None else set()
-        merge(remote, remote.mirror.segments().keys() - strange, objects=objects, keys=keys)
+        merge(remote, remote.mirror.segments().keys() - strange, lease, objects=objects, keys=keys)
     return len(some)
 
 

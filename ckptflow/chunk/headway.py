@@ -50,6 +50,7 @@ class Headway:
     `position` is the number of items that are done, None where the function keeps its own resume point. `outs` holds,
     by label, what came of them, in their order; `failed` tables of those that failed. `state` holds the state that is
     carried after them, `own` what the function gave to `context().checkpoint`: each empty where there is none.
+    `finished`: it is a finished chunk, its parts in the formats of the outs, whose failed items are to be tried again.
     """
 
     position: int | None = None
@@ -58,6 +59,7 @@ class Headway:
     failed: tuple[Part, ...] = ()
     state: tuple[Any, ...] = ()
     own: tuple[Any, ...] = ()
+    finished: bool = False
 
     @property
     def parts(self) -> tuple[Part, ...]:

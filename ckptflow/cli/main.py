@@ -81,9 +81,9 @@ def _guarded(args: list[str]) -> int:
         code = invoke(args)
     except click.exceptions.Exit as ended:
         code = ended.exit_code
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, click.Abort) as ended:
         terminal.say("Interrupted.\n")
-        code = Exit.INTERRUPTED
+        code = 128 + ended.args[0] if ended.args else Exit.INTERRUPTED
     except click.exceptions.NoArgsIsHelpError as asked:
         terminal.say(f"{asked.format_message()}\n")
         code = Exit.USAGE

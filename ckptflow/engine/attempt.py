@@ -48,6 +48,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Attempt", "Outcome"]
 
+MENDED = frozenset({"parquet", "arrow", "json", "pickle"})
+"""Formats that give back the very values that were written: what comes of further items can be put among them."""
+
 
 @dataclass(slots=True)
 class Attempt:
@@ -143,8 +146,23 @@ class Attempt:
             finally:
                 self.stop.wake(-1)
 
+    def _to_mend(self, past: StorePast, run: StageRun, key: ChunkKey) -> Headway | None:
+        """Return a finished chunk some items of which failed, where these alone are to be tried again."""
+        stage = run.stage
+        if not self.options.retry_failed or not stage.each or stage.carry is not None or run.forced:
+            return None
+        record = past.lookup(run.name, [key]).get(key)
+        if record is None or record.quarantine is None or record.items is None:
+            return None
+        if not all(out.format in MENDED for out in stage.outs):
+            return None
+        outs = {label: (part,) for label, part in record.outs.items()}
+        return Headway(record.items.total, record.items, outs, (record.quarantine,), finished=True)
+
     def _headway(self, past: StorePast, run: StageRun, key: ChunkKey) -> Headway | None:
         """Return what an earlier attempt at a chunk has kept; of earlier runs nothing where all is to be made anew."""
+        if (mended := self._to_mend(past, run, key)) is not None:
+            return mended
         found = past.partial(run.name, key)
         if found is None or (run.forced and found.run != self.run_id):
             return None
@@ -180,7 +198,8 @@ class Attempt:
             for run in schedule.stages.values()
             if not run.pinned or run.stage.frozen
         )
-        if outcome is Outcome.DONE and self.options == ReproOptions():
+        settled = not any(result.quarantined for result in results)  # else the exit code is to tell of them again
+        if outcome is Outcome.DONE and self.options == ReproOptions() and settled:
             written = self._written if any(r.state != "fresh" for r in results) else None
             absent = (*settler.left, *((self.sharing.unsent,) if self.sharing is not None else ()))
             self._witness = partial(

@@ -223,6 +223,7 @@ def before_of(entry: LockEntry) -> Before:
         chunks=entry.chunks,
         items=items,
         deps={label: Digest(dep["digest"]) for label, dep in entry.deps.items()},
+        quarantined=entry.quarantined,
     )
 
 

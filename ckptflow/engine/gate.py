@@ -62,7 +62,7 @@ class Gate:
         return accept(partial, code, signer=signer, trust=self._trust, remote=self._remote.name) is None
 
     def guards(self, tree: Digest) -> bool:
-        """Tell whether an out that a lock file names must be here, or have a record that is admitted."""
+        """Tell whether a lock file is no reason to use this out: it needs records, made here or admitted."""
         return tree in self._guarded and not self._trust
 
     def sign(self, record: Record | Partial) -> Record | Partial:

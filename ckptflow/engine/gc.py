@@ -12,9 +12,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..checkpoints import gc as local
+from ..checkpoints import gcremote as far
+from ..checkpoints.condemned import LEAST_NS
 from ..checkpoints.garbage import Group
 from ..checkpoints.locks import STORE, hold
 from ..checkpoints.reach import Roots, is_lock
+from ..checkpoints.remote import Remote
 from ..dataclass import dataclass
 from ..errors import Locked, RootUnreadable, SpecError
 from ..spec.model import Pipeline
@@ -43,12 +46,19 @@ class GcOptions:
 
 @dataclass(frozen=True, slots=True)
 class Cleaned:
-    """What goes, or would go, from one store (`where`), and what stays. `waiting` says why nothing was removed though
-    it was asked for. `notes` are for people.
+    """What goes, or would go, from one store (`where`), and what stays. `waiting` says who stands in the way, where
+    nothing was removed that was to be. `notes` are for people.
+
+    From a remote, `condemned` goes later: not before `wait` seconds have passed since it was condemned. `pending_bytes`
+    were condemned before and are not due; the first of them are in `due` seconds.
     """
 
     where: str
     groups: tuple[Group, ...] = ()
+    condemned: tuple[Group, ...] = ()
+    pending_bytes: int = 0
+    due: float | None = None
+    wait: float = 0.0
     records: int = 0
     kept_objects: int = 0
     kept_bytes: int = 0
@@ -56,11 +66,6 @@ class Cleaned:
     notes: tuple[str, ...] = ()
     done: bool = False
     waiting: str | None = None
-
-    @property
-    def bytes(self) -> int:
-        """The size of all that goes."""
-        return sum(group.bytes for group in self.groups)
 
 
 def clean(session: Session, options: GcOptions) -> Cleaned:
@@ -102,6 +107,43 @@ def _shown(
         counted=counted(options),
         notes=plan.notes,
         done=done,
+        waiting=waiting,
+    )
+
+
+def clean_remote(session: Session, remote: Remote, options: GcOptions) -> Cleaned:
+    """Look for garbage in a remote; if `options.yes`, delete what is due and condemn the rest.
+
+    It needs no pause of those who work with the remote. Raises as `clean` does.
+    """
+    roots, all_known = gather(session, options)
+    grace_ns = max(int(options.grace * 1e9), LEAST_NS)
+
+    def terms(now_ns: int) -> local.Terms:
+        return local.Terms(now_ns, grace_ns, options.keep_runs, all_known)
+
+    waiting = None
+    now_ns = time.time_ns()
+    if options.yes:
+        try:
+            found = far.clean(remote, roots, new_run_id(), terms)
+        except Locked as error:
+            waiting = error.holder
+    if not options.yes or waiting is not None:
+        found = far.survey(remote, roots, terms(now_ns))
+    return Cleaned(
+        where=f"{remote.name} ({session.settings.remotes[remote.name].shown})",
+        groups=found.deleted,
+        condemned=found.condemned,
+        pending_bytes=found.waiting_bytes,
+        due=None if found.due_ns is None or not found.waiting else max(0.0, (found.due_ns - now_ns) / 1e9),
+        wait=grace_ns / 1e9,
+        records=found.verdict.records,
+        kept_objects=found.kept_objects,
+        kept_bytes=found.kept_bytes,
+        counted=counted(options),
+        notes=found.notes,
+        done=options.yes and waiting is None,
         waiting=waiting,
     )
 

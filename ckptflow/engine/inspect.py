@@ -30,8 +30,10 @@ from ..workspace.keys import is_open_to_others
 from ..workspace.place import part_name
 from ..workspace.settings import Settings
 from .locks import load_locks
+from .quarantine import quarantine_path, read_quarantine
 from .session import Session, StorePast, new_run_id
 from .survey import Survey, find_files
+from .targets import resolve
 
 LEAST_FREE_BYTES = 1 << 30
 
@@ -99,6 +101,10 @@ def find_out(survey: Survey, target: str) -> tuple[StageName, Out]:
     raise TargetNotFound(target, hint=f"outs are {', '.join(o.path for _, o in outs[:10])}")
 
 
+QUARANTINE = "#quarantine"
+"""Behind a stage: its items that failed."""
+
+
 def tree_of(session: Session, survey: Survey, stage: StageName, out: Out) -> Tree:
     """Return the out as the last success of its stage left it. Raises `DepMissing`."""
     entry = survey.lock.get(stage)
@@ -144,7 +150,9 @@ def _files(session: Session, out: Out, tree: Tree) -> list[TableFile]:
 
 
 def show(session: Session, survey: Survey, target: str, rows: int) -> OutView:
-    """Return the schema, size and first rows of an out."""
+    """Return the schema, size and first rows of an out; of `STAGE#quarantine` those of the items that failed."""
+    if target.endswith(QUARANTINE):
+        return _show_quarantine(session, survey, target.removesuffix(QUARANTINE), rows)
     stage, out = find_out(survey, target)
     tree = tree_of(session, survey, stage, out)
     schema: tuple[tuple[str, str], ...] = ()
@@ -159,6 +167,17 @@ def show(session: Session, survey: Survey, target: str, rows: int) -> OutView:
         text = session.objects.get(tree.parts[0].object).decode("utf-8", "replace")
         preview = tuple((line,) for line in text.splitlines()[:rows])
     return OutView(out.path, stage, tree.format, schema, tree.rows, tree.bytes, len(tree.parts), preview)
+
+
+def _show_quarantine(session: Session, survey: Survey, target: str, rows: int) -> OutView:
+    (stage,) = resolve(survey.pipeline, target)[:1]
+    table = read_quarantine(session, stage)
+    schema = tuple((field.name, str(field.type)) for field in table.schema)
+    head = table.slice(0, rows)
+    preview = tuple(zip(*(column.to_pylist() for column in head.columns), strict=True))
+    path = quarantine_path(session, stage)
+    shown = path.relative_to(session.root).as_posix()
+    return OutView(shown, stage, "parquet", schema, table.num_rows, path.stat().st_size, 1, preview)
 
 
 def log(session: Session, limit: int) -> list[RunSummary]:

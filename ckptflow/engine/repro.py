@@ -68,7 +68,7 @@ def _repro(
     ):
         for path in recover(session.root):
             reporter.emit(Note("warning", f"put back `{path}`, which an interrupted run had moved aside"))
-        with Stop(options.time_limit) as stop, _shared(session, options, run_id) as sharing:
+        with Stop(options.time_limit) as stop, _shared(session, options, run_id, stop) as sharing:
             log = RecordLog(
                 session.store,
                 run_id,
@@ -153,14 +153,14 @@ def _keep(session: Session, result: RunResult, survey: Survey, *, locked: bool) 
 
 
 @contextlib.contextmanager
-def _shared(session: Session, options: ReproOptions, run_id: str) -> Iterator[Sharing | None]:
+def _shared(session: Session, options: ReproOptions, run_id: str, stop: Stop) -> Iterator[Sharing | None]:
     """Share the run's work through a remote, where the settings or the options say so."""
     if not session.settings.shares and not options.pull:
         yield None
         return
     from .sharing import share  # a run that shares nothing imports none of it
 
-    sharing = share(session, run=run_id, pull=options.pull)
+    sharing = share(session, run_id, stop.check)
     try:
         yield sharing
     finally:

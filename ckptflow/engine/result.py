@@ -13,8 +13,8 @@ from ..plan.view import is_unchanged
 
 @dataclass(frozen=True, slots=True)
 class StageResult:
-    """One stage. `state` is `fresh`, `ran`, `reused`, `failed`, `blocked`, `frozen`, or `stopped`: begun or waiting
-    when the run ended before it.
+    """One stage. `quarantined` items are not in its outs because they failed. `state` is `fresh`, `ran`, `reused`,
+    `failed`, `blocked`, `frozen`, or `stopped`: begun or waiting when the run ended before it.
     """
 
     stage: str
@@ -27,6 +27,7 @@ class StageResult:
     items_ok: int
     items_failed: int
     items_skipped: int = 0
+    quarantined: int = 0
     reasons: tuple[str, ...] = ()
     rows: int | None = None
     bytes: int | None = None
@@ -39,6 +40,7 @@ class StageResult:
             "seconds": round(self.seconds, 3),
             "chunks": {"total": self.total, "ran": self.ran, "reused": self.reused, "failed": self.failed},
             "items": {"ok": self.items_ok, "failed": self.items_failed, "skipped": self.items_skipped},
+            **({"quarantined": self.quarantined} if self.quarantined else {}),
             "reasons": list(self.reasons),
         }
 
@@ -125,6 +127,7 @@ def stage_result(
         items_ok=items.ok,
         items_failed=items.failed + failed,
         items_skipped=items.skipped,
+        quarantined=before.quarantined if run.fresh and before is not None else run.items.failed,
         reasons=reasons,
         rows=sum(rows) if rows else None,
         bytes=sum(p.bytes for r in made for p in r.outs.values()) if made else None,

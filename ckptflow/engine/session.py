@@ -35,7 +35,7 @@ from ..workspace.place import Placer
 from ..workspace.settings import Settings
 from ..workspace.sources import ProjectSources
 
-IGNORED_BY_GIT = "/store/\n/remotes/\n/tmp/\n/logs/\n/cuts/\n/cache.db*\n/config.local.yaml\n"
+IGNORED_BY_GIT = "/store/\n/remotes/\n/tmp/\n/logs/\n/cuts/\n/quarantine/\n/cache.db*\n/config.local.yaml\n"
 
 
 @dataclass(slots=True)
@@ -200,7 +200,7 @@ class Far(Protocol):
         ...
 
     def guards(self, tree: Digest) -> bool:
-        """Tell whether an out of this name counts only where it is here: what is far away needs a record to be used."""
+        """Tell whether an out of this name counts only where records that may be used come to it."""
         ...
 
     def disown(self, objects: Iterable[str]) -> None:
@@ -281,9 +281,10 @@ class StorePast:
 
     def tree(self, name: Digest) -> Tree | None:
         """See `plan.model.Past`."""
+        if self._far is not None and self._far.guards(name):
+            return None  # that its objects are here tells nothing: they may have come here as data
         tree = self.document(name)
-        there = is_here if self._far is not None and self._far.guards(name) else is_present
-        return tree if tree is not None and all(there(self._objects, part) for part in tree.parts) else None
+        return tree if tree is not None and all(is_present(self._objects, part) for part in tree.parts) else None
 
     def regain(self, stage: Stage, key: ChunkKey, noted: Mapping[str, Digest]) -> Record | None:
         """See `plan.model.Past`. What was found is recorded, where this past has a log."""

@@ -23,6 +23,7 @@ from ..plan.stagerun import ChunkState, StageRun
 from ..spec.model import Out
 from ..workspace.place import OutState
 from .locks import Locks
+from .quarantine import keep_quarantine
 from .session import Session, may_stay
 
 LOCK_EVERY_SECONDS = 1.0
@@ -68,7 +69,10 @@ class Settler:
                     self.restored.add(run.name)
         if run.pinned:
             return
-        entry = _entry(run)
+        if not run.fresh:
+            keep_quarantine(session, run)
+        known = self._known.get(run.name)
+        entry = _entry(run, known.quarantined if run.fresh and known is not None else run.items.failed)
         if self._known.get(run.name) != entry:
             self._known[run.name] = self._pending[run.name] = entry
         if time.monotonic() >= self._due:
@@ -110,7 +114,7 @@ class Settler:
         self._due = ended + max(LOCK_EVERY_SECONDS, (ended - began) / LOCK_SHARE)
 
 
-def _entry(run: StageRun) -> LockEntry:
+def _entry(run: StageRun, quarantined: int) -> LockEntry:
     recipe = run.recipe
     deps: dict[str, dict[str, Any]] = {}
     digests: list[tuple[str, Digest]] = []
@@ -136,6 +140,7 @@ def _entry(run: StageRun) -> LockEntry:
         deps=deps,
         outs=outs,
         chunks=run.chunks,
+        quarantined=quarantined,
         code=recipe.code,
         call=run.stage.call,
         cmd=recipe.cmd,

@@ -148,7 +148,7 @@ class Sharing:
             self._deaf = time.monotonic() + DEAF_SECONDS
 
     def guards(self, tree: Digest) -> bool:
-        """Tell whether an out of this name counts only where it is here, or has a record that may be used."""
+        """See `session.Far`."""
         return self._gate.guards(tree)
 
     def disown(self, objects: Iterable[str]) -> None:
@@ -215,7 +215,7 @@ class Sharing:
         """Let go of the remote."""
         if self._uploader is not None:
             self._uploader.abandon()
-        self.remote.close()
+        self.remote.close(wait=False)  # nobody reads what is still on its way
 
     def _start(self, run: str) -> Uploader:
         session, note = self._session, self._session.root / self.unsent
@@ -244,9 +244,13 @@ class Sharing:
             own.close()
 
 
-def share(session: Session, run: str, *, pull: bool = False) -> Sharing:
-    """Let a run share through the remote of its settings: it finds work there, and brings what it reads."""
+def share(session: Session, run: str, check: Callable[[], None]) -> Sharing:
+    """Let a run share through the remote of its settings: it finds work there, and brings what it reads.
+
+    `check` is called every now and then while the remote is waited for; it raises what is to end that.
+    """
     remote = open_remote(session, shared_with(session.settings))
+    remote.interruptible, remote.check = True, check
     session.objects.elsewhere = remote
     return Sharing(session, remote, run, auto=session.settings.shares)
 

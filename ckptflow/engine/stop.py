@@ -32,6 +32,11 @@ class Stop:
         """Whether work at hand should be abandoned too."""
         return len(self.signals) > 1
 
+    def check(self) -> None:
+        """Raise `KeyboardInterrupt`, with the number of the signal, if work at hand should be abandoned too."""
+        if self.at_once:
+            raise KeyboardInterrupt(self.signals[0])
+
     @property
     def time_is_up(self) -> bool:
         """Whether the given time is over."""

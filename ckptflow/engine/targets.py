@@ -103,6 +103,7 @@ def select(
         chunks={stage: _any(choosers) for stage, choosers in chunks.items()},
         limit=options.limit_chunks,
         keep_going=options.keep_going,
+        retry=options.retry_failed,
     )
 
 

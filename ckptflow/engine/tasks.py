@@ -15,7 +15,7 @@ from ..plan.schedule import Schedule
 from ..plan.stagerun import StageRun
 from ..run.messages import STREAMED, CutTask, Each, Input, Output, Task
 from ..run.messages import Source as WorkerSource
-from ..spec.model import Stage, Value, chunked_deps
+from ..spec.model import OnError, Stage, Value, chunked_deps
 from ..spec.values import param_argument
 
 
@@ -66,6 +66,7 @@ class TaskMaker:
             attempt=attempt,
             state=None if (state := run.state_before(index)) is None else (state.value,),
             each=_each(run.stage),
+            halve=run.stage.on_error is OnError.QUARANTINE and attempt > run.stage.retries,
             keep_seconds=run.stage.checkpoint.every,
             keep_items=run.stage.checkpoint.items,
             headway=self._kept(run, key) if run.stage.call else None,
@@ -176,7 +177,10 @@ class TaskMaker:
 
 
 def _each(stage: Stage) -> Each | None:
-    return Each(chunked_deps(stage.chunk)[0], stage.retries, stage.backoff) if stage.each else None
+    if not stage.each:
+        return None
+    aside = stage.on_error is OnError.QUARANTINE
+    return Each(chunked_deps(stage.chunk)[0], stage.retries, stage.backoff, aside)
 
 
 def _whole_part(part: Part) -> Piece:

@@ -6,7 +6,8 @@ is a shape, and a column tells whose shape a record has.
 
 Strategy: in blocks that fit the caches, and by C code. Numbers come out of a block through `marshal`, which writes a
 letter for the type of each and then its bytes: one pass gives NumPy the values and proves what they are. Measured on
-518,581 records of 15 floats, Parquet included: 0.6 s of CPU to save and 0.9 to load, against pickle's 0.6 and 0.95.
+518,581 records of 15 floats, to and from a file: 0.7 s of CPU to save and 0.95 to load, against pickle's 0.5 and 0.95,
+in a fifth of the bytes; converting alone is 0.55 and 0.85.
 """
 
 from __future__ import annotations

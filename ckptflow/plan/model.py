@@ -159,13 +159,16 @@ class CutRequest:
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """What the lock file says of a stage's last success: its key, its outs by label, and the parts of its recipe."""
+    """What the lock file says of a stage's last success: its key, its outs by label, the parts of its recipe, and how
+    many items are in quarantine.
+    """
 
     key: Digest
     trees: Mapping[str, Digest]
     chunks: int
     items: Mapping[str, Any]
     deps: Mapping[str, Digest]
+    quarantined: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -223,7 +223,7 @@ class Schedule:
         return min((self._rank[name] for name in fed if self.stages[name].phase is Phase.WAITING), default=None)
 
     def stillborn(self) -> list[StageName]:
-        """Return the stages that proved unable to begin, since a dep is not there, since the last call."""
+        """Return the stages that failed as such since the last call: a dep is not there, too many items failed."""
         names, self._stillborn = self._stillborn, []
         return names
 
@@ -293,6 +293,8 @@ class Schedule:
         before = self._facts.before(run.name)
         if run.forced or run.name in self._selection.chunks or before is None or before.key != run.key:
             return False
+        if before.quarantined and self._selection.retry:
+            return False
         trees = {label: self._past.tree(name) for label, name in before.trees.items()}
         if set(trees) != {o.label for o in run.stage.outs} or any(t is None for t in trees.values()):
             return False
@@ -338,12 +340,16 @@ class Schedule:
                 record = records.get(key)
                 if record is None and again is None and not run.chunked:
                     record = self._regain(run, key) or self._adopt(run, key)
-                if record is not None and _serves(record, run):
+                if record is not None and _serves(record, run) and not self._again(run, record):
                     self._settle_chunk(run, index, record, ChunkState.REUSED)
                 else:
                     self._make_ready(run, index)
         if not items and run.chunks == 0:
             self._check_complete(run)
+
+    def _again(self, run: StageRun, record: Record) -> bool:
+        """Tell whether a chunk is taken up again for the items of it that failed."""
+        return self._selection.retry and record.quarantine is not None
 
     def _standing(self, run: StageRun) -> list[tuple[str, Digest]]:
         """Return what a command finds in the places of those outs that it adds to: that is read like a dep.
@@ -410,6 +416,14 @@ class Schedule:
     def _settle_chunk(self, run: StageRun, index: int, record: Record, state: ChunkState) -> None:
         run.records[index] = record
         run.move(index, state)
+        if record.items is not None:
+            run.items += record.items
+            told = record.items.failed or not self._unfinished(run)
+            if told and run.phase is Phase.OPEN and (failure := run.too_many()) is not None:
+                run.cut_failure = failure
+                self._stillborn.append(run.name)
+                self.fail_stage(run.name)
+                return
         self._carry_on(run, index + 1)
         self._check_complete(run)  # before what it feeds, which may be complete with the same chunk
         for name in self._graph.feeds[run.name]:

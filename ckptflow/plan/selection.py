@@ -15,6 +15,7 @@ class Selection:
 
     `stages` are planned; those in `pinned` only lend their outs. `forced` ones ignore records. `chunks` restricts a
     stage to some chunks; `limit` to so many runs a stage. `keep_going`: a failure stops only what depends on it.
+    `retry`: items in quarantine are tried again.
     """
 
     stages: frozenset[StageName]
@@ -23,6 +24,7 @@ class Selection:
     chunks: dict[StageName, Callable[[int], bool]] = field(default_factory=dict)
     limit: int | None = None
     keep_going: bool = False
+    retry: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from enum import IntEnum, StrEnum
 
-from ..chunk.model import Part, Sheet
+from ..chunk.headway import Items
+from ..chunk.model import AtFiles, Part, Sheet
 from ..chunk.tree import Layout, Tree
 from ..dataclass import dataclass, field
 from ..errors import Failure
 from ..fingerprint.recipe import Recipe
 from ..ids import ChunkKey, Digest, StageName
-from ..spec.model import Out, Stage
+from ..spec.model import Out, Stage, chunked_deps
 from .merging import Merger
 from .model import Record, Source, State
 
@@ -49,7 +50,7 @@ class StageRun:
     `pinned`: taken as it is (frozen, or left out by `--single-item`). `forced`: records do not count. `stream` is the
     dep whose parts are the chunks, one to one, while the stage that makes them may still be at work. `adopted`: another
     program had made it; `refusal` says why what it made does not count. `carrying`: a row of reused chunks is followed.
-    `merger` merges their results, where the stage says how.
+    `merger` merges their results, where the stage says how. `items` counts those of the chunks that are done.
     """
 
     stage: Stage
@@ -83,6 +84,7 @@ class StageRun:
     refusal: str | None = None
     carrying: bool = False
     merger: Merger | None = None
+    items: Items = Items()
 
     @property
     def name(self) -> StageName:
@@ -130,6 +132,35 @@ class StageRun:
             return State(self.stage.carry.initial)
         record = self.records[index - 1]
         return record.state if record is not None else None
+
+    @property
+    def items_known(self) -> int | None:
+        """How many items all chunks have together, None while that is not known."""
+        if self.counts[ChunkState.RAN] + self.counts[ChunkState.REUSED] == len(self.states):
+            return self.items.total
+        cut = chunked_deps(self.stage.chunk)
+        sheet = self.sheets.get(cut[0]) if cut else None
+        if sheet is None:
+            return None
+        sizes = [len(p.where.files) if isinstance(p.where, AtFiles) else p.rows for p in sheet.pieces[cut[0]]]
+        known = [size for size in sizes if size is not None]
+        return sum(known) if len(known) == len(sizes) else None
+
+    def too_many(self) -> Failure | None:
+        """Return what is to be said where more items are in quarantine than the stage bears, else None."""
+        most, failed = self.stage.max_errors, self.items.failed
+        if most is None or not failed:
+            return None
+        total = self.items_known
+        if isinstance(most, int):
+            beyond, said = failed > most, f"max_errors: {most}"
+        else:
+            beyond, said = total is not None and failed > most * total, f"max_errors: {100 * most:g}%"
+        if not beyond:
+            return None
+        of = f" of {total}" if total is not None else ""
+        hint = f"`ckptflow show {self.name}#quarantine` shows those of the last run that came to its end"
+        return Failure("quarantine", f"{failed}{of} items failed; {said}", hint=hint)
 
     def build_trees(self) -> dict[str, Tree]:
         """Return the outs that the records of all chunks make, in chunk order, or that they were merged to."""

@@ -29,7 +29,6 @@ from .transfers import Transfers
 
 if TYPE_CHECKING:
     from ..checkpoints.verify import Finding
-    from ..engine.gc import Cleaned, GcOptions
     from ..engine.inspect import Check, GraphView, OutView, RunSummary
     from ..formats.dataset import Dataset
 
@@ -108,13 +107,6 @@ class Project(Edits, Compared, Remotes, Transfers):
 
         with self._session() as session:
             return looking.verify(session, deep, self._objects_of(session, targets))
-
-    def gc(self, *, options: GcOptions | None = None) -> Cleaned:
-        """Return what nothing that counts leads to any more, in the local store; remove it with `options.yes`."""
-        from ..engine.gc import GcOptions, clean
-
-        with self._session() as session:
-            return clean(session, options or GcOptions())
 
     def log(self, limit: int = 20) -> list[RunSummary]:
         """Return the latest runs, the latest first."""

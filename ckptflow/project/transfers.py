@@ -1,4 +1,7 @@
-"""Edge. Sending to remotes, bringing from them, placing what was brought, as methods of a project."""
+"""Edge. Sending to remotes, bringing from them, placing what was brought, cleaning up, as methods of a project.
+
+What is in the store is relied on meanwhile: nobody deletes from it.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ if TYPE_CHECKING:
     from ..checkpoints.remote import Remote
     from ..engine.checkout import CheckedOut
     from ..engine.fetch import Fetched
+    from ..engine.gc import Cleaned, GcOptions
     from ..engine.pull import Pulled
     from ..engine.push import Pushed
     from ..engine.transfer import Tally
@@ -80,10 +84,11 @@ class Transfers(Opened):
 
         `on_wait` is told (what, by whom it is held) where a run that is going on is waited for.
         """
+        from ..checkpoints.locks import share
         from ..engine.checkout import checkout
         from ..engine.transfer import choose
 
-        with self._session(create=True) as session:
+        with self._session(create=True) as session, share(session.store_root, on_wait=on_wait):
             targets, survey = self._from_here(session, targets), read_pipeline(session)
             chosen = choose(survey.pipeline, targets)
             return checkout(session, survey, chosen, force=force, tally=tally, on_wait=on_wait)
@@ -109,6 +114,18 @@ class Transfers(Opened):
         )
         return Pulled(fetched, self.checkout(targets, force=force, tally=tally, on_wait=on_wait))
 
+    def gc(self, *, options: GcOptions | None = None, remote: str | None = None, jobs: int | None = None) -> Cleaned:
+        """Return what nothing that counts leads to any more, in the store here or in a remote that is named; remove it,
+        or see to it that it goes, with `options.yes`.
+        """
+        from ..engine.gc import GcOptions, clean, clean_remote
+
+        if remote is None:
+            with self._session() as session:
+                return clean(session, options or GcOptions())
+        with self._session(create=True) as session, self._remote(session, remote, jobs) as far:
+            return clean_remote(session, far, options or GcOptions())
+
     def verify_remote(
         self,
         targets: Sequence[str] = (),
@@ -132,13 +149,15 @@ class Transfers(Opened):
 
     @contextmanager
     def _remote(self, session: Session, name: str | None, jobs: int | None) -> Iterator[Remote]:
+        from ..checkpoints.locks import share
         from ..checkpoints.remote import THREADS
         from ..engine.sharing import open_remote
 
         remote = open_remote(session, name)
         remote.threads, remote.interruptible = jobs or THREADS, True
         try:
-            yield remote
+            with share(session.store_root, timeout=session.settings.lock_timeout):
+                yield remote
         except KeyboardInterrupt:
             remote.close(wait=False)
             raise

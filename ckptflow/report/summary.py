@@ -44,6 +44,20 @@ def summary_line(result: Mapping[str, Any], *, stopped: str | None = None) -> st
     return f"Done in {took}: {plural(worked, 'stage')}, {plural(ran, 'chunk')} run, {reused:,} reused."
 
 
+def quarantine_lines(result: Mapping[str, Any]) -> list[str]:
+    """Return a line for each stage that has items in quarantine, and how to see them."""
+    lines = []
+    for stage in result["stages"]:
+        if count := stage.get("quarantined", 0):
+            verb = "item is" if count == 1 else "items are"
+            name = stage["stage"]
+            lines.append(
+                f"{name}: {count:,} {verb} in quarantine: `ckptflow show {name}#quarantine`;"
+                " `--retry-failed` tries again"
+            )
+    return lines
+
+
 def remote_line(result: Mapping[str, Any]) -> str | None:
     """Return what went to a remote and came from it in one line; None where nothing did."""
     remote = result.get("remote")

@@ -126,15 +126,23 @@ class Group(Protocol):
 
 
 class Cleaned(Protocol):
-    """What goes from one store, or would go, and what stays; `waiting` says why it is still there.
+    """What goes from one store, or would go, and what stays; `waiting` says who stands in the way.
 
-    `condemned` are bytes that go in a later call, `reason` says when.
+    `condemned` goes later, `wait` seconds after it was condemned; `pending_bytes` are due in `due` seconds.
     """
 
     @property
     def where(self) -> str: ...
     @property
     def groups(self) -> Sequence[Group]: ...
+    @property
+    def condemned(self) -> Sequence[Group]: ...
+    @property
+    def pending_bytes(self) -> int: ...
+    @property
+    def due(self) -> float | None: ...
+    @property
+    def wait(self) -> float: ...
     @property
     def kept_objects(self) -> int: ...
     @property

@@ -10,7 +10,8 @@ from __future__ import annotations
 import copy
 import dataclasses  # noqa: TID251 - a user's
 import math
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,12 @@ Read = Callable[[Input], Any]
 """Returns what an input stands for, in the form it asks for."""
 
 
-def run_call(task: Task, staging: Staging, read: Read) -> tuple[dict[str, Part], tuple[Any, ...] | None]:
+def run_call(
+    task: Task, staging: Staging, read: Read, *, trial: bool = False
+) -> tuple[dict[str, Part], tuple[Any, ...] | None]:
     """Call the task's function and store its outs: its part by label, and the state that it hands on, where it got one.
+
+    With `trial` nothing is stored: it is only seen whether the function fails.
 
     Raises whatever the function raises; ResultError where outs and results do not fit; StoreError.
     """
@@ -48,6 +53,11 @@ def run_call(task: Task, staging: Staging, read: Read) -> tuple[dict[str, Part],
             result, state = split_state(result)
         results = bind_results(result, tuple(o for o in task.outputs if o.label not in paths))
         del result
+        if trial:
+            for value in results.values():
+                if isinstance(value, Iterator):
+                    deque(value, maxlen=0)
+            return {}, state
         stored = {}
         for output in task.outputs:
             if output.label in paths:

@@ -21,17 +21,15 @@ from . import context
 from .calling import Read, bind_results, plain, split_state
 from .itemised import ItemSource, item_source
 from .loading import load_function
-from .messages import Each, Kept, Output, Task
+from .messages import Each, Kept, Task
 from .minding import Minder
 from .outcome import Desk, Outcome, Stopped
+from .quarantined import QUARANTINE, bad_row, read_rows
 from .sinks import Rows, Sink, sink_for
 from .storing import Staging
-from .tracebacks import message, user_traceback
 
 _MERGED = 8
 """So many parts of one size are kept as one: the parts stay few, and nothing is stored more often than a few times."""
-
-QUARANTINE = Output("quarantine", "quarantine.parquet", "parquet")
 
 
 def run_items(task: Task, staging: Staging, read: Read, desk: Desk) -> Outcome:
@@ -43,8 +41,11 @@ def run_items(task: Task, staging: Staging, read: Read, desk: Desk) -> Outcome:
     source = next(i for i in task.inputs if i.label == task.each.label)
     items = item_source(read(source), source)
     loop = _Loop(task, task.each, desk, items, str(staging.root), function, arguments, source.name or "")
-    loop.take_up(staging)
-    loop.run()
+    if task.headway is not None and task.headway.finished:
+        loop.mend(staging, task.headway)
+    else:
+        loop.take_up(staging)
+        loop.run()
     return loop.finish(staging)
 
 
@@ -142,6 +143,31 @@ class _Loop:
                 self._keep()
                 raise
 
+    def mend(self, staging: Staging, found: Headway) -> None:
+        """Try the items of a finished chunk that failed again, and put what comes of them in its place among the rest.
+
+        Raises `Stopped`: nothing is kept before all are done.
+        """
+        old = {output.label: sink_for(output) for output in self.task.outputs}
+        for label, sink in old.items():
+            for part in found.outs[label]:
+                sink.load_finished(staging, part)
+        copied = dict.fromkeys(old, 0)
+        self._ok, self._skipped = found.items.ok, found.items.skipped
+        with self.desk.minder(threading.TIMEOUT_MAX, lambda: None) as minder:
+            for row in read_rows(staging, found.failed):
+                for place in row["before"]:
+                    self._copy(old, copied, place["out"], place["length"])
+                self._position = row["index"]
+                self._one(next(iter(self.items.after(self._position))), minder)
+        for label, sink in old.items():
+            self._copy(old, copied, label, sink.length)
+        self._position = len(self.items)
+
+    def _copy(self, old: dict[str, Sink], copied: dict[str, int], label: str, stop: int) -> None:
+        self._shelves[label].sink.copy(old[label], copied[label], stop)
+        copied[label] = stop
+
     def finish(self, staging: Staging) -> Outcome:
         """Store the outs, of all items."""
         outs = {label: shelf.sink.finish(staging) for label, shelf in self._shelves.items()}
@@ -224,24 +250,6 @@ class _Loop:
             )
             self._kept = self._position
             self.desk.kept(Kept(self.task.id, headway, self.items.name(self._position - 1)))
-
-
-def bad_row(
-    index: int, items: ItemSource, error: BaseException, attempts: int, root: str, lengths: dict[str, int]
-) -> dict[str, Any]:
-    """Return the row of the quarantine for an item. No times in it: equal failures give equal bytes.
-
-    `lengths` are the numbers of rows, or values, of each out that come before what the item would have given.
-    """
-    return {
-        "index": index,
-        "item": items.text(index),
-        "error": type(error).__qualname__,
-        "message": message(error),
-        "traceback": "" if isinstance(error, ResultError) else user_traceback(error, root),
-        "attempts": attempts,
-        "before": [{"out": label, "length": length} for label, length in sorted(lengths.items())],
-    }
 
 
 def _is_the_items(error: Exception) -> bool:

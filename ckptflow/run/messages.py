@@ -86,8 +86,9 @@ class Task:
     `kwargs` are args and params by argument name. `log` is the path that takes the standard output and error of this
     chunk. `index` is None in a stage that is not chunked. `timeout` in seconds. `state` holds the state that the chunk
     gets, where its stage carries one. With `merge`, the inputs are the outs of so many results, one result after the
-    other, and `call` merges two of them. With `each` the function is called for one item after the other. What is
-    finished is kept every `keep_seconds` and `keep_items`; `headway` is what an earlier attempt kept.
+    other, and `call` merges two of them. With `each` the function is called for one item after the other. With `halve`,
+    where the function fails, the items that make it fail are found by halving and set aside. What is finished is kept
+    every `keep_seconds` and `keep_items`; `headway` is what an earlier attempt kept.
     """
 
     id: int
@@ -108,6 +109,7 @@ class Task:
     state: tuple[Value, ...] | None = None
     merge: int = 0
     each: Each | None = None
+    halve: bool = False
     keep_seconds: float = 300.0
     keep_items: int = 1000
     headway: Headway | None = None

@@ -11,7 +11,7 @@ import json
 import pickle
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias
 
 from ..chunk.model import Part
 from ..errors import ResultError
@@ -56,6 +56,14 @@ class Sink(Protocol):
 
     def load(self, staging: Staging, parts: Iterable[Part]) -> None:
         """Add what was kept. Raises `StoreDamaged`, `NotThere`."""
+        ...
+
+    def load_finished(self, staging: Staging, part: Part) -> None:
+        """Add what a finished chunk holds. Raises `StoreDamaged`, `NotThere`."""
+        ...
+
+    def copy(self, other: Self, start: int, stop: int) -> None:
+        """Add rows, or values, `start` to `stop` (excluded) of another sink of the same out."""
         ...
 
     def finish(self, staging: Staging) -> Part:
@@ -123,6 +131,17 @@ class Rows:
         """See `Sink`."""
         for part in parts:
             self._take(one_file(staging.objects.path(part.object), "arrow").to_table())
+
+    def load_finished(self, staging: Staging, part: Part) -> None:
+        """See `Sink`."""
+        if not part.is_void:
+            self._take(one_file(staging.objects.path(part.object), self._output.format).to_table())
+
+    def copy(self, other: Rows, start: int, stop: int) -> None:
+        """See `Sink`."""
+        self._seal()
+        if stop > start:
+            self._take(other._joined(other._tables).slice(start, stop - start))
 
     def finish(self, staging: Staging) -> Part:
         """See `Sink`."""
@@ -197,6 +216,17 @@ class Values:
         for part in parts:
             found: Any = get_format(self._output.format).read(staging.objects.path(part.object), Form.NATURAL)
             self._blobs += found
+
+    def load_finished(self, staging: Staging, part: Part) -> None:
+        """See `Sink`."""
+        from ..formats.forms import Form
+
+        found: Any = get_format(self._output.format).read(staging.objects.path(part.object), Form.NATURAL)
+        self._blobs += map(self.prepare, found)
+
+    def copy(self, other: Values, start: int, stop: int) -> None:
+        """See `Sink`."""
+        self._blobs += other._blobs[start:stop]
 
     def finish(self, staging: Staging) -> Part:
         """See `Sink`."""

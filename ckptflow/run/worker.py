@@ -252,6 +252,10 @@ class Worker:
                 from .items import run_items
 
                 return run_items(task, self._staging, self._read, self)
+            if task.halve:
+                from .halving import run_halving
+
+                return run_halving(task, self._staging, self._read)
             with OwnPoint(task, told, self):
                 return Outcome(*run_call(task, self._staging, self._read))
         finally:

@@ -43,6 +43,7 @@ def fields_of(stage: Stage) -> dict[str, Value]:
         "timeout": stage.timeout,
         "on_error": None if stage.on_error is OnError.FAIL else str(stage.on_error),
         "checkpoint": _checkpoint(stage.checkpoint),
+        "max_errors": _share(stage.max_errors),
         "packages": None if stage.packages is None else "auto" if stage.packages == ("auto",) else list(stage.packages),
         "version": stage.version,
         "rowwise": stage.rowwise or None,
@@ -86,6 +87,10 @@ def _out_flags(out: Out, *, call: bool) -> dict[str, Value]:
         "desc": out.desc,
     }
     return {name: value for name, value in flags.items() if value is not None}
+
+
+def _share(most: float | None) -> Value:
+    return f"{100 * most:g}%" if isinstance(most, float) else most
 
 
 def _checkpoint(keeping: Keeping) -> Value:

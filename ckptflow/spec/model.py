@@ -32,6 +32,7 @@ class OnError(StrEnum):
 
     FAIL = "fail"
     CONTINUE = "continue"
+    QUARANTINE = "quarantine"  # items that fail are set aside; a chunk that fails as a whole: as with `continue`
 
 
 class OutKind(StrEnum):
@@ -190,6 +191,7 @@ class Stage:
 
     `params` maps the name as declared (`features.window_days`, or `other.yaml:key`) to its value; the last part of the
     name is the argument. `wdir` is the directory in which `cmd` runs. Seconds for `timeout` and `backoff`.
+    `max_errors` is a number of items, or, where it is no whole number, a share of all.
     """
 
     name: StageName
@@ -213,6 +215,7 @@ class Stage:
     backoff: float = 1.0
     timeout: float | None = None
     on_error: OnError = OnError.FAIL
+    max_errors: int | float | None = None
     packages: tuple[str, ...] | None = None
     version: Value = None
     rowwise: bool = False

@@ -148,7 +148,8 @@ class _Builder:
             retries=self._number("retries") or 0,
             backoff=self._seconds("backoff", 1.0) or 1.0,
             timeout=self._seconds("timeout", None),
-            on_error=OnError(self._text("on_error") or OnError.FAIL),
+            on_error=self._on_error(),
+            max_errors=self._max_errors(),
             packages=self._packages(),
             version=self._value("version"),
             rowwise=self._flag("rowwise"),
@@ -244,6 +245,22 @@ class _Builder:
                 hint = "results of items go together as a table (parquet, csv, ...) or a list (json, pickle)"
                 self.setting.findings.add("CF169", message, self._key_of("each"), hint)
         return True
+
+    def _on_error(self) -> OnError:
+        found = OnError(self._text("on_error") or OnError.FAIL)
+        if found is OnError.QUARANTINE and (lacking := self._lacking("chunk", "call")):
+            message = f"stage `{self.name}` has `on_error: quarantine`, which sets items aside, and no `{lacking[0]}`"
+            self.setting.findings.add("CF170", message, self._key_of("on_error"), lacking[1])
+        return found
+
+    def _max_errors(self) -> int | float | None:
+        text = self._text("max_errors")
+        if text is not None and self._text("on_error") != OnError.QUARANTINE:
+            message = f"stage `{self.name}` has `max_errors`, which counts items in quarantine, and sets none aside"
+            self.setting.findings.add("CF170", message, self._key_of("max_errors"), "on_error: quarantine")
+        if text is None or not text.endswith("%"):
+            return self._number("max_errors")
+        return float(text.removesuffix("%")) / 100
 
     def _checkpoint(self) -> Keeping:
         node = self.good.get("checkpoint")

@@ -114,12 +114,13 @@ CHECKPOINT = record(
     Field("keep", Count(1), "Checkpoint files of the stage that stay (default 10)."),
 )
 
+_errors = either(Count(0), Text("a number of items, or a share such as 0.1%", r"^(100|[0-9]{1,2})(\.[0-9]+)?%$"))
+
 _params = ListOf(
     either(Text("a parameter's name", r"\S"), Pairs(either(ListOf(Text()), Text(), Nothing()), key=PATH, least=1))
 )
 _vars = ListOf(either(PATH, Pairs(Anything())))
 _later = (
-    ("max_errors", "Share of quarantined items beyond which the stage fails."),
     ("executor", "Where the chunks run."),
     ("resources", "What a chunk needs: cpus, gpus, memory."),
 )
@@ -146,7 +147,8 @@ STAGE = record(
     Field("retries", Count(0), "Further attempts at a chunk that failed."),
     Field("backoff", Duration(), "Time before the first retry; it doubles."),
     Field("timeout", Duration(), "Time a chunk may take."),
-    Field("on_error", Choice(tuple(OnError), later=("quarantine",)), "What a failing chunk does to its stage."),
+    Field("on_error", Choice(tuple(OnError)), "What a failing chunk, or item, does to its stage."),
+    Field("max_errors", _errors, "So many items in quarantine, or such a share of all, are borne."),
     Field(
         "packages",
         either(Choice(("auto",)), ListOf(Text("a distribution's name", r"^[A-Za-z0-9._-]+$"))),

@@ -141,7 +141,9 @@ def test_a_removed_lock_file_does_not_give_two_holders(tmp_path, monkeypatch):
 def test_locks_are_taken_in_one_order_by_everybody(tmp_path, monkeypatch):
     taken = []
     real = locks._take
-    monkeypatch.setattr(locks, "_take", lambda folder, name, *rest: taken.append(name) or real(folder, name, *rest))
+    monkeypatch.setattr(
+        locks, "_take", lambda at, name, *rest, **more: taken.append(name) or real(at, name, *rest, **more)
+    )
     with hold(tmp_path, ["b", "c", "a", "b"], timeout=0):
         assert taken == ["a", "b", "c"]
 

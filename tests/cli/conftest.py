@@ -14,6 +14,7 @@ from ckptflow.cli import main as main_module
 from ckptflow.cli.session import Session
 from ckptflow.engine.checkout import CheckedOut, Placed
 from ckptflow.engine.fetch import Fetched
+from ckptflow.engine.gc import Cleaned
 from ckptflow.engine.inspect import Check, GraphView, OutView, RunSummary
 from ckptflow.engine.pull import Pulled
 from ckptflow.engine.push import Pushed
@@ -44,6 +45,7 @@ class FakeProject:
     events: tuple[Event, ...] = ()
     findings: tuple[Any, ...] = ()
     checks: tuple[Check, ...] = ()
+    cleaned: Cleaned = field(default_factory=lambda: Cleaned("store", counted="the workspace"))
     missing: tuple[Lack, ...] = ()
     notes: tuple[str, ...] = ()
     settings: Settings = field(default_factory=lambda: Settings(jobs=4, origin={"jobs": "command line"}))
@@ -111,6 +113,10 @@ class FakeProject:
         self._called("pull", targets, force, options)
         fetched = self.fetch(targets, tally=tally, dry=False)
         return Pulled(fetched, self.checkout(targets, force=force, tally=tally, on_wait=on_wait))
+
+    def gc(self, *, options: Any, remote: Any, jobs: Any) -> Cleaned:
+        self._called("gc", options, remote, jobs)
+        return self.cleaned
 
     def log(self, limit: int = 20) -> list[RunSummary]:
         self._called("log", limit)

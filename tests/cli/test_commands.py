@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from ckptflow.checkpoints.garbage import Group
 from ckptflow.checkpoints.verify import Finding, What
+from ckptflow.engine.gc import Cleaned, GcOptions
 from ckptflow.engine.inspect import Check
 from ckptflow.engine.targets import ReproOptions
 from ckptflow.errors import Failure, TargetNotFound
@@ -260,3 +262,22 @@ def test_help(run: Run, golden: Callable[[str, str], None]) -> None:
     for name in names:
         text += f"\n--- {name}\n{run(*name.split(), '--help').out}"
     golden("help.txt", text)
+
+
+def test_gc_hands_on_what_counts(project: Any, run: Run) -> None:
+    assert (
+        run("gc", "-a", "--rev", "v1", "--rev", "v2", "--keep-runs", "0", "--grace", "0", "-r", "far", "-j", "3").code
+        == 0
+    )
+    options = GcOptions(branches=True, revisions=("v1", "v2"), keep_runs=0, grace=0.0)
+    assert project.calls[-1] == ("gc", (options, "far", 3))
+    run("gc", "-T", "-A", "--grace", "12h", "--yes")
+    assert project.calls[-1] == ("gc", (GcOptions(tags=True, commits=True, grace=43200.0, yes=True), None, None))
+    assert run("gc", "--grace", "soon").code == 2
+
+
+def test_gc_that_has_to_wait_ends_as_locked(project: Any, run: Run) -> None:
+    project.cleaned = Cleaned("store", (Group("load", 1, 10, "why"),), counted="the workspace", waiting="run r1")
+    assert run("gc", "--yes").code == 11
+    ran = run("gc", "--yes", "--json")
+    assert ran.code == 11 and json.loads(ran.out)["groups"] == [{"what": "load", "count": 1, "bytes": 10, "why": "why"}]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -66,7 +68,7 @@ def test_without_yes_nothing_changes(project: Project) -> None:
     run(project, "two two")
     before = contents(project)
     found = project.gc(options=GcOptions(grace=0, keep_runs=0))
-    assert found.bytes > 0 and not found.done and found.waiting is None
+    assert sum(g.bytes for g in found.groups) > 0 and not found.done and found.waiting is None
     assert contents(project) == before
 
 
@@ -180,3 +182,39 @@ def test_what_it_says_can_be_json(project: Project) -> None:
     run(project, "two two")
     doc = json.loads(json.dumps(dataclasses.asdict(project.gc(options=GcOptions(grace=0, keep_runs=1)))))
     assert doc["counted"] == "the workspace, the latest run" and doc["groups"][0]["bytes"] > 0
+
+
+def test_a_remote_is_cleaned_up_in_two_calls(
+    tmp_path: Path, write_files: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "shared").mkdir()
+    root = tmp_path / "project"
+    config = "remotes: {origin: ../shared}\nremote: origin\nsync: auto\n"
+    write_files(root, {"pipeline.yaml": PIPELINE, "in.txt": "one", ".ckptflow/config.yaml": config})
+    project = Project(root, overrides={"jobs": 1}, env={"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)})
+    run(project, "one")
+    run(project, "two two")
+    options = GcOptions(grace=0, keep_runs=0, yes=True)
+    assert project.gc(options=options, remote="origin").condemned == (), "all is young: a remote waits for an hour"
+    age(tmp_path / "shared")
+    found = project.gc(options=GcOptions(grace=0, keep_runs=0), remote="origin", jobs=2)
+    assert found.condemned and not found.done and not list((tmp_path / "shared/condemned").glob("*.json"))
+    found = project.gc(options=options, remote="origin")
+    assert found.done and {g.what for g in found.groups} == {"runs"} and found.condemned
+    (document,) = (tmp_path / "shared/condemned").glob("*.json")
+    found = project.gc(options=options, remote="origin")
+    assert found.pending_bytes > 0 and found.due is not None and 0 < found.due <= 3600
+    shutil.rmtree(root / ".ckptflow/store")
+    shutil.rmtree(root / ".ckptflow/remotes")
+    for name in ("out.txt", "d/a.txt"):
+        (root / name).unlink()
+    assert not project.pull().missing and (root / "out.txt").read_text() == "two two"
+    assert document.exists()
+
+
+def age(folder: Path) -> None:
+    """Make all files of a directory ten days old."""
+    then = time.time() - 10 * 86400
+    for path in folder.rglob("*"):
+        if path.is_file():
+            os.utime(path, (then, then))

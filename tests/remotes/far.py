@@ -62,6 +62,10 @@ class Far:
         for name in names:
             self.bucket.put(name, flipped(self.bucket.get(name)))
 
+    def begin(self) -> str:
+        """Make it a remote, if it is none yet; return what it is called."""
+        return open_store(self.bucket, create=True).repository
+
     def sender(self) -> tuple[Sender, Objects]:
         """Return what sends to this bucket just as a machine does, and the objects that it sends."""
         store = LocalStore(self.folder / "store", create=True)

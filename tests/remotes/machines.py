@@ -19,6 +19,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import textwrap
 import zlib
 from collections.abc import Mapping
@@ -31,7 +32,7 @@ import yaml
 
 from ckptflow.checkpoints.lines import BadLine, decode
 from ckptflow.plan.model import Record
-from tests.e2e.place import PATIENCE, WORK, Place
+from tests.e2e.place import PATIENCE, WORK, Ended, Place
 from tests.servers import FreshBucket
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -49,6 +50,12 @@ SMALL = """
     def total(rows):
         trace("total")
         return {"rows": rows.num_rows, "sum": sum(rows["half"].to_pylist())}
+
+    def large(rows, size):
+        import numpy
+
+        trace("large")
+        return numpy.random.default_rng(7).integers(0, 255, size, dtype="uint8")
 
     def lookup(rows):
         trace("lookup")
@@ -73,6 +80,12 @@ PIPELINE: Mapping[str, Any] = {
     },
 }
 
+LARGE: Mapping[str, Any] = {
+    "call": "work:large",
+    "deps": {"rows": "data/total.json"},
+    "outs": {"large": "data/large.npy"},
+}
+
 
 @dataclass(frozen=True)
 class Origin:
@@ -81,13 +94,14 @@ class Origin:
     path: Path
 
     @classmethod
-    def small(cls, path: Path, chunks: int = 40) -> Origin:
+    def small(cls, path: Path, chunks: int = 40, large: int = 0) -> Origin:
         """A stage with so many chunks, each of which takes PAUSE seconds, and two that read its out: one makes a
         value, one a pickle. Functions leave traces (`Machine.traces`), chunks the number of their first row: 0, 10, ...
-        The one with the number STOP_AT waits for `Machine.let("go")`.
+        The one with the number STOP_AT waits for `Machine.let("go")`. `large`: one more stage makes so many bytes.
         """
         rows = "x,y\n" + "".join(f"{i},{i * i}\n" for i in range(10 * chunks))
-        return cls.of(path, PIPELINE, {"work.py": WORK + "\n\n" + textwrap.dedent(SMALL), "rows.csv": rows})
+        stages = {**PIPELINE, **({"large": {**LARGE, "args": {"size": large}}} if large else {})}
+        return cls.of(path, stages, {"work.py": WORK + "\n\n" + textwrap.dedent(SMALL), "rows.csv": rows})
 
     @classmethod
     def aml(cls, path: Path, chunk: Mapping[str, int] | None = None, **synthetic: Any) -> Origin:
@@ -191,6 +205,13 @@ class Machine(Place):
     def update(self) -> None:
         """Take what others have committed."""
         git(self.root, "pull", "-q", "--ff-only")
+
+    def python(self, code: str) -> Ended:
+        """Run Python in the clone, as a notebook would."""
+        ended = subprocess.run(
+            [sys.executable, "-c", code], cwd=self.root, env=self.env, capture_output=True, text=True, check=False
+        )
+        return Ended(ended.returncode, ended.stdout, ended.stderr)
 
     def made(self) -> dict[str, Record]:
         """Return the records of what this machine has made itself, by key; lines that a kill has torn are left out."""

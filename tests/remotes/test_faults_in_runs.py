@@ -1,48 +1,24 @@
-"""Whatever goes wrong with a remote, a run ends right, or with a clear error and exit code 6; the next one makes it good."""
+"""Whatever goes wrong with a remote, a run ends right or with a clear error; the next one makes it good."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
 import pytest
 
-from tests.e2e.place import WORK
 from tests.servers import Fault, Kind
 
 from .far import Far
-from .machines import PIPELINE, SMALL, Machine, Origin
+from .machines import Machine, Origin
 
 SECONDS = 1.0
 """The setting `remote_timeout`."""
-
-BIG = """
-    def big(rows, size):
-        import numpy
-
-        trace("big")
-        return numpy.random.default_rng(7).integers(0, 255, size, dtype="uint8")
-"""
-STAGES = {
-    **PIPELINE,
-    "big": {
-        "call": "work:big",
-        "args": {"size": 700_000},
-        "deps": {"rows": "data/total.json"},
-        "outs": {"big": "data/big.npy"},
-    },
-}
 
 
 @pytest.fixture(scope="module")
 def origin(tmp_path_factory):
     """Four chunks, what is made of them, and a result that is too large for a pack."""
-    import textwrap
-
-    rows = "x,y\n" + "".join(f"{i},{i * i}\n" for i in range(40))
-    work = WORK + "\n\n" + textwrap.dedent(SMALL) + "\n\n" + textwrap.dedent(BIG)
-    folder = tmp_path_factory.mktemp("origin")
-    return Origin.of(folder / "origin.git", STAGES, {"work.py": work, "rows.csv": rows})
+    return Origin.small(tmp_path_factory.mktemp("origin") / "origin.git", chunks=4, large=700_000)
 
 
 @pytest.fixture(scope="module")
@@ -68,8 +44,6 @@ WHERE = {
 READ = ("marker", "listing", "segment", "pack", "object")
 WRITTEN = ("marker", "new marker", "listing", "new pack", "new object", "new segment", "new document")
 
-REFUSED = replace(WHERE["marker"], status=403)
-
 
 def check(machine, ended, good):
     """Demand that a run ended right, or with a clear error: what and where, what to do, nothing secret."""
@@ -83,19 +57,12 @@ def check(machine, ended, good):
         assert "s3://" in error, error
         assert hint, error
         assert "\n" not in error + hint
-    else:
+    elif "remote" in ended.json:  # else there was nothing to do
         left = ended.json["remote"]["left"]
         assert machine.outs().items() <= good.outs().items()
         assert {p for p in good.outs() if not any(p.startswith(out) for out in left)} <= machine.outs().keys()
         assert ended.json["remote"]["complete"] == (ended.code == 0)
         assert (machine.root / ".ckptflow/remotes/storage.unsent").exists() == (ended.code == 6)
-
-
-def finishes(machine, bucket, good, tmp_path, origin):
-    """Demand that the next run of `machine` leaves the remote complete: another machine runs nothing, and gets all."""
-    ended = machine.repro()
-    check(machine, ended, good)
-    assert Far(bucket, tmp_path / "far").records().keys() == good.made().keys()
 
 
 @pytest.fixture
@@ -130,3 +97,68 @@ def test_what_goes_wrong_once_is_done_again(kind, clone, moto_server, moto_bucke
         assert ended.code == 0, ended.err
     c.repro()
     assert c.outs().items() <= good.outs().items()
+
+
+ALWAYS_WRITTEN = [
+    ("marker", Kind.ERROR, 403),
+    ("marker", Kind.HANG, 0),
+    ("new marker", Kind.LOST, 0),
+    ("listing", Kind.RESET, 0),
+    ("listing", Kind.TRUNCATED, 0),
+    ("new pack", Kind.ERROR, 503),
+    ("new pack", Kind.HANG, 0),
+    ("new object", Kind.SILENT, 0),
+    ("new segment", Kind.ERROR, 403),
+    ("new segment", Kind.LOST, 0),
+    ("new document", Kind.ERROR, 500),
+]
+ALWAYS_READ = [
+    ("listing", Kind.TORN, 0),
+    ("segment", Kind.TRUNCATED, 0),
+    ("segment", Kind.FLIP_ANSWER, 0),
+    ("pack", Kind.FLIP_ANSWER, 0),
+    ("pack", Kind.SILENT, 0),
+    ("object", Kind.ERROR, 403),
+    ("object", Kind.FLIP_ANSWER, 0),
+]
+
+
+@pytest.mark.parametrize(("where", "kind", "status"), ALWAYS_WRITTEN)
+def test_what_always_goes_wrong_while_work_is_sent(
+    where, kind, status, clone, moto_server, moto_bucket, good, tmp_path
+):
+    a = clone("a")
+    with moto_server.fault(replace(WHERE[where], kind=kind, status=status)):
+        ended = a.run("repro", "--json")
+    moto_server.calm()
+    check(a, ended, good)
+    assert ended.code == (0 if (where, kind) == ("new marker", Kind.LOST) else 6)
+    ended = a.repro()
+    check(a, ended, good)
+    assert Far(moto_bucket, tmp_path / "far").records().keys() == good.made().keys()
+
+
+@pytest.fixture(scope="module")
+def filled(origin, moto_server, tmp_path_factory):
+    """A remote that has everything."""
+    moto_server.calm()
+    bucket = moto_server.create_bucket()
+    made = Machine.clone(origin, tmp_path_factory.mktemp("filled"), "filled", jobs=1)
+    made.config(bucket, trust=True)
+    made.repro()
+    yield bucket
+    moto_server.drop_bucket(bucket)
+
+
+@pytest.mark.parametrize(("where", "kind", "status"), ALWAYS_READ)
+def test_what_always_goes_wrong_while_work_is_found(where, kind, status, clone, moto_server, filled, good):
+    b = clone("b")
+    b.config(filled, trust=True, remote_timeout=SECONDS)
+    with moto_server.fault(replace(WHERE[where], kind=kind, status=status)):
+        ended = b.run("repro", "--json")
+    moto_server.calm()
+    check(b, ended, good)
+    assert (ended.code == 6) == (kind is not Kind.FLIP_ANSWER), "what is damaged is made again"
+    b.repro()
+    assert b.outs().items() <= good.outs().items()
+    assert "data/large.npy" in b.outs()

@@ -17,7 +17,7 @@ from ckptflow.checkpoints.remote import Remote
 from ckptflow.checkpoints.sending import Sender
 from ckptflow.chunk.model import Part
 from ckptflow.errors import StoreDamaged, StoreError
-from ckptflow.ids import ChunkKey, Digest, StageName, digest
+from ckptflow.ids import ChunkKey, StageName, digest
 from ckptflow.plan.model import Record
 from ckptflow.store.buckets import by_obstore
 from ckptflow.store.buckets.opening import open_bucket

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -59,7 +58,7 @@ def test_what_was_finished_a_second_before_the_end_is_not_done_again(
     run = b.repro()
     again, limit = b.made().keys() & mine.keys(), in_time(ended)
     assert not [r for key, r in mine.items() if key in again and r.finished <= limit]
-    assert [r for r in mine.values() if r.stage == stage and r.finished <= limit] or len(again) < chunks
+    assert len(again) < chunks, "nor all that was finished in the last second"
     assert b.made().keys() | mine.keys() == all_.keys()
     assert len(b.made()) < len(all_) - 2
 
@@ -125,10 +124,9 @@ def test_only_what_is_read_is_fetched(machine, moto_bucket, moto_server):
     assert c.traces() == ["total"]
     assert run.json["remote"]["left"] == []
     requests, size = fetched(moto_server, moto_bucket)
-    wanted = [*halves, *(part for part in results if part.object in {p.object for p in results[:0]})]
-    assert run.json["remote"]["fetched"]["objects"] == len(wanted) + 1, "forty parts that are read, and one result"
+    assert run.json["remote"]["fetched"]["objects"] == len(halves) + 1, "forty parts that are read, and one result"
     assert requests <= 8
-    assert sum(part.bytes for part in wanted) <= size < sum(part.bytes for part in (*halves, *results)) + 100_000
+    assert sum(part.bytes for part in halves) <= size < sum(part.bytes for part in (*halves, *results)) + 100_000
     assert {k: v for k, v in c.outs().items() if "half" in k} == {k: v for k, v in a.outs().items() if "half" in k}
 
 
@@ -138,46 +136,3 @@ def fetched(server, bucket) -> tuple[int, int]:
         r for r in server.requests(bucket.name, operation="GET") if "/objects/" in r["key"] or "/packs/" in r["key"]
     ]
     return len(asked), sum(r["sent"] for r in asked)
-
-
-KEY, OTHER = "key of the project, long enough " * 2, "key of somebody else, long enough" * 2
-
-
-@pytest.mark.parametrize(
-    ("trust", "theirs", "ours", "again", "why"),
-    [
-        (True, None, None, [], ""),
-        (False, KEY, KEY, [], ""),
-        (False, None, None, ["lookup"], "is not signed"),
-        (False, None, KEY, ["lookup"], "is not signed"),
-        (False, KEY, None, ["lookup"], "no key is set here"),
-        (False, KEY, OTHER, ["lookup"], "signed with another key"),
-        (True, KEY, OTHER, [], ""),
-    ],
-)
-def test_pickles_come_from_whom_is_trusted(origin_of_few, tmp_path, moto_bucket, trust, theirs, ours, again, why):
-    a = Machine.clone(origin_of_few, tmp_path, "a", **({"CKPTFLOW_KEY": theirs} if theirs else {}))
-    b = Machine.clone(origin_of_few, tmp_path, "b", **({"CKPTFLOW_KEY": ours} if ours else {}))
-    a.config(moto_bucket)
-    b.config(moto_bucket, trust=trust)
-    a.repro()
-    run = b.repro()
-    assert b.traces() == again
-    assert (why in run.err) if why else ("made elsewhere" not in run.err)
-    assert b.outs().items() <= a.outs().items()
-    assert "data/lookup.pkl" in b.outs()
-    b.forget()
-    assert b.repro().err.count("made elsewhere") == 0
-    assert b.traces() == []
-
-
-@pytest.fixture(scope="module")
-def origin_of_few(tmp_path_factory) -> Origin:
-    return Origin.small(tmp_path_factory.mktemp("few") / "origin.git", chunks=4)
-
-
-def test_a_machine_has_nothing_of_another(machine):
-    a, b = machine("a"), machine("b")
-    for name in ("HOME", "USER", "TZ", "PYTHONHASHSEED"):
-        assert a.env[name] != b.env[name], name
-    assert " " in str(b.root) and not Path(b.root / ".ckptflow/store").exists()

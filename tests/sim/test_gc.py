@@ -1,9 +1,10 @@
 """Writers, a merger of segments and `gc` at one remote, their requests interleaved at random, on a clock that jumps.
 
 Each is the real code in a thread of its own; a bucket in memory lets one request of one of them through at a time and
-moves the server's clock in between, now by seconds, now by weeks. A request that was begun ends within five minutes: on
-something like that the rules build. At no moment may a record that is listed name an object that is nowhere: each is
-where a listed line says, or where a line says that was kept of what is condemned, so that the next `gc` spares it.
+moves the server's clock in between, now by seconds, now by weeks. Some are killed after some requests. A request that
+was begun ends within five minutes: on something like that the rules build. At no moment may a record that is listed
+name an object that is nowhere: each is where a listed line says, or where a line says that was kept of what is
+condemned, so that the next `gc` spares it.
 """
 
 from __future__ import annotations
@@ -20,12 +21,13 @@ from typing import Any
 
 import pytest
 
-from ckptflow.checkpoints import ages, condemned, gcremote, lines, remote, sending
+from ckptflow.checkpoints import ages, condemned, gcremote, lines, sending
 from ckptflow.checkpoints.condemned import Condemned
 from ckptflow.checkpoints.gc import Terms
 from ckptflow.checkpoints.reach import Roots
 from ckptflow.checkpoints.records import split_lines
 from ckptflow.checkpoints.remote import Remote
+from ckptflow.checkpoints.rollup import roll_up
 from ckptflow.checkpoints.sending import Sender
 from ckptflow.chunk.model import Part
 from ckptflow.chunk.tree import Layout, Tree
@@ -179,8 +181,12 @@ class Line(MemoryBucket):
     def __init__(self, world: World, who: str) -> None:
         super().__init__("memory://sim", world.now_ns)
         self._world, self._who = world, who
+        self._left = world.random.choice([10**9, 10**9, world.random.randint(5, 150)])
 
     def _ask(self, method: str, *args: Any) -> Any:
+        self._left -= 1
+        if self._left < 0:
+            raise StoreError("killed")
         return self._world.request(self._who, lambda: getattr(self._world.bucket, method)(*args))
 
     def read(self, name: str) -> tuple[bytes, str]:
@@ -215,7 +221,8 @@ class Machine:
         self.store = LocalStore(folder / name, create=True)
         open_store(self.store, create=True)
         self.objects = Objects(self.store)
-        self.remote = Remote(name, lambda: Line(world, name), folder / f"{name}-mirror", None, self.store)
+        line = Line(world, name)
+        self.remote = Remote(name, lambda: line, folder / f"{name}-mirror", None, self.store)
         self.remote.map = map  # type: ignore[assignment,method-assign]  # one thread a machine
 
     def result(self, number: int) -> Record:
@@ -246,15 +253,10 @@ class Machine:
     def merge(self) -> None:
         """Merge all segments into one, as a push does where there are many."""
         self.remote.connect(create=True)
-        for _ in range(2):
+        for _ in range(3):
             self.world.sleep(self.random.choice([0.0, HOUR, 8 * DAY]))
-            self.remote.look(seconds=remote.FRESH_SECONDS)
-            names = sorted(self.remote.mirror.segments())
-            text = b"".join(self.remote.mirror.read(name) for name in names)
-            if len(names) > 1:
-                run = layout.merged_run("20270115T080000Z-aaaa", f"{self.random.getrandbits(32):08x}")
-                self.remote.bucket.put(layout.segment_name(run, 1), text)
-                self.remote.bucket.delete(names)
+            self.remote.refresh()
+            roll_up(self.remote, most=1)
 
     def clean(self) -> None:
         """Clean up again and again; each time something else counts."""

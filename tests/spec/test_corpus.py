@@ -46,6 +46,7 @@ UNSEEN = {
         "CF167",
         "CF168",
         "CF169",
+        "CF170",
     ),  # what stages, deps and the keys of `chunk` are to each other
     *("CF008", "CF171", "CF172", "CF173", "CF174", "CF175", "CF176"),  # functions
     "CF180",  # formats can be added by other distributions

@@ -5,6 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ckptflow.errors import StoreError
+from ckptflow.store.bucketed import BucketStore
+from ckptflow.store.buckets.by_memory import MemoryBucket
 from ckptflow.store.memory import MemoryStore
 from ckptflow.store.protocol import NotThere
 
@@ -53,22 +55,29 @@ def test_create_never_replaces(store):
     assert names(store) == ["a/b"]
 
 
-def test_append_adds_at_the_end(store):
-    store.append("records/r", b"one\n")
-    store.append("records/r", b"two\n")
-    store.append("records/s", b"other\n")
-    store.append("records/r", b"three\n")
-    assert store.get("records/r") == b"one\ntwo\nthree\n"
+def test_append_adds_at_the_end(growing):
+    growing.append("records/r", b"one\n")
+    growing.append("records/r", b"two\n")
+    growing.append("records/s", b"other\n")
+    growing.append("records/r", b"three\n")
+    assert growing.get("records/r") == b"one\ntwo\nthree\n"
 
 
-def test_append_after_delete_and_after_put(store):
-    store.append("records/r", b"old\n")
-    store.delete("records/r")
-    store.append("records/r", b"new\n")
-    assert store.get("records/r") == b"new\n"
-    store.put("records/r", b"put\n")
-    store.append("records/r", b"more\n")
-    assert store.get("records/r") == b"put\nmore\n"
+def test_append_after_delete_and_after_put(growing):
+    growing.append("records/r", b"old\n")
+    growing.delete("records/r")
+    growing.append("records/r", b"new\n")
+    assert growing.get("records/r") == b"new\n"
+    growing.put("records/r", b"put\n")
+    growing.append("records/r", b"more\n")
+    assert growing.get("records/r") == b"put\nmore\n"
+
+
+def test_object_storage_refuses_to_append():
+    store = BucketStore(MemoryBucket())
+    with pytest.raises(StoreError, match="object storage"):
+        store.append("records/r", b"line\n")
+    assert names(store) == []
 
 
 def test_list_is_sorted_by_whole_name_and_by_prefix(store):
@@ -137,12 +146,12 @@ def test_local_is_the_file_or_none(store):
     assert path is None or path.read_bytes() == b"data"
 
 
-def test_sync_keeps_everything(store):
-    store.put("a/b", b"data")
-    store.append("records/r", b"line\n")
-    store.sync(["objects/ab/cd-of-another-process"])
-    store.sync()
-    assert names(store) == ["a/b", "records/r"]
+def test_sync_keeps_everything(growing):
+    growing.put("a/b", b"data")
+    growing.append("records/r", b"line\n")
+    growing.sync(["objects/ab/cd-of-another-process"])
+    growing.sync()
+    assert names(growing) == ["a/b", "records/r"]
 
 
 def test_temporary_names_are_not_listed(store):

@@ -15,12 +15,12 @@ import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from ...dataclass import dataclass, field
 from ...errors import CheckpointError, CkptflowError, StoreError
 from ...formats import faithful
 from ...store import layout

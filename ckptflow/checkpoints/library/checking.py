@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ...dataclass import dataclass
 from ...errors import CheckpointError
 from ...store import layout
 from ...store.protocol import NotThere, Store

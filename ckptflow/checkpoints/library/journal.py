@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 
+from ...dataclass import dataclass, field
 from ...store import layout
 from ...store.bucketed import BucketStore
 from ...store.oserrors import store_error
@@ -65,15 +65,17 @@ class Shelf:
         return header if header.dataset == self.dataset else None
 
     def lineage(self, last: tuple[str, int | None] | None = None) -> list[Stretch]:
-        """Return what counts, looking back from the newest journal or from `last`; see `progress.lineage`."""
-        return lineage(self.lanes, self.header, last)
+        """Return what counts, looking back from the newest journal or from `last`; see `progress.lineage`.
+
+        Journals that were merged, and to which nothing was added since, are not among it.
+        """
+        found = lineage(self.lanes, self.header, last)
+        return [each for each in found if not each.start or each.start < self.size(each.lane)]
 
     def add_up(self, stretches: list[Stretch], onto: Progress | None = None) -> Progress:
         """Return what these say together, `onto` what others said; lines that cannot be used are added to `damage`."""
         progress = Progress() if onto is None else onto
         for stretch in stretches:
-            if stretch.start and stretch.start >= self.size(stretch.lane):
-                continue
             self._add(progress, stretch)
         return progress
 
@@ -189,7 +191,7 @@ def clear(store: Store, dataset: str, kept: Callable[[], Iterable[Checkpoint]]) 
     shelf = look(store, dataset)
     if len(shelf.lanes) < 2:
         return []
-    needed = {each.lane for each in shelf.lineage() if each.start < shelf.size(each.lane)}
+    needed = {each.lane for each in shelf.lineage()}
     if needed.issuperset(shelf.lanes):
         return []
     for checkpoint in kept():

@@ -11,9 +11,9 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Protocol
 
+from ...dataclass import dataclass, field
 from ...errors import CkptflowError, StoreError
 from ...store import layout
 from ...store.local import LocalStore

@@ -20,11 +20,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ...dataclass import dataclass, field
 from ...errors import CheckpointError, Locked, StoreError
 from ...store import layout
 from ...store.bucket import Bucket

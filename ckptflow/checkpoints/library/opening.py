@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from ...dataclass import dataclass
 from ...errors import CheckpointError
 from ...store.protocol import Store
 from ..kept import newest_valid
@@ -92,13 +92,14 @@ def _judge(target: Checkpoint, shelf: Shelf, counted: list[Stretch]) -> tuple[bo
     if at is None:
         return True, True
     lane, size = at
+    headers = [header for each in counted if (header := shelf.header(each.lane)) is not None]
+    merged = [header.covers for header in headers if header.covers is not None]
+    if any(lane in covers for covers in merged):
+        return True, False
     if lane in shelf.parts:
         counts = any(each.lane == lane and (each.stop is None or size <= each.stop) for each in counted)
         return counts, counts and (size > shelf.size(lane) or bool(shelf.damage))
-    headers = [header for each in counted if (header := shelf.header(each.lane)) is not None]
-    if any(lane in (header.covers or {}) for header in headers):
-        return True, False
-    if any(header.fresh for header in headers):
+    if merged or any(header.fresh for header in headers):  # of a past before these
         return False, False
     if len(target.processor_state.processed_files) >= target.statistics.success_count:
         return True, True

@@ -18,9 +18,9 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from ...dataclass import dataclass, field
 from ..sealed import BadLine, seal, unseal
 
 VERSION = 1

@@ -13,11 +13,11 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sized
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from ...dataclass import dataclass, field
 from ...errors import CheckpointError, CkptflowError
 from ...store.protocol import Store
 from ..kept import write_checkpoint

@@ -11,6 +11,7 @@ from ...dataclass import asdict
 from .. import terminal
 from ..exits import Exit
 from ..session import Session, as_json, verbosity
+from ..transfers import jobs_option
 from ..values import Duration
 from ..versions import VersionName
 
@@ -22,6 +23,8 @@ from ..versions import VersionName
 @click.option("--rev", "revisions", multiple=True, type=VersionName(), help="Keep what this revision uses; repeatable.")
 @click.option("--keep-runs", type=click.IntRange(min=0), metavar="N", help="Keep what the latest N runs left.  [10]")
 @click.option("--grace", type=Duration(or_none=True), metavar="TIME", help="Keep what is younger, as 12h.  [7d]")
+@click.option("-r", "--remote", metavar="NAME", help="Clean up this remote.  [the store here]")
+@jobs_option
 @click.option("--yes", is_flag=True, help="Do it; without it, only say what would go.")
 @as_json
 @verbosity
@@ -31,9 +34,9 @@ def command(session: Session, /, **flags: Any) -> int:
     from ...engine.gc import GcOptions
     from ...report.garbage import cleaned_lines
 
-    as_json = flags.pop("as_json")
+    as_json, remote, jobs = (flags.pop(name) for name in ("as_json", "remote", "jobs"))
     options = GcOptions(**{name: value for name, value in flags.items() if value is not None})
-    found = session.project().gc(options=options)
+    found = session.project().gc(options=options, remote=remote, jobs=jobs)
     if as_json:
         terminal.document(asdict(found))
     else:

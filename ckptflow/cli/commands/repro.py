@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 )
 @click.option("--pull", is_flag=True, help="Look for finished work in the remote; bring all outs.")
 @click.option("--no-commit", is_flag=True, help="Run, but do not write pipeline.lock.")
-@click.option("--retry-failed", is_flag=True, help="Only the chunks that failed in the last run.")
+@click.option("--retry-failed", is_flag=True, help="Only the chunks and items that failed in the last run.")
 @click.option("--limit-chunks", type=click.IntRange(min=1), metavar="N", help="Try on N chunks of each stage first.")
 @click.option("-j", "--jobs", type=click.IntRange(min=1), metavar="N", help="Worker processes.  [one a core]")
 @click.option("--executor", type=click.Choice(["local"]), help="Where chunks are run.")
@@ -73,8 +73,10 @@ def _given(values: dict[str, object]) -> dict[str, str]:
 def exit_of(run: RunResult) -> int:
     """Return the exit code of a run."""
     match run.outcome:
+        case "ok" if run.shared is not None and not run.shared.complete:
+            return Exit.STORE
         case "ok":
-            return Exit.DONE if run.shared is None or run.shared.complete else Exit.STORE
+            return Exit.QUARANTINED if any(stage.quarantined for stage in run.stages) else Exit.DONE
         case "timeout":
             return Exit.MORE
         case "interrupted":

@@ -95,7 +95,12 @@ def test_three_lines_in_a_notebook(tmp_path, monkeypatch) -> None:
 
 def test_nothing_is_made_before_it_is_needed(tmp_path) -> None:
     manager = CheckpointManager(tmp_path / "checkpoints")
-    assert (manager.list(), manager.latest("x"), manager.find("x_20260101000000"), manager.prune()) == ([], None, None, [])
+    assert (manager.list(), manager.latest("x"), manager.find("x_20260101000000"), manager.prune()) == (
+        [],
+        None,
+        None,
+        [],
+    )
     assert manager.report("x").processed == 0
     assert list(tmp_path.iterdir()) == []
 

@@ -30,7 +30,9 @@ class Work:
     def run(self, number: signal.Signals | None = None, after: int = 0) -> int:
         """Run it, and send a signal when it has begun so many items; return the exit code."""
         env = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
-        with subprocess.Popen(self.command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env) as process:
+        with subprocess.Popen(
+            self.command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env
+        ) as process:
             assert process.stdout is not None and process.stderr is not None
             for n, _ in enumerate(process.stdout):
                 if number is not None and n == after:

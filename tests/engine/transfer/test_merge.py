@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from ckptflow.checkpoints import rollup
+from ckptflow.checkpoints.lease import take
 from ckptflow.checkpoints.remote import Remote
 from ckptflow.engine import push as pushing
 from ckptflow.store.local import LocalStore
@@ -93,7 +94,8 @@ def test_merged_segments_lose_what_is_to_be_dropped(make: Made, bucket: Counted,
     remote.connect()
     remote.refresh()
     bad = records[0].outs["squares"].object
-    rollup.merge(remote, remote.mirror.segments(), objects={bad}, keys={records[1].key})
+    with take(bucket, "test") as lease:
+        rollup.merge(remote, remote.mirror.segments(), lease, objects={bad}, keys={records[1].key})
     assert remote.lookup(r.key for r in records).keys() == {r.key for r in records[2:]}
     assert not remote.holds(bad)
     assert remote.holds(records[1].outs["squares"].object)
