@@ -36,8 +36,9 @@ class Row:
 
     A record has a `key` (32 bytes), names `parts` and `listings` and is of a `stage`; a `Forget` has the key alone; a
     line that tells where objects are has `held` and no key; what an unfinished chunk has kept has that chunk's key as
-    `partial`, and `parts`. `finished_ns` is when the chunk was done, by the clock of
-    who did it; 0 where it does not say.
+    `partial`, and `parts`. `beside` are objects that a record names and that no out is made of: they stay as long as
+    what its outs are made of. `finished_ns` is when the chunk was done, by the clock of who did it; 0 where it does not
+    say.
     """
 
     at: int
@@ -50,6 +51,7 @@ class Row:
     forget: bool = False
     held: tuple[Held, ...] = ()
     partial: bytes = b""
+    beside: tuple[Digest, ...] = ()
 
     @property
     def names(self) -> tuple[Digest, ...]:
@@ -138,6 +140,12 @@ def named_by_young(segments: Sequence[Segment], since_ns: int) -> Named:
                 objects.update(row.names)
                 listings.update(row.listings)
     return Named(frozenset(objects), frozenset(listings))
+
+
+def beside(segments: Iterable[Segment], reached: Collection[Digest]) -> frozenset[Digest]:
+    """Return what is kept beside the outs of chunks, for those whose outs are `reached`."""
+    rows = (row for segment in segments for row in segment.rows if row.beside)
+    return frozenset(name for row in rows if all(n in reached for n in row.names) for name in row.beside)
 
 
 def sort_out(segments: Sequence[Segment], since_ns: int, reached: Collection[Digest]) -> Log:

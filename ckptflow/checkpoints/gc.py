@@ -23,7 +23,7 @@ from ..store import layout
 from ..store.oserrors import store_error
 from ..store.protocol import Entry, NotThere, Store
 from . import lines
-from .garbage import Group, Item, Log, Row, Segment, dead, grouped, named_by_young, sort_out
+from .garbage import Group, Item, Log, Row, Segment, beside, dead, grouped, named_by_young, sort_out
 from .reach import LISTING, TREE, Documents, Reached, Roots, from_checkpoints, from_runs, reach
 from .records import SEGMENT_BYTES, SegmentReader, split_lines
 
@@ -92,8 +92,9 @@ def survey(store: Store, roots: Roots, terms: Terms) -> Plan:
     named = {name: row.stage for segment in segments for row in segment.rows for name in row.names}
     young = {o: head(store, o) for o, item in items.items() if item.written_ns > since and o not in named}
     reached = reach(roots, store.get, young)
-    log = sort_out(segments, since, reached.objects)
-    going = dead(items, since, reached.objects)
+    kept = reached.objects | beside(segments, reached.objects)
+    log = sort_out(segments, since, kept)
+    going = dead(items, since, kept)
     quarantine = list(_set_aside(store, since))
     litter = tuple(_litter(store, terms.now_ns))
     stages = {*named.values()} if terms.all_known else roots.stages
@@ -181,10 +182,11 @@ def parse_row(at: int, line: bytes) -> Row:
                 at,
                 len(line),
                 bytes.fromhex(key),
-                tuple(part.object for part in record.parts if not part.listing),
-                tuple(part.object for part in record.parts if part.listing),
+                tuple(part.object for part in record.outs.values() if not part.listing),
+                tuple(part.object for part in record.outs.values() if part.listing),
                 stage,
                 _nanoseconds(finished),
+                beside=() if record.quarantine is None else (record.quarantine.object,),
             )
         case Partial(key=key, headway=headway, stage=stage, kept=kept):
             objects = tuple(part.object for part in headway.parts)

@@ -21,7 +21,7 @@ from ..store.packs import Held
 from ..store.protocol import Entry, NotThere
 from . import lines
 from .condemned import LEAST_NS, BadDocument, Condemned, Kept, Stock, Verdict, blob_of, decide, is_document
-from .garbage import Group, Item, Row, Segment, grouped, named_by_young
+from .garbage import Group, Item, Row, Segment, beside, grouped, named_by_young
 from .gc import Terms, parse_row, parse_segment
 from .lease import Lease, server_now, take
 from .reach import Documents, Roots, from_checkpoints, from_runs, reach
@@ -155,7 +155,8 @@ def survey(remote: Remote, roots: Roots, terms: Terms) -> Found:
     roots.named(named_by_young(segments, since))
     named = {name: row.stage for segment in segments for row in segment.rows for name in row.names}
     reached = reach(roots, reader.read, _young(reader, segments, since, named), reader.prepare)
-    verdict = decide(stock, reached.objects, terms.now_ns, terms.grace_ns)
+    kept = reached.objects | beside(segments, reached.objects)
+    verdict = decide(stock, kept, terms.now_ns, terms.grace_ns)
     stages = {*named.values()} if terms.all_known else roots.stages
     waiting = [doc for doc in documents if doc.deleted_ns is None and doc.since_ns is not None]
     due = [doc.since_ns + terms.grace_ns for doc in waiting if doc.since_ns is not None]

@@ -53,6 +53,7 @@ class LockEntry:
     params: Mapping[str, Any] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
     packages: Mapping[str, str] = field(default_factory=dict)
+    way: Mapping[str, Any] = field(default_factory=dict)
     version: Any = None
     extra: Mapping[str, Any] = field(default_factory=dict)
 
@@ -62,7 +63,7 @@ class LockEntry:
         optional = {"code": self.code, "call": self.call, "cmd": list(self.cmd) or None, "version": self.version}
         mappings = {
             "deps": self.deps, "outs": self.outs, "args": self.args,
-            "params": self.params, "env": self.env, "packages": self.packages,
+            "params": self.params, "env": self.env, "packages": self.packages, "way": self.way,
         }  # fmt: skip
         doc.update({name: value for name, value in optional.items() if value is not None})
         doc.update({name: dict(value) for name, value in mappings.items() if value})
@@ -93,6 +94,7 @@ class LockEntry:
             params=_mapping(doc, "params"),
             env=_mapping(doc, "env"),
             packages=_mapping(doc, "packages"),
+            way=_mapping(doc, "way"),
             version=doc.get("version"),
             extra={name: value for name, value in doc.items() if name not in _FIELDS},
         )

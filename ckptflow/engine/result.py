@@ -26,11 +26,11 @@ class StageResult:
     failed: int
     items_ok: int
     items_failed: int
-    items_skipped: int = 0
-    quarantined: int = 0
     reasons: tuple[str, ...] = ()
     rows: int | None = None
     bytes: int | None = None
+    items_skipped: int = 0
+    quarantined: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form of SPEC section 8."""

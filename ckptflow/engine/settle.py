@@ -149,5 +149,6 @@ def _entry(run: StageRun, quarantined: int) -> LockEntry:
         params=recipe.params,
         env=recipe.env,
         packages=recipe.packages,
+        way=run.way,
         version=recipe.version,
     )

@@ -49,6 +49,11 @@ class Record:
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     @property
+    def items_read(self) -> int:
+        """How many items the chunk had: rows, where they were not counted one by one, or the chunk itself."""
+        return self.items.total if self.items is not None else 1 if self.rows_in is None else self.rows_in
+
+    @property
     def parts(self) -> tuple[Part, ...]:
         """Everything in the store that it names."""
         return (*self.outs.values(), *(() if self.quarantine is None else (self.quarantine,)))
@@ -159,8 +164,8 @@ class CutRequest:
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """What the lock file says of a stage's last success: its key, its outs by label, the parts of its recipe, and how
-    many items are in quarantine.
+    """What the lock file says of a stage's last success: its key, its outs by label, the parts of its recipe, how
+    many items are in quarantine, and how the function was called (`StageRun.way`).
     """
 
     key: Digest
@@ -169,6 +174,7 @@ class Before:
     items: Mapping[str, Any]
     deps: Mapping[str, Digest]
     quarantined: int = 0
+    way: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from ..dataclass import dataclass, field
 from ..errors import Failure
 from ..fingerprint.recipe import Recipe
 from ..ids import ChunkKey, Digest, StageName
-from ..spec.model import Out, Stage, chunked_deps
+from ..spec.model import Out, Stage, Value, chunked_deps
 from .merging import Merger
 from .model import Record, Source, State
 
@@ -134,14 +134,27 @@ class StageRun:
         return record.state if record is not None else None
 
     @property
+    def way(self) -> dict[str, Value]:
+        """How the function is called, apart from its arguments: the keys of the stage that are in use, each with what
+        of it makes a difference.
+        """
+        found: dict[str, Value] = {}
+        if self.stage.each:
+            found["each"] = "item"
+        if self.stage.carry is not None:
+            found["carry"] = {"initial": self.stage.carry.initial}
+        if self.recipe.combine is not None:
+            found["combine"] = self.recipe.combine
+        return found
+
+    @property
     def items_known(self) -> int | None:
         """How many items all chunks have together, None while that is not known."""
-        if self.counts[ChunkState.RAN] + self.counts[ChunkState.REUSED] == len(self.states):
-            return self.items.total
         cut = chunked_deps(self.stage.chunk)
         sheet = self.sheets.get(cut[0]) if cut else None
         if sheet is None:
-            return None
+            done = [record.items_read for record in self.records if record is not None]
+            return sum(done) if len(done) == len(self.records) else None
         sizes = [len(p.where.files) if isinstance(p.where, AtFiles) else p.rows for p in sheet.pieces[cut[0]]]
         known = [size for size in sizes if size is not None]
         return sum(known) if len(known) == len(sizes) else None

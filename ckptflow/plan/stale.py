@@ -6,7 +6,7 @@ last success, so they can never say something that the keys do not.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -35,6 +35,11 @@ class Cause(StrEnum):
     DATA = "data"
     OUTS = "outs"
     CUT = "cut"
+    EACH = "each"
+    CARRY = "carry"
+    COMBINE = "combine"
+    MERGES = "merges"
+    QUARANTINE = "quarantine"
     LOST = "lost"
     UNFINISHED = "unfinished"
     FOLLOWS = "follows"
@@ -88,11 +93,18 @@ def reasons(run: StageRun, before: Before | None, upstream: tuple[StageName, ...
     else:
         now = dict(run.recipe.items())
         found.extend(_recipe(now, before))
+        found.extend(_way(run.way, before.way))
         found.extend(_data(run, before))
-        if not found and not upstream and run.key == before.key:
+        if run.phase is Phase.MERGING and not found:
+            found.append(Reason(Cause.MERGES, "the results of its chunks are still to be combined"))
+        elif not found and not upstream and run.key == before.key and before.quarantined:
+            found.append(Reason(Cause.QUARANTINE, f"{before.quarantined} items in quarantine are tried again"))
+        elif not found and not upstream and run.key == before.key:
             found.append(Reason(Cause.LOST, "its results are not in the store"))
         elif not found and not upstream and run.key is not None:
             found.append(Reason(Cause.CUT, "its data is cut differently"))
+    if before is None and run.phase is Phase.MERGING:
+        found.append(Reason(Cause.MERGES, "the results of its chunks are still to be combined"))
     done = run.count(ChunkState.REUSED)
     if before is None and done and run.phase is Phase.OPEN:
         found.append(Reason(Cause.UNFINISHED, f"{done} of {run.chunks} chunks are done already"))
@@ -121,6 +133,30 @@ def _recipe(now: dict[str, Any], before: Before) -> Iterator[Reason]:
             yield Reason(Cause.OUTS, f"out {subject} {verb}", subject, old, new)
         elif kind == "dep" and name in now and name in then:
             yield Reason(Cause.DEP_FORM, f"{subject} is read in another way", subject, old, new)
+
+
+_WAYS = {
+    "each": (Cause.EACH, "its function takes one item at a time", "its function takes whole chunks"),
+    "carry": (Cause.CARRY, "a state is handed on from chunk to chunk", "no state is handed on any more"),
+    "combine": (Cause.COMBINE, "the results of its chunks are combined", "the results of its chunks stay apart"),
+}
+
+
+def _way(now: Mapping[str, Any], then: Mapping[str, Any]) -> Iterator[Reason]:
+    """Compare how the function is called. A lock file that does not say how it was tells nothing."""
+    for name, (cause, begun, ended) in _WAYS.items():
+        old, new = then.get(name), now.get(name)
+        if old == new:
+            continue
+        if old is None:
+            yield Reason(cause, begun)
+        elif new is None:
+            yield Reason(cause, ended)
+        elif cause is Cause.COMBINE:
+            yield Reason(cause, "the code that combines its results changed", old=old, new=new)
+        else:
+            change = _change("initial", old, new)
+            yield Reason(cause, f"its initial state changed: {change}", old=old, new=new)
 
 
 def _change(name: str, then: dict[str, Any] | Any, now: dict[str, Any]) -> str:

@@ -49,7 +49,7 @@ class StageView:
     """One stage as it stands.
 
     `state` is `fresh`, `stale` or `frozen`. Chunks: `total` known, `stale` to be run, `reusable` done already, `maybe`
-    not known yet; `total` is None while nothing is known of them.
+    not known yet; `total` is None while nothing is known of them. `merges`: their results are to be combined.
     """
 
     stage: StageName
@@ -61,6 +61,7 @@ class StageView:
     reasons: tuple[Reason, ...] = ()
     holes: tuple[str, ...] = ()
     stale_chunks: tuple[int, ...] = ()
+    merges: bool = False
     code_changes: tuple[CodeChange, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
@@ -71,6 +72,7 @@ class StageView:
             "chunks": {"total": self.total, "stale": self.stale, "reusable": self.reusable, "maybe": self.maybe},
             "reasons": [r.text for r in self.reasons],
             "causes": [r.to_json() for r in self.reasons],
+            **({"merges": True} if self.merges else {}),
             **({"holes": list(self.holes)} if self.holes else {}),
             **({"code": [c.to_json() for c in self.code_changes]} if self.code_changes else {}),
         }
@@ -150,4 +152,5 @@ def _stage(
         reasons=why,
         holes=holes,
         stale_chunks=tuple(run.indexes(ChunkState.READY)),
+        merges=run.phase is Phase.MERGING,
     )

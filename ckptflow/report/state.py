@@ -67,12 +67,16 @@ def totals(plan: PlanView) -> str:
 def _what(stage: StageView) -> str:
     if stage.maybe and stage.total is None:
         return f"{_work(stage)} chunks to run; how many is known when the stages above have run"
+    if stage.merges:
+        return f"the results of {plural(stage.reusable, 'chunk')} to be combined"
     if stage.stale or stage.maybe:
         return f"{_work(stage)} of {plural(stage.total or 0, 'chunk')} to run"
     return f"{plural(stage.reusable, 'chunk')} to be put in place, none to run"
 
 
 def _verb(stage: StageView) -> str:
+    if stage.merges:
+        return "combine"
     return "run" if stage.stale else "maybe" if stage.maybe else "restore"
 
 

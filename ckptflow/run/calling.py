@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..chunk.model import Part
+from ..chunk.model import AtPart, Part
 from ..errors import ResultError, StageError
 from .command import discard
 from .loading import load_function
@@ -78,13 +78,24 @@ def run_merge(task: Task, staging: Staging, read: Read) -> dict[str, Part]:
     function = load_function(task.call or "")
     labels = [output.label for output in task.outputs]
     per = len(labels)
+    inputs = task.inputs
+    if per == 1:  # nothing came of some chunks, not even columns: there is nothing to merge
+        inputs = tuple(item for item in inputs if _void(item) is None) or inputs[:1]
     merged: Any = None
-    for at in range(0, len(task.inputs), per):
-        values = [read(item) for item in task.inputs[at : at + per]]
+    for at in range(0, len(inputs), per):
+        if per == 1 and (void := _void(inputs[at])) is not None:
+            return {labels[0]: void}
+        values = [read(item) for item in inputs[at : at + per]]
         value = values[0] if per == 1 else dict(zip(labels, values, strict=True))
         merged = value if at == 0 else function(merged, value)
     results = bind_results(merged, task.outputs)
     return {output.label: _store(staging, output, results[output.label]) for output in task.outputs}
+
+
+def _void(item: Input) -> Part | None:
+    """Return the part that an input is, if it is a table without rows and columns."""
+    where = item.piece.where if item.piece is not None else None
+    return where.part if isinstance(where, AtPart) and where.part.is_void else None
 
 
 def split_state(result: Any) -> tuple[Any, tuple[Any, ...]]:

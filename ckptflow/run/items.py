@@ -139,8 +139,12 @@ class _Loop:
                     told.progress(self._position, total)
                     if self._position - self._kept >= self.task.keep_items and self._position < total:
                         self._keep()
-            except BaseException:
+            except Stopped:
                 self._keep()
+                raise
+            except BaseException:
+                with suppress(CkptflowError):  # what is told is the first error
+                    self._keep()
                 raise
 
     def mend(self, staging: Staging, found: Headway) -> None:

@@ -19,11 +19,12 @@ from ckptflow.checkpoints.reach import Roots
 from ckptflow.checkpoints.records import RecordLog, segments
 from ckptflow.checkpoints.trees import put_listing, put_tree
 from ckptflow.checkpoints.verify import verify
+from ckptflow.chunk.headway import Headway, Items
 from ckptflow.chunk.model import Part
 from ckptflow.chunk.tree import Layout, ListedFile, Listing, Tree
 from ckptflow.errors import RootUnreadable, StoreError
 from ckptflow.ids import ChunkKey, Digest, StageName, digest
-from ckptflow.plan.model import Record
+from ckptflow.plan.model import Partial, Record
 from ckptflow.store import layout
 from ckptflow.store.local import LocalStore
 from ckptflow.store.marker import open_store
@@ -431,3 +432,59 @@ def test_killed_anywhere_on_disk(tmp_path, when):
         if not failing.failed:
             return
     raise AssertionError("never finished")
+
+
+def kept(world: World, log: RecordLog, key: str, data: str) -> Digest:
+    """Let an unfinished chunk keep something."""
+    name = world.objects.put(data.encode())
+    headway = Headway(1, Items(ok=1), {"o": (Part(name, len(data), name, 1),)})
+    log.add_partial(Partial(ChunkKey(digest(key.encode())), headway, StageName("load"), "r", "2026-01-01T00:00:00Z"))
+    return name
+
+
+def test_what_unfinished_chunks_have_kept_stays_while_it_is_young_and_they_have_no_record():
+    world = World()
+    old = kept(world, world.begin(), "a", "old")
+    since = world.mark
+    log = world.begin()
+    young = kept(world, log, "b", "young")
+    finished = kept(world, log, "c", "finished")
+    part = world.chunk(log, "c", "whole")
+    world.clean(since=since)
+    assert old not in world.names()
+    assert {young, part.object} <= world.names()
+    assert finished in world.names(), "an object that is young itself stays"
+    past = Past(world.store)
+    assert [len(past.partials(ChunkKey(digest(key)))) for key in (b"a", b"b")] == [0, 1]
+    past.close()
+
+    world.clean([world.tree(part)])
+    assert young not in world.names()
+    assert finished not in world.names()
+    assert sound(world.store) == []
+    assert len(world.keys()) == 1
+
+
+def test_the_quarantine_of_a_chunk_stays_as_long_as_its_outs():
+    world = World()
+    log = world.begin()
+    found = {}
+    for key in ("alive", "dead"):
+        out, bad = (world.objects.put(f"{key} {what}".encode()) for what in ("out", "bad"))
+        found[key] = Part(out, 9, out, 1), bad
+        record = Record(
+            key=ChunkKey(digest(key.encode())),
+            outs={"o": found[key][0]},
+            stage=StageName("load"),
+            run="r",
+            seconds=0.1,
+            finished="2026-01-01T00:00:00Z",
+            items=Items(1, 1),
+            quarantine=Part(bad, 9, bad, 1),
+        )
+        log.add(record)
+    world.clean([world.tree(found["alive"][0])])
+    assert set(world.keys()) == {ChunkKey(digest(b"alive"))}
+    assert found["alive"][1] in world.names()
+    assert found["dead"][1] not in world.names()
+    assert sound(world.store) == []

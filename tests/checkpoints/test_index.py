@@ -13,10 +13,11 @@ from ckptflow.checkpoints.index import Past
 from ckptflow.checkpoints.lines import Forget
 from ckptflow.checkpoints.records import RecordLog, read_segment, segments
 from ckptflow.checkpoints.trees import put_tree
+from ckptflow.chunk.headway import Headway, Items
 from ckptflow.chunk.model import Part
 from ckptflow.chunk.tree import Layout, Tree
 from ckptflow.ids import ChunkKey, StageName, digest
-from ckptflow.plan.model import Record
+from ckptflow.plan.model import Partial, Record
 from ckptflow.store.local import LocalStore
 from ckptflow.store.memory import MemoryStore
 from ckptflow.store.objects import Objects
@@ -44,7 +45,7 @@ def model(store):
         for _, line in read_segment(store, name, []):
             if isinstance(line, Forget):
                 found.pop(line.key, None)
-            else:
+            elif isinstance(line, Record):
                 found[line.key] = line
     return found
 
@@ -394,4 +395,63 @@ def test_whatever_happens_to_log_and_index(tmp_path_factory, actions):
             past = Past(store, db)
     past.refresh()
     agrees(past, store, range(8))
+    past.close()
+
+
+def make_partial(number, position, *, run=RUN, own=None):
+    """What an unfinished chunk has kept: `number` is in its key, its one object holds the position."""
+    object_ = digest(f"items {position}".encode())
+    headway = Headway(
+        position=position,
+        items=Items(ok=position or 0),
+        outs={"out": (Part(object_, 9, object_, 3),)},
+        own=() if own is None else (own,),
+    )
+    return Partial(make_record(number).key, headway, StageName("load"), run, "2026-01-01T00:00:00Z")
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_what_an_unfinished_chunk_has_kept_is_found_the_furthest_first(tmp_path, again):
+    store = LocalStore(tmp_path / "store", create=True)
+    log, later = RecordLog(store, RUN), RecordLog(store, "20260102T000000Z-aaaa")
+    past = Past(store, tmp_path / "cache.db", log)
+    for number, position in ((1, 10), (1, 30), (2, 5)):
+        partial = make_partial(number, position)
+        log.add_partial(partial)
+        past.add_partial(partial)
+    later.add_partial(make_partial(1, 20))
+    log.add(make_record(3))
+    past.add(make_record(3))
+    if again:
+        past.close()
+        past = Past(store, tmp_path / "cache.db")
+    found = [partial.headway.position for partial in past.partials(make_record(1).key)]
+    assert found[0] == 30
+    assert set(found) == ({30, 20, 10})
+    assert past.partials(make_record(3).key) == []
+    assert past.lookup([make_record(1).key]) == {}, "it is no record"
+    agrees(past, store)
+    past.close()
+
+
+def test_of_points_that_functions_keep_themselves_the_last_counts(tmp_path):
+    store = LocalStore(tmp_path / "store", create=True)
+    first, second = RecordLog(store, RUN), RecordLog(store, "20260102T000000Z-aaaa")
+    second.add_partial(make_partial(1, None, own="late"))
+    first.add_partial(make_partial(1, None, own="early"))
+    past = Past(store)
+    assert past.partials(make_record(1).key)[0].headway.own == ("late",)
+    past.close()
+
+
+def test_a_damaged_line_is_passed_over_and_told_of(tmp_path):
+    store = LocalStore(tmp_path / "store", create=True)
+    log = RecordLog(store, RUN)
+    log.add_partial(make_partial(1, 10))
+    log.add_partial(make_partial(1, 20))
+    (segment,) = (tmp_path / "store/records").iterdir()
+    segment.write_bytes(segment.read_bytes().replace(b'"position":20', b'"position":21'))
+    past = Past(store)
+    assert [partial.headway.position for partial in past.partials(make_record(1).key)] == [10]
+    assert len(past.damage()) == 1
     past.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 import signal
 import time
 
@@ -324,3 +325,24 @@ def test_a_function_s_own_point_is_given_back(place, kill_all, running, wait_unt
     place.repro()
     assert int(place.traces()[0]) - done[-1] in (0, 1, 2), "a signal keeps the last point"
     assert int(place.traces()[-1]) == 199
+
+
+def test_another_machine_goes_on_behind_what_was_kept(items, place, tmp_path):
+    undisturbed = items("one", every=10)
+    config = {"remote": "shared", "sync": "auto", "remotes": {"shared": {"url": (tmp_path / "remote").as_uri()}}}
+    (tmp_path / "remote").mkdir()
+    place.write(".ckptflow/config.yaml", json.dumps(config))
+    process = place.start("repro", PACE="0.01")
+    place.await_traces(50)
+    process.send_signal(signal.SIGTERM)
+    assert place.finish(process).code == 143
+    done = position(place)
+    assert done == len(place.traces())
+    place.forget()
+    shutil.rmtree(place.root / ".ckptflow/store")
+    shutil.rmtree(place.root / ".ckptflow/remotes")
+    (place.root / ".ckptflow/cache.db").unlink()
+
+    place.repro()
+    assert [int(word) for word in place.traces()] == list(range(done, ITEMS))
+    assert place.content("data") == undisturbed

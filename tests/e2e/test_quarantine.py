@@ -180,6 +180,12 @@ def test_more_failures_than_are_borne_fail_the_stage(place, stage, most, code):
         assert not (place.root / "data/out.parquet").exists()
 
 
+@pytest.mark.parametrize(("most", "code"), [("4%", 3), ("3.9%", 1)])
+def test_what_is_borne_is_a_share_of_all_rows_where_chunks_are_halved(place, stage, most, code):
+    stage("ratios", "rows", more=f"max_errors: {most}")
+    place.repro(code=code)
+
+
 def test_a_failing_item_leaves_the_state_as_it_was(place, stage):
     stage("numbered", more="each: item\n        carry: {initial: {last: 0}}")
     place.repro(code=3)

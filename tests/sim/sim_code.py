@@ -188,6 +188,51 @@ def copies(files: list[Path], copied: Path):
         (copied / file.name).write_bytes(file.read_bytes()[::-1])
 
 
+def each_row(item, factor=1):
+    if item["amount"] % 5 == 0:
+        return None
+    return {{"key": item["key"], "amount": fold(item["amount"]) * factor, "half": item["amount"] / 2}}
+
+
+def each_list(item):
+    return ({{"name": item["name"], "part": part}} for part in range(item["amount"] % 3))
+
+
+def each_good(item):
+    if item["amount"] % 7 == 3:
+        raise ValueError(f"{{item['name']}} is bad")
+    return {{"name": item["name"], "amount": item["amount"]}}
+
+
+def each_file(file):
+    return {{"name": file.name, "size": fold(len(file.read_bytes()))}}
+
+
+def numbered(item, state):
+    last = state["last"] + 1
+    return {{"id": f"S{{last}}", "key": item["key"]}}, {{"last": last}}
+
+
+def running(items: pa.Table, state):
+    total = sum(items["amount"].to_pylist())
+    return {{"sum": state + total}}, (state + total) % 50
+
+
+def good(items: pa.Table):
+    return [100 // (amount % 11) for amount in items["amount"].to_pylist()]
+
+
+def tally(items: pa.Table):
+    days = {{}}
+    for row in items.to_pylist():
+        days[row["day"]] = days.get(row["day"], 0) + fold(row["amount"])
+    return dict(sorted(days.items()))
+
+
+def add_up(left, right):
+    return {{day: left.get(day, 0) + right.get(day, 0) for day in sorted({{*left, *right}})}}
+
+
 def measured(items: Path):
     return {{"bytes": sum(f.stat().st_size for f in ([items] if items.is_file() else items.iterdir()))}}
 """,
@@ -213,6 +258,14 @@ REACH = {
     "tree": set[str](),
     "copies": set[str](),
     "measured": set[str](),
+    "each_row": {"OFFSET", "TURN"},
+    "each_list": set[str](),
+    "each_good": set[str](),
+    "each_file": {"OFFSET", "TURN"},
+    "numbered": set[str](),
+    "running": set[str](),
+    "good": set[str](),
+    "tally": {"OFFSET", "TURN"},
 }
 
 

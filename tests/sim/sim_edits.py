@@ -70,7 +70,8 @@ def _cut_by_content(stage: StageModel, path: str) -> bool:
     chunk = stage.entry.get("chunk") or {}
     cut = {label for label, dep in stage.deps.items() if path == dep or path.startswith(f"{dep}/")}
     over = chunk.get("over")
-    return "rows" in chunk and "cut" not in chunk and all(over in (label, stage.deps[label]) for label in cut)
+    alone = "carry" not in stage.entry  # else a chunk runs for the state that it gets
+    return alone and "rows" in chunk and "cut" not in chunk and all(over in (label, stage.deps[label]) for label in cut)
 
 
 def _cut_by_key(stage: StageModel, path: str) -> bool:

@@ -32,7 +32,14 @@ class _Silence:
 
 
 class _Nowhere:
-    """Stands for the channel to the engine: progress is not told."""
+    """Stands for the channel to the engine: progress is not told, and nothing is heard."""
+
+    def __init__(self) -> None:
+        self.fd, self._other = os.pipe()
+
+    def close(self) -> None:
+        os.close(self.fd)
+        os.close(self._other)
 
     def send(self, reports: object) -> None:
         pass
@@ -61,6 +68,7 @@ class InlinePool:
     def __exit__(self, *error: object) -> None:
         if self._worker is not None:
             self._worker.close()
+            self._nowhere.close()
             _forget_project(self._setup.root)
         os.close(self._wake_read)
         os.close(self.wakeup_fd)
@@ -106,7 +114,8 @@ class InlinePool:
         if self._worker is None:
             InlinePool.made += 1
             staging = Path(self._setup.store) / "tmp" / f"inline-{os.getpid()}-{InlinePool.made}"
-            self._worker = worker_module.Worker(_Nowhere(), 1, staging, self._setup)  # type: ignore[arg-type]
+            self._nowhere = _Nowhere()
+            self._worker = worker_module.Worker(self._nowhere, 1, staging, self._setup)  # type: ignore[arg-type]
         try:
             if InlinePool.before is not None:
                 InlinePool.before(task)

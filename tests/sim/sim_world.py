@@ -345,9 +345,48 @@ def _cmd(world: World, name: str) -> StageModel:
     return StageModel(entry, None, deps, {out: "items" if kind == "copy" else "other"}, sees_bytes)
 
 
+def _inside(world: World, name: str) -> StageModel:
+    """What happens inside chunks and between them: items one by one, a state handed on, results combined."""
+    chance = world.chance
+    path = _items(world)
+    chunk = {"over": "item", "rows": chance.choice((15, 30))} | ({"cut": "fixed"} if chance.random() < 0.3 else {})
+    over = {**chunk, "over": "items"}
+    carry: dict[str, Any]
+    match chance.choice(("rows", "list", "good", "files", "numbered", "running", "halved", "combined")):
+        case "rows":
+            suffix = chance.choice(("parquet", "json", "pkl"))
+            return _leaf(name, "each_row", {"item": path}, suffix, chunk, each="item", params=["factor"])
+        case "list":
+            return _leaf(
+                name, "each_list", {"item": path}, "parquet", chance.choice((chunk, {"over": "item"})), each="item"
+            )
+        case "good":
+            return _leaf(name, "each_good", {"item": path}, "parquet", chunk, each="item", on_error="quarantine")
+        case "files":
+            return _leaf(name, "each_file", {"file": "raw/docs"}, "parquet", {"over": "file", "files": 3}, each="item")
+        case "numbered":
+            carry = {"initial": {"last": 0}}
+            return _leaf(name, "numbered", {"item": path}, "parquet", chunk, each="item", carry=carry)
+        case "running":
+            return _leaf(name, "running", {"items": path}, "json", over, carry={"initial": 5})
+        case "halved":
+            return _leaf(name, "good", {"items": path}, "json", over, on_error="quarantine")
+        case _:
+            return _leaf(name, "tally", {"items": path}, "json", over, combine="lib.steps:add_up")
+
+
+def _leaf(
+    name: str, function: str, deps: dict[str, str], suffix: str, chunk: dict[str, Any], **more: Any
+) -> StageModel:
+    """Return a stage that others do not read: of a chunk of which nothing comes not even the columns are known."""
+    stage = _call(name, function, deps, {"out": f"data/{name}.{suffix}"}, chunk, **more)
+    stage.outs = dict.fromkeys(stage.outs, "other")
+    return stage
+
+
 _MAKERS = (
     _mapped, _mapped, _mapped, _mapped, _split, _degrees, _degrees, _by_day, _read, _concat, _value, _narrow,
-    _upper, _files, _files, _cmd, _cmd, _cmd,
+    _upper, _files, _files, _cmd, _cmd, _cmd, _inside, _inside, _inside, _inside,
 )  # fmt: skip
 
 
