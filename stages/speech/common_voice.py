@@ -1,4 +1,4 @@
-"""Pure. Mozilla Common Voice: a directory a language, in it TSV files with a header and a folder of MP3 files.
+"""Edge. Mozilla Common Voice: a directory a language, in it TSV files with a header and a folder of MP3 files.
 
     cv-corpus-17.0-2024-03-15/th/validated.tsv    client_id, path, sentence, ... in any order
     cv-corpus-17.0-2024-03-15/th/clips/common_voice_th_1.mp3

@@ -1,4 +1,4 @@
-"""Pure. GigaSpeech 2: a directory a language, in it TSV files and folders of WAV files.
+"""Edge. GigaSpeech 2: a directory a language, in it TSV files and folders of WAV files.
 
     data/th/train_refined.tsv      0-0-7<tab>text
     data/th/train/0/0/0-0-7.wav    the id without its last number is the folder

@@ -1,4 +1,4 @@
-"""Pure. LibriSpeech: a folder a split, speaker and chapter, in the last FLAC files and one file of transcripts.
+"""Edge. LibriSpeech: a folder a split, speaker and chapter, in the last FLAC files and one file of transcripts.
 
     train-clean-100/19/198/19-198.trans.txt     19-198-0000 NORTHANGER ABBEY
     train-clean-100/19/198/19-198-0000.flac

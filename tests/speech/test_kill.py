@@ -134,16 +134,19 @@ def ended(place, running):
 def test_the_pipeline_under_sigkill(pipeline, made, running, name):
     place, calm = pipeline(name, files=40, rows=20)
     chance = random.Random(name)
+    codes = []
     for kill in range(KILLS):
-        process = place.start("repro", "--file", "speech.yaml")
+        process = place.start("repro", "--file", "speech.yaml", PACE="0.01")
         if kill % 2:
-            goal = len(place.traces()) + chance.randrange(1, 30)
+            goal = len(place.traces()) + chance.randrange(1, 9)
             until(lambda goal=goal, p=process: len(place.traces()) >= goal or p.poll() is not None, "progress")
         else:
-            time.sleep(0.2 + chance.random() * 0.8)
-        os.kill(process.pid, signal.SIGKILL)
+            time.sleep(0.1 + chance.random() * 0.4)
+        process.kill()
         process.communicate(timeout=60)
+        codes.append(process.returncode)
     ended(place, running)
+    assert codes.count(-signal.SIGKILL) >= KILLS - 5, codes
     repro(place)
     assert outs(place, name) == calm
     manifest, quarantine = tables(place.root / "data/speech" / name)

@@ -144,6 +144,29 @@ def test_what_was_changed_and_changed_back_gives_the_same_bytes(cut):
     assert outs(place, "gigaspeech2") == first
 
 
+def test_a_file_that_nobody_can_read(made, project):
+    place = project("librispeech", made("librispeech", 120), traced=True, files=500, rows=20)
+    place.let("100-1001-0005.flac")
+    place.env["CKPTFLOW_JOBS"] = "1"
+    text = (place.root / "speech.yaml").read_text()
+    (place.root / "speech.yaml").write_text(text.replace("retries: 2", "retries: 1\n      backoff: 10ms"))
+    repro(place, code=3)
+    assert place.traces().count("100-1001-0005.flac") == 2
+    _, quarantine = results(place, "librispeech")
+    unread = [row["path"] for row in quarantine.to_pylist() if row["problem"] == "unread"]
+    assert unread == ["train-clean-100/100/1001/100-1001-0005.flac"]
+    Path(f"{place.side}.100-1001-0005.flac").unlink()
+    place.forget()
+    repro(place, code=3)
+    assert place.traces() == []
+    repro(place, "--retry-failed")
+    assert place.traces() == ["100-1001-0005.flac"]
+    repro(place)
+    manifest, quarantine = results(place, "librispeech")
+    assert "unread" not in quarantine["problem"].to_pylist()
+    check_whole(manifest, quarantine, place.root / CORPUS, ".flac")
+
+
 def test_ids_go_on_where_the_chunk_before_stopped(made):
     import pyarrow as pa
 

@@ -18,7 +18,9 @@ from stages.speech import measuring
 def facts(audio, *, root):
     with open(os.environ["SIDE"], "a") as file:
         file.write(f"{audio.name.replace(' ', '_')} {os.getpid()}\\n")
-    time.sleep(0.002)
+    time.sleep(float(os.environ.get("PACE", "0.002")))
+    if os.path.exists(os.environ["SIDE"] + "." + audio.name):
+        raise PermissionError(13, "Permission denied")
     return measuring.facts(audio, root=root)
 """
 
