@@ -58,9 +58,9 @@ class Far:
         return {r.key: r for r in records if all(part.object in held for part in r.outs.values())}
 
     def flip(self, *names: str) -> None:
-        """Change one bit in the middle of each."""
+        """Change one bit near the start of each: of packs, that is in an object and not in the index."""
         for name in names:
-            self.bucket.put(name, flipped(self.bucket.get(name)))
+            self.bucket.put(name, flipped(self.bucket.get(name), 0, 20))
 
     def begin(self) -> str:
         """Make it a remote, if it is none yet; return what it is called."""
