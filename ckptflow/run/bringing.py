@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..checkpoints.remote import Remote
 from ..checkpoints.trees import get_listing, get_tree
-from ..chunk.model import AtFiles, AtPart, AtRows, AtSlot, Part
+from ..chunk.model import AtFiles, AtPart, AtRows, AtSlot, Part, Whole
 from ..chunk.tree import Layout, Tree
 from ..ids import Digest
 from ..store.bucket import Bucket
@@ -27,6 +27,7 @@ class Bringer:
         self._setup = setup
         self._remote: Remote | None = None
         self._told = (0, 0)
+        self._whole: set[Digest] = set()  # trees of which all is here: every chunk of a stage reads the same ones
 
     def holds(self, object_: Digest) -> bool:
         """See `store.objects.Elsewhere`."""
@@ -37,6 +38,15 @@ class Bringer:
         remote = self._opened()
         remote.mirror.refresh()  # the engine has taken in more since
         remote.fetch(objects)
+
+    def prepare(self, objects: Objects, inputs: Iterable[Input]) -> None:
+        """Bring what the inputs of a task read, as far as that can be told beforehand. Raises `StoreError`."""
+        wanted = [item for item in inputs if _whole_tree(item) not in self._whole]
+        objects.prepare(item.source.tree for item in wanted if item.source.tree is not None)
+        read = [(part, item) for item in wanted for part in _parts(objects, item)]
+        objects.prepare(part.object for part, _ in read)
+        objects.prepare(name for part, item in read if part.listing for name in _files(objects, part, item))
+        self._whole.update(tree for item in wanted if (tree := _whole_tree(item)) is not None)
 
     def taken(self) -> tuple[int, int]:
         """Return how many objects and bytes were fetched since the last time this was asked."""
@@ -61,15 +71,9 @@ class Bringer:
         return self._remote
 
 
-def prepare(objects: Objects, inputs: Iterable[Input]) -> None:
-    """Bring what the inputs of a task read, as far as that can be told before they are read. Raises `StoreError`."""
-    inputs = list(inputs)
-    objects.prepare(i.source.tree for i in inputs if i.source.tree is not None)
-    parts = [part for item in inputs for part in _parts(objects, item)]
-    objects.prepare(part.object for part in parts)
-    listed = [(part, item) for item in inputs for part in _parts(objects, item) if part.listing]
-    if listed:
-        objects.prepare(name for part, item in listed for name in _files(objects, part, item))
+def _whole_tree(item: Input) -> Digest | None:
+    """Return the tree of an out that is read whole; None where a part of it is, or none."""
+    return item.source.tree if item.piece is None or isinstance(item.piece.where, Whole) else None
 
 
 def _parts(objects: Objects, item: Input) -> Iterator[Part]:

@@ -182,10 +182,8 @@ class Worker:
     def _attempt(self, task: Task | CutTask) -> Report:
         began = time.perf_counter()
         try:
-            if self._setup.remote is not None:
-                from .bringing import prepare
-
-                prepare(self._objects, task.inputs)
+            if self._bringer is not None:
+                self._bringer.prepare(self._objects, task.inputs)
             os.chdir(self._root)  # the task before may have gone elsewhere
             self._capture.begin(task.log)
             report = self._cut(task, began) if isinstance(task, CutTask) else self._run(task, began)
