@@ -14,7 +14,7 @@ from contextlib import suppress
 
 from ..errors import Locked
 from ..ids import ChunkKey, Digest
-from ..plan.model import Record
+from ..plan.model import Partial, Record
 from ..store import layout
 from ..store.packs import Held
 from . import lines
@@ -79,16 +79,20 @@ def _mergeable(remote: Remote) -> list[str]:
 
 
 def _merged(remote: Remote, names: list[str], objects: Container[Digest], keys: Container[ChunkKey]) -> Iterator[bytes]:
-    """Yield the lines that are left of segments, each with its end of line; the latest of each key."""
+    """Yield the lines that are left of segments, each with its end of line: the latest record of each key, and what is
+    kept of chunks that have none.
+    """
     seen: set[bytes] = set()
     told: set[Held] = set()
     loose: list[Held] = []
     for name in reversed(names):
         for _, line in reversed(list(split_lines(remote.mirror.read(name)))):
             if not lines.is_holding(line):
-                key, _ = lines.glance(line)
+                unfinished = lines.partial_key(line)
+                key = unfinished or lines.glance(line)[0]
                 if key not in seen and key.hex() not in keys and not _names(line, objects):
-                    seen.add(key)
+                    if unfinished is None:
+                        seen.add(key)
                     yield line + b"\n"
                 continue
             held = [h for h in lines.held_in(line) if h not in told and h.object not in objects]
@@ -107,8 +111,9 @@ def _merged(remote: Remote, names: list[str], objects: Container[Digest], keys: 
 def _names(line: bytes, objects: Container[Digest]) -> bool:
     if objects == ():
         return False
-    record = lines.decode(line)
-    return isinstance(record, Record) and any(part.object in objects for part in record.outs.values())
+    told = lines.decode(line)
+    parts = told.parts if isinstance(told, Record) else told.headway.parts if isinstance(told, Partial) else ()
+    return any(part.object in objects for part in parts)
 
 
 def _segments(texts: Iterator[bytes]) -> Iterator[bytes]:

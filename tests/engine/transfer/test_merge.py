@@ -5,10 +5,14 @@ from typing import Any
 
 import pytest
 
-from ckptflow.checkpoints import rollup
+from ckptflow.checkpoints import lines, rollup
 from ckptflow.checkpoints.lease import take
 from ckptflow.checkpoints.remote import Remote
+from ckptflow.chunk.headway import Headway
+from ckptflow.chunk.model import Part
 from ckptflow.engine import push as pushing
+from ckptflow.ids import ChunkKey, Digest, StageName
+from ckptflow.plan.model import Partial
 from ckptflow.store.local import LocalStore
 from tests.engine.transfer.world import Counted, Made, clone, filled
 
@@ -99,4 +103,30 @@ def test_merged_segments_lose_what_is_to_be_dropped(make: Made, bucket: Counted,
     assert remote.lookup(r.key for r in records).keys() == {r.key for r in records[2:]}
     assert not remote.holds(bad)
     assert remote.holds(records[1].outs["squares"].object)
+    remote.close()
+
+
+def test_what_unfinished_chunks_have_kept_survives_a_merge(make: Made, bucket: Counted, tmp_path: Path) -> None:
+    project = make("first")
+    records = filled(project, 3)
+    project.push()
+    part = records[0].outs["squares"]
+
+    def kept(key: str, position: int, part: Part = part) -> bytes:
+        headway = Headway(position, outs={"squares": (part,)})
+        return lines.encode_partial(Partial(ChunkKey(key), headway, StageName("s"), "r", "2026-01-01T00:00:00.000Z"))
+
+    lost = Part(Digest("ab" * 32), 1, Digest("cd" * 32), 1)
+    open_key, bad_key = "11" * 32, "22" * 32
+    segments = (kept(open_key, 3), kept(records[1].key, 5) + kept(open_key, 7) + kept(bad_key, 2, lost))
+    for number, text in enumerate(segments):
+        bucket.put(f"records/20200101T00000{number}Z-ffff-000001.jsonl", text)
+    remote = Remote("x", lambda: bucket, tmp_path / "mirror", None, LocalStore(tmp_path / "store", create=True))
+    remote.refresh()
+    with take(bucket, "test") as lease:
+        rollup.merge(remote, remote.mirror.segments(), lease, objects={lost.object})
+    assert [partial.headway.position for partial in remote.partials(ChunkKey(open_key))] == [7, 3]
+    assert remote.partials(ChunkKey(bad_key)) == []
+    assert remote.partials(records[1].key) == [], "that chunk is done"
+    assert remote.lookup(r.key for r in records).keys() == {r.key for r in records}
     remote.close()
