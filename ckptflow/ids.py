@@ -20,7 +20,7 @@ StageName = NewType("StageName", str)
 """A stage's name as users write it: `load`, `train@fr`."""
 
 DIGEST_LENGTH = 64
-_HEX = frozenset("0123456789abcdef")
+_HEX = b"0123456789abcdef"
 
 
 def digest(data: bytes | bytearray | memoryview) -> Digest:
@@ -30,7 +30,9 @@ def digest(data: bytes | bytearray | memoryview) -> Digest:
 
 def is_digest(text: object) -> bool:
     """Tell whether `text` has the form of a digest; the check before a name from a document becomes a path."""
-    return isinstance(text, str) and len(text) == DIGEST_LENGTH and _HEX.issuperset(text)
+    if not isinstance(text, str) or len(text) != DIGEST_LENGTH or not text.isascii():
+        return False
+    return not text.encode().translate(None, _HEX)
 
 
 class Hasher:

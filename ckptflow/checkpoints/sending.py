@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
+from ..dataclass import dataclass, replace
 from ..errors import StoreDamaged, StoreError
 from ..ids import ChunkKey, Digest, digest
 from ..plan.model import Partial, Record
@@ -42,6 +43,17 @@ _AT_ONCE_BYTES = 64 << 20
 Sign: TypeAlias = Callable[[Record | Partial], Record | Partial]
 
 
+@dataclass(frozen=True, slots=True)
+class Shipment:
+    """What is to be sent together: records, each with the objects it names (None where a listing is not to be had), and
+    all objects, with their sizes in bytes. `lacking` are those that the remote did not have when this was made.
+    """
+
+    needs: list[tuple[Record | Partial, dict[Digest, int] | None]]
+    sizes: dict[Digest, int]
+    lacking: dict[Digest, int]
+
+
 class Sender:
     """Sends from the local `objects` to `remote`, for one thread. Raises `StoreError`.
 
@@ -59,38 +71,50 @@ class Sender:
         self.left_out: list[Record | Partial] = []  # their objects are not here (any more), and not there either
 
     def send(self, records: Iterable[Record | Partial], extra: Iterable[Digest] = ()) -> None:
-        """Send what the remote lacks of `records`, of the objects they name, and of the objects `extra`.
+        """Send what the remote lacks of `records`, of the objects they name, and of the objects `extra`: see `ship`."""
+        self._remote.look(seconds=FRESH_SECONDS)
+        self.ship(self.prepare(records, extra))
 
-        What an unfinished chunk has kept is not sent where its record is, or goes. Where sending is interrupted, what
-        has arrived until then is told of, so that it need not be sent again.
-        """
+    def prepare(self, records: Iterable[Record | Partial], extra: Iterable[Digest] = ()) -> Shipment:
+        """Find out what is to be sent, by what is known of the remote; ask it nothing, and send nothing yet."""
         latest: dict[ChunkKey, Record | Partial] = {}
         for each in records:
             if isinstance(each, Record) or not isinstance(latest.get(each.key), Record):
                 latest[each.key] = each
         needs = [(record, self._needs(record)) for record in latest.values()]
-        single = list(extra)
-        sizes = self._sizes(needs, single)
+        sizes = self._sizes(needs, extra)
+        known = self._remote.keeps(sizes)
+        return Shipment(needs, sizes, {name: size for name, size in sizes.items() if name not in known})
+
+    def ship(self, shipment: Shipment) -> None:
+        """Send what the remote lacks of `shipment`.
+
+        What an unfinished chunk has kept is not sent where its record is, or goes. Where sending is interrupted, what
+        has arrived until then is told of, so that it need not be sent again.
+        """
         held: list[list[Held]] = []
         missing: set[Digest] = set()
         began = Moment()
         try:
-            while lacking := self._lacking(sizes, held, missing):
+            self._remote.look(seconds=FRESH_SECONDS)
+            lacking = shipment.lacking or self._lacking(shipment.sizes, held, missing)
+            while lacking:
                 missing |= self._upload(lacking, held)
+                lacking = self._lacking(shipment.sizes, held, missing)
         except BaseException:
             with suppress(StoreError):
                 self._tell(held, [])
             raise
-        told = self._remote.lookup(record.key for record, _ in needs)
+        told = self._remote.lookup(record.key for record, _ in shipment.needs)
         whole = []
-        for record, named in needs:
+        for record, named in shipment.needs:
             if named is None or not missing.isdisjoint(named):
                 self.left_out.append(record)
             elif record.key not in told or (isinstance(record, Record) and told[record.key].parts != record.parts):
                 whole.append(record)
         self._tell(held, whole)
-        if began.age > 2 * FRESH_SECONDS and self._lacking(sizes, held, missing):  # it took long, and meanwhile ...
-            self.send(latest.values(), single)
+        if began.age > 2 * FRESH_SECONDS and (lacking := self._lacking(shipment.sizes, held, missing)):
+            self.ship(replace(shipment, lacking=lacking))  # it took long, and meanwhile it was cleaned up there
 
     def _lacking(
         self, sizes: dict[Digest, int], held: Iterable[list[Held]], missing: Collection[Digest]
@@ -105,14 +129,12 @@ class Sender:
         known = self._remote.keeps(name for name in sizes if name not in sent)
         return {n: size for n, size in sizes.items() if n not in sent and n not in known and n not in missing}
 
-    def weigh(self, records: Iterable[Record], extra: Iterable[Digest] = ()) -> tuple[dict[Digest, int], list[Record]]:
-        """Return what `send` would do: the objects it would upload, with their sizes in bytes, and the records."""
-        needs = [(record, self._needs(record)) for record in records]
-        sizes = self._sizes(needs, extra)
-        known = self._remote.keeps(sizes)
-        lacking = {n: size for n, size in sizes.items() if n not in known and self._objects.is_here(n)}
-        there = known.keys() | lacking.keys()
-        return lacking, [record for record, named in needs if named is not None and named.keys() <= there]
+    def would_send(self, shipment: Shipment) -> tuple[dict[Digest, int], list[Record | Partial]]:
+        """Return what `ship` would do: the objects it would upload, with their sizes in bytes, and the records."""
+        lacking = {name: size for name, size in shipment.lacking.items() if self._objects.is_here(name)}
+        nowhere = shipment.lacking.keys() - lacking.keys()
+        whole = [r for r, named in shipment.needs if named is not None and nowhere.isdisjoint(named)]
+        return lacking, whole
 
     def documents(self, reads: Mapping[str, Callable[[], bytes]]) -> Iterator[str]:
         """Put documents, several at once; yield their names as they are there. What is gone meanwhile is left out."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from contextlib import closing, suppress
 from itertools import chain, islice
 from typing import Any, TypeVar
@@ -19,7 +19,7 @@ from ..checkpoints.index import Past as RecordIndex
 from ..checkpoints.locks import hold
 from ..checkpoints.remote import FRESH_SECONDS, Remote
 from ..checkpoints.rollup import SEGMENTS_MOST, roll_up
-from ..checkpoints.sending import Sender
+from ..checkpoints.sending import Sender, Shipment
 from ..checkpoints.trees import get_listing, get_tree
 from ..dataclass import dataclass, field
 from ..errors import Locked, StoreError
@@ -31,9 +31,11 @@ from .session import Session, new_run_id
 from .survey import Survey, find_files
 from .transfer import NO_REFS, Chosen, Lack, LockedOut, Refs, Tally, gate_for, kept_back, locked_outs
 
-BATCH_RECORDS = 2000
-BATCH_OBJECTS = 8000
+BATCH_RECORDS = 4096
+BATCH_OBJECTS = 8192
 BATCH_BYTES = 256 << 20
+_SHIPMENTS_HELD = 4
+"""How many shipments are kept from weighing to sending; those beyond are looked up a second time."""
 _AT_ONCE = 500
 
 _T = TypeVar("_T")
@@ -94,6 +96,7 @@ class _Batch:
 class _Load:
     """What is to be sent."""
 
+    shipments: int = 0
     objects: int = 0
     bytes: int = 0
     records: int = 0
@@ -122,14 +125,16 @@ def push(
     gate = gate_for(session, remote, outs)
     sender = Sender(remote, session.objects, new_run_id(), sign=gate.sign)
     with closing(_Lacking(session, survey, remote, chosen, outs, documents)) as lacking:
-        load = _weigh(sender, lacking)
+        load, first = _weigh(sender, lacking, dry=dry)
         merged = 0
         if not dry:
-            if load.objects or load.records:
+            if load.shipments:
                 tally.begin("sending", sender.sent)
                 tally.expect(load.objects, load.bytes)
-                for batch in lacking.batches():
-                    sender.send(batch.records, batch.objects)
+                rest = _shipments(sender, lacking) if load.shipments > len(first) else ()
+                for shipment in chain(first, rest):
+                    sender.ship(shipment)
+                    tally.settle(len(shipment.lacking), sum(shipment.lacking.values()))
                 load.left_out = Counter(str(record.stage) for record in sender.left_out)
             documents.send(sender, gate)
             merged = _merge(remote, notes)
@@ -176,8 +181,11 @@ class _Lacking:
     def close(self) -> None:
         self._past.close()
 
-    def batches(self) -> Iterator[_Batch]:
-        """Yield records and objects in portions that memory can hold, objects that no record names last."""
+    def batches(self, but: Container[bytes] = ()) -> Iterator[_Batch]:
+        """Yield records and objects in portions that memory can hold, objects that no record names last.
+
+        Without objects whose 32 bytes are in `but`, which may grow meanwhile.
+        """
         batch = _Batch()
         for record in self.records():
             batch.records.append(record)
@@ -185,9 +193,15 @@ class _Lacking:
             if batch.full:
                 yield batch
                 batch = _Batch()
+        named = {part.object for record in batch.records for part in record.parts}
         for name in self._unnamed():
+            if name in named or bytes.fromhex(name) in but:
+                continue
+            size = self._objects.size(name)
+            if size is None:
+                continue
             batch.objects.append(name)
-            batch.bytes += self._objects.size(name) or 0
+            batch.bytes += size
             if batch.full:
                 yield batch
                 batch = _Batch()
@@ -215,7 +229,7 @@ class _Lacking:
     def _unnamed(self) -> Iterator[Digest]:
         reached = chain.from_iterable(map(self._reached, self._outs))
         for group in _groups(chain(reached, self._documents.objects)):
-            yield from (name for name in self._unheld(group) if self._objects.is_here(name))
+            yield from self._unheld(group)
 
     def _reached(self, out: LockedOut) -> Iterator[Digest]:
         """Yield what an out is made of, as far as that is known here, and last its tree."""
@@ -241,20 +255,32 @@ def _connect(remote: Remote, *, dry: bool) -> None:
     remote.look(seconds=FRESH_SECONDS)
 
 
-def _weigh(sender: Sender, lacking: _Lacking) -> _Load:
-    """Count what is to be sent, without sending it."""
-    load, seen = _Load(), set[bytes]()
-    for batch in lacking.batches():
-        sizes, whole = sender.weigh(batch.records, batch.objects)
-        new = [(key, size) for name, size in sizes.items() if (key := bytes.fromhex(name)) not in seen]
-        seen.update(key for key, _ in new)
+def _shipments(sender: Sender, lacking: _Lacking, but: Container[bytes] = ()) -> Iterator[Shipment]:
+    return (sender.prepare(batch.records, batch.objects) for batch in lacking.batches(but))
+
+
+def _weigh(sender: Sender, lacking: _Lacking, *, dry: bool) -> tuple[_Load, list[Shipment]]:
+    """Count what is to be sent, without sending it; return the first shipments as well.
+
+    Only if `dry` it is made sure that what is meant is here: what is sent is read anyway.
+    """
+    load, first, seen = _Load(), list[Shipment](), set[bytes]()
+    for shipment in _shipments(sender, lacking, seen):
+        sizes, whole = shipment.lacking, [record for record, _ in shipment.needs]
+        if dry:
+            sizes, whole = sender.would_send(shipment)
+            load.left_out.update(str(record.stage) for record, _ in shipment.needs)
+            load.left_out.subtract(str(record.stage) for record in whole)
+        elif len(first) < _SHIPMENTS_HELD:
+            first.append(shipment)
+        new = {key: size for name, size in sizes.items() if (key := bytes.fromhex(name)) not in seen}
+        seen.update(new)
+        load.shipments += 1
         load.objects += len(new)
-        load.bytes += sum(size for _, size in new)
+        load.bytes += sum(new.values())
         load.records += len(whole)
-        load.left_out.update(str(record.stage) for record in batch.records)
-        load.left_out.subtract(str(record.stage) for record in whole)
     load.left_out = +load.left_out
-    return load
+    return load, first
 
 
 def _merge(remote: Remote, notes: list[str]) -> int:
