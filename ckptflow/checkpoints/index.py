@@ -48,6 +48,7 @@ CREATE TABLE IF NOT EXISTS damage_1 (
 _LINES = "FROM lines_1 JOIN segments_1 ON id = segment WHERE store = ?"
 _HELD = "FROM held_1 JOIN segments_1 ON id = segment WHERE store = ?"
 _PARTIALS = "FROM partials_1 JOIN segments_1 ON id = segment WHERE store = ?"
+_THIS_SEGMENT = "store = ? AND name = ?"
 _TABLES = ("lines_1", "partials_1", "held_1", "damage_1")
 _READ_BYTES = 8 << 20
 _TAIL_BYTES = 32  # holds the checksum of the last line that was read: tells a log that grew from another one
@@ -191,6 +192,19 @@ class Past:
         found = ((Digest(name.hex()), pack and Digest(pack.hex()), at, size) for name, pack, at, size in rows)
         return [(name, Held(name, size, pack, at)) for name, pack, at, size in found]
 
+    def holding(self, objects: Iterable[Digest]) -> set[Digest]:
+        """Return those of `objects` that the lines of a remote tell of, wherever they are."""
+        self._ready()
+        wanted = list(dict.fromkeys(objects))
+        return {name for batch in _batches(wanted) for name in self._safely(partial(self._holding, batch))}
+
+    def _holding(self, objects: Sequence[Digest]) -> list[Digest]:
+        marks = ",".join("?" * len(objects))
+        rows = self._db.execute(
+            f"SELECT DISTINCT object {_HELD} AND object IN ({marks})", (self._store.url, *map(_raw, objects))
+        )
+        return [Digest(object_.hex()) for (object_,) in rows]
+
     def held(self) -> Iterator[tuple[Digest, list[Held]]]:
         """Yield every object that the lines of a remote tell of, once, sorted, and where it is: see `where`."""
         self._ready()
@@ -219,9 +233,16 @@ class Past:
         """Return those of `keys` that have a record in the store's log, without reading it."""
         self._ready()
         wanted = list(dict.fromkeys(keys))
-        return {
-            ChunkKey(row[0].hex()) for batch in _batches(wanted) for row in self._safely(partial(self._live, batch))
-        }
+        return {key for batch in _batches(wanted) for key in self._safely(partial(self._having, batch))}
+
+    def _having(self, keys: Sequence[ChunkKey]) -> list[ChunkKey]:
+        marks = ",".join("?" * len(keys))
+        # With a single `max`, SQLite takes the other columns from the row that has it: the last line of the key.
+        rows = self._db.execute(
+            f"SELECT key, forget, max(printf('%s %020d', name, at)) {_LINES} AND key IN ({marks}) GROUP BY key",
+            (self._store.url, *map(_raw, keys)),
+        )
+        return [ChunkKey(key.hex()) for key, forget, _ in rows if not forget]
 
     def iter(self) -> Iterator[Record]:
         """Yield the record of every key once, in no order that means anything."""
@@ -253,7 +274,7 @@ class Past:
         found, doubtful = self._read_all(keys)
         if doubtful:  # the index does not fit the log: read those segments again, and believe that
             for segment in doubtful:
-                self._drop(segment)
+                self._drop(_THIS_SEGMENT, self._store.url, segment)
             self._refresh()
             found.update(self._read_all([key for key in keys if key not in found])[0])
         return found
@@ -311,11 +332,11 @@ class Past:
             if (size, written) == (old_size, old_written):
                 continue
             if size < read or (size == old_size and size > 0):  # shrunk or written anew
-                self._drop(name)
+                self._drop(_THIS_SEGMENT, self._store.url, name)
             with suppress(NotThere):
                 self._take_in(name, size, written)
         for name in known:
-            self._drop(name)
+            self._drop(_THIS_SEGMENT, self._store.url, name)
         self._any_partial = self._db.execute(f"SELECT 1 {_PARTIALS} LIMIT 1", (self._store.url,)).fetchone() is not None
 
     def _take_in(self, name: str, size: int, written: int) -> None:
@@ -345,12 +366,18 @@ class Past:
             query = "UPDATE segments_1 SET read = ?, size = ?, written = ?, tail = ? WHERE id = ?"
             self._db.execute(query, (read, size, written, tail, id_))
 
-    def _drop(self, name: str) -> None:
+    def drop_stores(self, urls: Iterable[str]) -> None:
+        """Let go of what is indexed of other stores, which are there no more."""
+        for url in urls:
+            self._safely(partial(self._drop, "store = ?", url))
+
+    def _drop(self, which: str, *values: str) -> None:
+        """Let go of the segments that the condition `which` holds for."""
         with transaction(self._db):
-            of = "(SELECT id FROM segments_1 WHERE store = ? AND name = ?)"
             for table in (*_TABLES, "segments_1"):
                 column = "id" if table == "segments_1" else "segment"
-                self._db.execute(f"DELETE FROM {table} WHERE {column} IN {of}", (self._store.url, name))  # noqa: S608
+                of = f"(SELECT id FROM segments_1 WHERE {which})"  # noqa: S608
+                self._db.execute(f"DELETE FROM {table} WHERE {column} IN {of}", values)  # noqa: S608
 
     def _safely(self, work: Callable[[], _T]) -> _T:
         """Do `work`; where the database fails, do it again on a new one, and at last on one in memory."""

@@ -68,9 +68,11 @@ class Mirror:
         self._open(marker.repository)
         assert self._store is not None
         LocalStore(self._folder, create=True).put(layout.MARKER, marker.encode())
-        for other in self._folder.iterdir():
-            if other.is_dir() and other != self._store.root:
-                shutil.rmtree(other, ignore_errors=True)
+        others = [other for other in self._folder.iterdir() if other.is_dir() and other != self._store.root]
+        for other in others:
+            shutil.rmtree(other, ignore_errors=True)
+        if others and (past := self.past()) is not None:
+            past.drop_stores([LocalStore(other).url for other in others])
 
     def segments(self) -> dict[str, int]:
         """Return the names of the segments that are here, with their sizes in bytes."""
@@ -122,6 +124,11 @@ class Mirror:
         """Return where those of `objects` are that the remote holds: all places, what was told last first."""
         past = self.past()
         return past.where(objects) if past is not None else {}
+
+    def holding(self, objects: Iterable[Digest]) -> set[Digest]:
+        """Return those of `objects` that the remote holds, wherever."""
+        past = self.past()
+        return past.holding(objects) if past is not None else set()
 
     def close(self) -> None:
         """Close the index and the folder; both may be used again."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from threading import Lock, RLock
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..dataclass import dataclass, field
 from ..errors import StoreDamaged, StoreError
@@ -23,7 +23,7 @@ from ..store import layout, packs
 from ..store.bucket import Bucket, Unavailable
 from ..store.hashing import hash_file
 from ..store.local import LocalStore
-from ..store.marker import Marker, open_store
+from ..store.marker import Marker, open_store, read_marker
 from ..store.oserrors import store_error
 from ..store.packs import Held
 from ..store.protocol import Entry, NotThere
@@ -73,6 +73,7 @@ class _Shared:
     listed: Moment | None = None
     looked: Moment | None = None
     condemned: dict[Entry, frozenset[str]] = field(default_factory=dict)
+    ahead: dict[str, Future[Any]] = field(default_factory=dict)
     lock: RLock = field(default_factory=RLock)
 
 
@@ -132,22 +133,48 @@ class Remote:
 
     def connect(self, *, create: bool = False) -> Marker:
         """Read the marker, once; with `create`, write one where there is nothing at all."""
-        shared, bucket = self._shared, self.bucket
+        shared = self._shared
         with self._locked():
             if shared.marker is None:
-                shared.marker = self._alone(lambda: open_store(bucket, create=create))
+                with suppress(NotThere):
+                    shared.marker = self._asked_ahead(layout.MARKER)
+                bucket = self.bucket
+                if shared.marker is None:
+                    shared.marker = self._alone(lambda: open_store(bucket, create=create))
                 self.fetched.add(requests=1)
             self.mirror.begin(shared.marker)
             return shared.marker
+
+    def ask_ahead(self, *prefixes: str) -> None:
+        """Begin to read the marker and to list what starts with each of `prefixes`, all at once and in threads: who
+        needs it later in this process waits the less. What goes wrong is raised then.
+        """
+        pool, began, shared = self._threads(), Moment(), self._shared
+        shared.ahead[layout.MARKER] = pool.submit(lambda: read_marker(self.bucket))
+        for prefix in prefixes:
+            shared.ahead[prefix] = pool.submit(self._list_since, began, prefix)
+
+    def _list_since(self, began: Moment, prefix: str) -> tuple[Moment, list[Entry]]:
+        return began, list(self.bucket.list(prefix))
+
+    def _asked_ahead(self, what: str) -> Any:
+        """Wait for what was asked ahead, None if it was not, or if that was told to somebody already."""
+        future = self._shared.ahead.pop(what, None)
+        return None if future is None else next(_in_order([future], self.check))
+
+    def listing(self, prefix: str) -> tuple[Moment, list[Entry]]:
+        """Return what starts with `prefix` there, and as of when."""
+        self.fetched.add(requests=1)
+        answer: tuple[Moment, list[Entry]] | None = self._asked_ahead(prefix)
+        return answer or self._alone(partial(self._list_since, Moment(), prefix))
 
     def refresh(self, *, seconds: float = 0.0) -> None:
         """Learn what the remote holds now: one listing, and what is new in it. Not if it was listed `seconds` ago."""
         with self._locked():
             if self._shared.listed is None or self._shared.listed.age >= seconds:
-                began = Moment()
                 for last in range(_LISTINGS_MOST, 0, -1):
                     try:
-                        self._list()
+                        began = self._list()
                         break
                     except NotThere:
                         if last == 1:
@@ -155,19 +182,18 @@ class Remote:
                 self._shared.listed = began
         self.mirror.refresh()
 
-    def _list(self) -> None:
+    def _list(self) -> Moment:
+        """Bring the mirror up to date; return as of when."""
         self.connect()
         known = self.mirror.segments()
-        listed = {
-            entry.name: entry.bytes
-            for entry in self._alone(lambda: list(self.bucket.list(layout.RECORDS)))
-            if layout.segment_of(entry.name) is not None
-        }
+        began, entries = self.listing(layout.RECORDS)
+        listed = {entry.name: entry.bytes for entry in entries if layout.segment_of(entry.name) is not None}
         new = [name for name, size in listed.items() if known.get(name) != size]
-        self.fetched.add(requests=1 + len(new))
+        self.fetched.add(requests=len(new))
         for name, data in zip(new, self.map(self._segment, new), strict=True):
             self.mirror.keep(name, data)
         self.mirror.drop(known.keys() - listed.keys())
+        return began
 
     def _segment(self, name: str) -> bytes:
         """Return a segment; asked for once more where a line is damaged, which may have happened on its way here."""
@@ -191,15 +217,14 @@ class Remote:
         """Learn what is condemned now: one listing, and what is new in it. Not if it was listed `seconds` ago."""
         with self._shared.lock:
             if self._shared.looked is None or self._shared.looked.age >= seconds:
-                began = Moment()
-                self._shared.condemned = dict(self._list_condemned())
+                began, entries = self.listing(layout.CONDEMNED)
+                self._shared.condemned = dict(self._read_condemned([e for e in entries if is_document(e.name)]))
                 self._shared.looked = began
 
-    def _list_condemned(self) -> Iterator[tuple[Entry, frozenset[str]]]:
-        entries = [entry for entry in self.bucket.list(layout.CONDEMNED) if is_document(entry.name)]
+    def _read_condemned(self, entries: Sequence[Entry]) -> Iterator[tuple[Entry, frozenset[str]]]:
         known = self._shared.condemned
         new = [entry for entry in entries if entry not in known]
-        self.fetched.add(requests=1 + len(new))
+        self.fetched.add(requests=len(new))
         yield from ((entry, known[entry]) for entry in entries if entry in known)
         for entry, data in zip(new, self.map(self.bucket.get, [entry.name for entry in new]), strict=True):
             try:
@@ -235,6 +260,13 @@ class Remote:
         found = self.mirror.where(objects)
         kept = {name: [held for held in places if blob_of(held) not in condemned] for name, places in found.items()}
         return {name: places[0] for name, places in kept.items() if places and name not in self.disowned}
+
+    def lacks(self, objects: Iterable[Digest]) -> list[Digest]:
+        """Return those of `objects` that the remote does not hold, or will not keep on holding."""
+        wanted = list(objects)
+        sure = not self.condemned and not self.disowned  # so that it does not matter where they are
+        held = self.mirror.holding(wanted) if sure else self.keeps(wanted)
+        return [name for name in wanted if name not in held]
 
     def holds(self, object_: Digest) -> bool:
         """See `store.objects.Elsewhere`."""
@@ -333,11 +365,15 @@ class Remote:
         """Do `work` for each of `items`, several at once, and yield what comes of it in their order."""
         if not items or not (self.interruptible or (len(items) > 1 and self.threads > 1)):
             return map(work, items)
+        pool = self._threads()
+        return _in_order([pool.submit(work, item) for item in items], self.check)
+
+    def _threads(self) -> ThreadPoolExecutor:
         if self._pool is None:
             from concurrent.futures import ThreadPoolExecutor
 
             self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="ckptflow-fetch")
-        return _in_order([self._pool.submit(work, item) for item in items], self.check)
+        return self._pool
 
     def _alone(self, work: Callable[[], _R]) -> _R:
         """Do `work` so that it can be interrupted, where that is wanted."""
@@ -356,11 +392,12 @@ class Remote:
 
     def close(self, *, wait: bool = True) -> None:
         """Let go of the mirror and of the threads; the bucket stays open for twins. Without `wait`, requests that were
-        made already are left to themselves.
+        made already are left to themselves; so is what was asked ahead and that nobody wanted to know.
         """
         self.mirror.close()
         if self._pool is not None:
-            self._pool.shutdown(wait=wait, cancel_futures=True)
+            unwanted = any(not future.done() for future in self._shared.ahead.values())
+            self._pool.shutdown(wait=wait and not unwanted, cancel_futures=True)
             self._pool = None
 
 

@@ -68,6 +68,7 @@ class Sender:
         self._seq = 0
         self.sent = Traffic()
         self.records = 0
+        self.missing: set[Digest] = set()  # what was meant, and is neither here (any more) nor there
         self.left_out: list[Record | Partial] = []  # their objects are not here (any more), and not there either
 
     def send(self, records: Iterable[Record | Partial], extra: Iterable[Digest] = ()) -> None:
@@ -83,8 +84,7 @@ class Sender:
                 latest[each.key] = each
         needs = [(record, self._needs(record)) for record in latest.values()]
         sizes = self._sizes(needs, extra)
-        known = self._remote.keeps(sizes)
-        return Shipment(needs, sizes, {name: size for name, size in sizes.items() if name not in known})
+        return Shipment(needs, sizes, {name: sizes[name] for name in self._remote.lacks(sizes)})
 
     def ship(self, shipment: Shipment) -> None:
         """Send what the remote lacks of `shipment`.
@@ -105,6 +105,7 @@ class Sender:
             with suppress(StoreError):
                 self._tell(held, [])
             raise
+        self.missing |= missing
         told = self._remote.lookup(record.key for record, _ in shipment.needs)
         whole = []
         for record, named in shipment.needs:
@@ -126,8 +127,7 @@ class Sender:
         self._remote.look(seconds=FRESH_SECONDS)
         condemned = self._remote.condemned
         sent = {one.object for group in held for one in group if blob_of(one) not in condemned}
-        known = self._remote.keeps(name for name in sizes if name not in sent)
-        return {n: size for n, size in sizes.items() if n not in sent and n not in known and n not in missing}
+        return {n: sizes[n] for n in self._remote.lacks(n for n in sizes if n not in sent) if n not in missing}
 
     def would_send(self, shipment: Shipment) -> tuple[dict[Digest, int], list[Record | Partial]]:
         """Return what `ship` would do: the objects it would upload, with their sizes in bytes, and the records."""

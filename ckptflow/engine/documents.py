@@ -59,14 +59,12 @@ def find_documents(store: Store, remote: Remote, stages: frozenset[StageName] | 
     """
     found = Documents(store, remote)
     folders = None if stages is None else {layout.stage_folder(stage) for stage in stages}
-    here, there = _by_folder(store.list(layout.CHECKPOINTS)), _by_folder(remote.bucket.list(layout.CHECKPOINTS))
-    remote.fetched.add(requests=1)
+    here, there = _by_folder(store.list(layout.CHECKPOINTS)), _by_folder(remote.listing(layout.CHECKPOINTS)[1])
     for folder in sorted(here):
         if folders is None or folder in folders:
             _checkpoints(found, folder, here[folder], there.get(folder, {}))
     if folders is None:
-        runs = {entry.name for entry in remote.bucket.list(layout.RUNS)}
-        remote.fetched.add(requests=1)
+        runs = {entry.name for entry in remote.listing(layout.RUNS)[1]}
         found.names += [entry.name for entry in store.list(layout.RUNS) if entry.name not in runs]
     found.objects += dict.fromkeys(name for document in found.names for name in _named(store, document))
     return found

@@ -140,7 +140,8 @@ def push(
             merged = _merge(remote, notes)
             if chosen is None:
                 _note_all_sent(session, remote, lacking)
-        missing = tuple(lacking.nowhere())
+        # All outs are looked through once more only where something was amiss.
+        missing = tuple(lacking.nowhere()) if dry or lacking.lost or sender.missing or sender.left_out else ()
     return Pushed(
         remote=remote.name,
         url=remote.url,
@@ -177,6 +178,7 @@ class _Lacking:
         self._back = kept_back(survey.pipeline)
         self._outs = outs
         self._documents = documents
+        self.lost = False  # whether something was met that is neither here nor there
 
     def close(self) -> None:
         self._past.close()
@@ -194,17 +196,18 @@ class _Lacking:
                 yield batch
                 batch = _Batch()
         named = {part.object for record in batch.records for part in record.parts}
-        for name in self._unnamed():
-            if name in named or bytes.fromhex(name) in but:
-                continue
-            size = self._objects.size(name)
-            if size is None:
-                continue
-            batch.objects.append(name)
-            batch.bytes += size
-            if batch.full:
-                yield batch
-                batch = _Batch()
+        reached = chain(chain.from_iterable(map(self._reached, self._outs)), self._documents.objects)
+        for group in _groups(name for name in reached if name not in named and bytes.fromhex(name) not in but):
+            for name in self._remote.lacks(group):
+                size = self._objects.size(name)
+                if size is None:
+                    self.lost = True
+                    continue
+                batch.objects.append(name)
+                batch.bytes += size
+                if batch.full:
+                    yield batch
+                    batch = _Batch()
         if batch.records or batch.objects:
             yield batch
 
@@ -221,15 +224,10 @@ class _Lacking:
         """Yield the outs of lock files that are whole neither here nor there."""
         for out in self._outs:
             names = list(self._reached(out))
-            lost = sum(not self._objects.is_here(n) for group in _groups(names) for n in self._unheld(group))
+            lost = sum(not self._objects.is_here(n) for group in _groups(names) for n in self._remote.lacks(group))
             if lost:
                 problem = f"{lost} of its objects are neither here nor in the remote"
                 yield Lack(out.stage, out.path, problem, f"`ckptflow repro {out.stage}` makes them again")
-
-    def _unnamed(self) -> Iterator[Digest]:
-        reached = chain.from_iterable(map(self._reached, self._outs))
-        for group in _groups(chain(reached, self._documents.objects)):
-            yield from self._unheld(group)
 
     def _reached(self, out: LockedOut) -> Iterator[Digest]:
         """Yield what an out is made of, as far as that is known here, and last its tree."""
@@ -239,10 +237,6 @@ class _Lacking:
             yield from (file.object for file in (listing.files if listing is not None else ()))
             yield part.object
         yield out.tree
-
-    def _unheld(self, names: list[Digest]) -> list[Digest]:
-        held = self._remote.keeps(names)
-        return [name for name in names if name not in held]
 
 
 def _connect(remote: Remote, *, dry: bool) -> None:

@@ -17,7 +17,6 @@ from .gate import Gate
 from .session import Session
 from .survey import Survey
 from .targets import resolve
-from .versions import Versions
 
 
 class Tally:
@@ -137,6 +136,8 @@ def locked_outs(
     """
     found = list(_outs_of(survey.pipeline, survey.graph, survey.lock))
     if refs:
+        from .versions import Versions  # asked of few
+
         versions = Versions(session)
         try:
             for version in versions.all(branches=refs.branches, tags=refs.tags, commits=refs.commits)[1:]:

@@ -1,6 +1,6 @@
 """Edge. The Python API: a project with the use cases as methods. The command line is built on it.
 
-What looks into outs and stores (`engine.inspect`) is imported where it is needed: a run does without.
+Each use case is imported by the methods that need it: no command needs all.
 """
 
 from __future__ import annotations
@@ -10,18 +10,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..dataclass import replace
-from ..engine.former import noted_datasets
-from ..engine.repro import repro
-from ..engine.result import RunResult
 from ..engine.session import Session, failed_before
-from ..engine.status import status
 from ..engine.survey import read_pipeline
-from ..engine.targets import ReproOptions, check_chunks, resolve, select
 from ..errors import StageError
-from ..events import Event, Reporter
 from ..ids import Digest
-from ..plan.view import PlanView
-from ..spec.catalog import Artifact, NamedDataset
 from .compared import Compared
 from .edits import Edits
 from .remotes import Remotes
@@ -30,7 +22,12 @@ from .transfers import Transfers
 if TYPE_CHECKING:
     from ..checkpoints.verify import Finding
     from ..engine.inspect import Check, GraphView, OutView, RunSummary
+    from ..engine.result import RunResult
+    from ..engine.targets import ReproOptions
+    from ..events import Event, Reporter
     from ..formats.dataset import Dataset
+    from ..plan.view import PlanView
+    from ..spec.catalog import Artifact, NamedDataset
 
 
 class Project(Edits, Compared, Remotes, Transfers):
@@ -45,6 +42,9 @@ class Project(Edits, Compared, Remotes, Transfers):
         check: bool = False,
     ) -> RunResult:
         """Bring targets (default: all) up to date. With `check`, a failed run raises `StageError`."""
+        from ..engine.repro import repro
+        from ..engine.targets import ReproOptions
+
         with self._session(create=True) as session:
             options = self._options(session, options or ReproOptions())
             result = repro(session, self._from_here(session, targets), options, reporter or _Silent())
@@ -57,6 +57,9 @@ class Project(Edits, Compared, Remotes, Transfers):
         """Return which stages and chunks are stale, and why; those of all pipeline files without targets or options.
         Runs nothing.
         """
+        from ..engine.status import status
+        from ..engine.targets import ReproOptions, check_chunks, select
+
         with self._session() as session:
             options = self._options(session, options or ReproOptions(all_pipelines=not targets))
             targets, survey = self._from_here(session, targets), read_pipeline(session)
@@ -68,6 +71,9 @@ class Project(Edits, Compared, Remotes, Transfers):
 
     def why(self, targets: Sequence[str]) -> PlanView:
         """Return the status of just these targets, without what they depend on."""
+        from ..engine.status import status
+        from ..engine.targets import ReproOptions, resolve, select
+
         with self._session() as session:
             targets, survey = self._from_here(session, targets), read_pipeline(session)
             asked = {stage for t in targets for stage in resolve(survey.pipeline, t.split("#")[0])}
@@ -77,6 +83,8 @@ class Project(Edits, Compared, Remotes, Transfers):
 
     def plan(self, targets: Sequence[str] = (), *, options: ReproOptions | None = None) -> PlanView:
         """Return what `repro` would do."""
+        from ..engine.targets import ReproOptions
+
         return self.status(targets, options=options or ReproOptions())
 
     def load(self, out: str) -> object:
@@ -135,6 +143,8 @@ class Project(Edits, Compared, Remotes, Transfers):
 
     def datasets(self) -> tuple[NamedDataset, ...]:
         """Return the datasets that the project's pipeline files declare, file by file, with what DVC noted of them."""
+        from ..engine.former import noted_datasets
+
         with self._session() as session:
             return noted_datasets(session, read_pipeline(session).pipeline)
 

@@ -43,10 +43,13 @@ class Transfers(Opened):
         tally: Tally | None = None,
     ) -> Pushed:
         """Send to the remote what it lacks: of stages or outs, or all that was finished here."""
-        from ..engine.push import push
-        from ..engine.transfer import Refs, choose
+        from ..store import layout
 
-        with self._session(create=True) as session, self._remote(session, remote, jobs) as far:
+        ahead = (layout.RECORDS, layout.CONDEMNED, layout.CHECKPOINTS, *(() if targets else (layout.RUNS,)))
+        with self._session(create=True) as session, self._remote(session, remote, jobs, ahead) as far:
+            from ..engine.push import push
+            from ..engine.transfer import Refs, choose
+
             targets, survey = self._from_here(session, targets), read_pipeline(session)
             chosen = choose(survey.pipeline, targets)
             return push(session, survey, far, chosen, Refs(branches, tags, commits), dry=dry, tally=tally)
@@ -64,10 +67,12 @@ class Transfers(Opened):
         tally: Tally | None = None,
     ) -> Fetched:
         """Bring into the store here what the lock files name: of stages or outs, or of all."""
-        from ..engine.fetch import fetch
-        from ..engine.transfer import Refs, choose
+        from ..store import layout
 
-        with self._session(create=True) as session, self._remote(session, remote, jobs) as far:
+        with self._session(create=True) as session, self._remote(session, remote, jobs, (layout.RECORDS,)) as far:
+            from ..engine.fetch import fetch
+            from ..engine.transfer import Refs, choose
+
             targets, survey = self._from_here(session, targets), read_pipeline(session)
             chosen = choose(survey.pipeline, targets)
             return fetch(session, survey, far, chosen, Refs(branches, tags, commits), dry=dry, tally=tally)
@@ -148,13 +153,18 @@ class Transfers(Opened):
             return verify_remote(session, far, chosen, deep=deep, mend=repair, tally=tally)
 
     @contextmanager
-    def _remote(self, session: Session, name: str | None, jobs: int | None) -> Iterator[Remote]:
+    def _remote(
+        self, session: Session, name: str | None, jobs: int | None, ahead: Sequence[str] | None = None
+    ) -> Iterator[Remote]:
+        """Open a remote. The listings `ahead` will be wanted: they are asked for at once, beside what is done first."""
         from ..checkpoints.locks import share
         from ..checkpoints.remote import THREADS
         from ..engine.sharing import open_remote
 
         remote = open_remote(session, name)
         remote.threads, remote.interruptible = jobs or THREADS, True
+        if ahead is not None:
+            remote.ask_ahead(*ahead)
         try:
             with share(session.store_root, timeout=session.settings.lock_timeout):
                 yield remote

@@ -455,3 +455,17 @@ def test_a_damaged_line_is_passed_over_and_told_of(tmp_path):
     assert [partial.headway.position for partial in past.partials(make_record(1).key)] == [10]
     assert len(past.damage()) == 1
     past.close()
+
+
+def test_having_tells_what_lookup_finds(store, db):
+    log = RecordLog(store, RUN)
+    records = [make_record(number) for number in range(6)]
+    for each in records:
+        log.add(each)
+    log.forget(records[1].key)
+    log.forget(records[2].key)
+    RecordLog(store, f"{RUN}2").add(records[2])  # anew, in a later segment
+    past = Past(store, db)
+    keys = [r.key for r in records]
+    assert past.having(keys) == past.lookup(keys).keys() == {*keys} - {records[1].key}
+    past.close()

@@ -1,6 +1,9 @@
 """A remote: what is sent is found and fetched by another machine, in few requests, and never believed unchecked."""
 
+import sqlite3
 from collections import Counter
+from contextlib import closing
+from threading import Barrier
 
 import pytest
 
@@ -14,6 +17,7 @@ from ckptflow.chunk.tree import ListedFile, Listing
 from ckptflow.errors import StoreDamaged, StoreError
 from ckptflow.ids import digest
 from ckptflow.store import layout, packs
+from ckptflow.store.bucket import Unavailable
 from ckptflow.store.buckets.by_memory import MemoryBucket
 from ckptflow.store.local import LocalStore
 from ckptflow.store.marker import open_store
@@ -272,6 +276,66 @@ def test_segments_that_went_are_dropped_and_another_remote_is_not_mixed_in(machi
     fresh.remote.connect(create=True)
     fresh.look()
     assert fresh.remote.lookup([first.key, second.key]) == {}
+    with closing(sqlite3.connect(fresh.store.root.parent / "cache.db")) as db:
+        known = {store for (store,) in db.execute("SELECT store FROM segments_1")}
+        assert known <= {fresh.store.url}, "the index has forgotten the remote that is gone"
+        assert not db.execute("SELECT 1 FROM lines_1 WHERE segment NOT IN (SELECT id FROM segments_1)").fetchall()
+
+
+def test_what_is_asked_ahead_is_asked_once_and_at_the_same_time(machines, done, bucket):
+    a, b = machines("a"), machines("b")
+    a.send(done(a, range(3)))
+    bucket.calls.clear()
+    together = Barrier(3, timeout=30)  # the marker and two listings wait for one another
+    plain_get, plain_list = bucket.get, bucket.list
+
+    def get(name, *rest):
+        if name == layout.MARKER:
+            together.wait()
+        return plain_get(name, *rest)
+
+    def list_(prefix, after=""):
+        together.wait()
+        return plain_list(prefix, after)
+
+    bucket.get, bucket.list = get, list_
+    b.remote.ask_ahead(layout.RECORDS, layout.CONDEMNED)
+    b.remote.look(seconds=60)
+    assert bucket.calls == {"get": 2, "list": 2}  # the marker, the segment; records, what is condemned
+    assert b.remote.fetched.requests == 4
+    bucket.get, bucket.list = plain_get, plain_list
+    b.remote.refresh()
+    assert bucket.calls == {"get": 2, "list": 3}, "a second question is asked anew"
+    b.remote.close()
+
+
+def test_what_goes_wrong_ahead_is_raised_where_it_is_needed(machines, bucket):
+    a, b = machines("a"), machines("b")
+
+    def refuse(*_):
+        raise Unavailable("nobody answers")
+
+    bucket.get = refuse
+    a.remote.ask_ahead(layout.RECORDS)
+    with pytest.raises(Unavailable, match="nobody answers"):
+        a.remote.connect()
+    a.remote.close()
+    del bucket.get
+    b.remote.ask_ahead(layout.RECORDS)
+    assert b.remote.connect(create=True).repository, "a remote that is not there yet is made all the same"
+    b.remote.close()
+
+
+def test_what_is_held_and_lacked(machines, done):
+    a, b = machines("a"), machines("b")
+    records = done(a, range(4))
+    names = [r.outs["out"].object for r in records]
+    a.send(records[:2])
+    b.look()
+    b.remote.look_for_condemned()
+    assert b.remote.lacks(names) == names[2:]
+    b.remote.disowned.add(names[1])
+    assert b.remote.lacks(names) == names[1:]
 
 
 def test_a_segment_that_goes_while_it_is_listed_is_listed_again(machines, done, bucket):

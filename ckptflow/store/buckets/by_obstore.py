@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
+from functools import cached_property, partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -44,10 +45,15 @@ class ObstoreBucket:
         self._kind = connection.kind
         self._patience = Patience(timeout)
         self._gives_ranges: bool | None = None  # not known yet
-        self._quick = _open(connection, prefix, url, timeout, {"max_retries": 0})
-        # A part waits for its turn on a line that four share.
-        patient = {"max_retries": 5, "retry_timeout": timedelta(seconds=4 * timeout), "backoff": _BACKOFF}
-        self._bulk = _open(connection, prefix, url, _PARTS_AT_ONCE * timeout, patient)
+        self._timeout = timeout
+        self._open = partial(_open, connection, prefix, url)
+        self._quick = self._open(timeout, {"max_retries": 0})
+
+    @cached_property
+    def _bulk(self) -> Any:
+        """For what is large. Made when it is needed: 10 ms. A part waits for its turn on a line that four share."""
+        patient = {"max_retries": 5, "retry_timeout": timedelta(seconds=4 * self._timeout), "backoff": _BACKOFF}
+        return self._open(_PARTS_AT_ONCE * self._timeout, patient)
 
     def get(self, name: str, start: int = 0, size: int | None = None) -> bytes:
         """Return all bytes, or `size` of them from offset `start` on. Raises `NotThere`, `StoreError`."""
