@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
-from ..dataclass import dataclass, replace
+from ..dataclass import dataclass
 from ..errors import StoreDamaged, StoreError
 from ..ids import ChunkKey, Digest, digest
 from ..plan.model import Partial, Record
@@ -96,11 +96,9 @@ class Sender:
         missing: set[Digest] = set()
         began = Moment()
         try:
-            self._remote.look(seconds=FRESH_SECONDS)
-            lacking = shipment.lacking or self._lacking(shipment.sizes, held, missing)
-            while lacking:
+            # Looked up anew: another shipment may have brought some of it since this one was made.
+            while lacking := self._lacking(shipment.sizes, held, missing):
                 missing |= self._upload(lacking, held)
-                lacking = self._lacking(shipment.sizes, held, missing)
         except BaseException:
             with suppress(StoreError):
                 self._tell(held, [])
@@ -114,8 +112,10 @@ class Sender:
             elif record.key not in told or (isinstance(record, Record) and told[record.key].parts != record.parts):
                 whole.append(record)
         self._tell(held, whole)
-        if began.age > 2 * FRESH_SECONDS and (lacking := self._lacking(shipment.sizes, held, missing)):
-            self.ship(replace(shipment, lacking=lacking))  # it took long, and meanwhile it was cleaned up there
+        if began.age > 2 * FRESH_SECONDS and self._lacking(
+            shipment.sizes, held, missing
+        ):  # it took long, and meanwhile ...
+            self.ship(shipment)
 
     def _lacking(
         self, sizes: dict[Digest, int], held: Iterable[list[Held]], missing: Collection[Digest]

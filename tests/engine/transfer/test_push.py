@@ -184,3 +184,15 @@ def test_a_run_that_could_not_send_is_made_up_for(make: Made, bucket: Counted) -
     bucket.fail = lambda kind, name: False
     assert project.push().records == 6
     assert not note.exists()
+
+
+def test_batches_that_share_objects_send_them_once(
+    make: Made, bucket: Counted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pushing, "BATCH_RECORDS", 10)
+    project = make("first")
+    filled(project, 100, alike=True)
+    planned = project.push(dry=True)
+    done = project.push()
+    assert planned.records == done.records == 100
+    assert planned.objects == done.objects == 1

@@ -126,14 +126,16 @@ def states(project: Project, *targets: str) -> dict[str, tuple[str, int, int]]:
     return {s.stage: (s.state, s.ran, s.reused) for s in result.stages}
 
 
-def filled(project: Project, count: int, size: int = 20, stage: str = "squares", after: int = 0) -> list[Record]:
-    """Records and objects in a project's store, as if so many chunks had run."""
+def filled(
+    project: Project, count: int, size: int = 20, stage: str = "squares", after: int = 0, *, alike: bool = False
+) -> list[Record]:
+    """Records and objects in a project's store, as if so many chunks had run; `alike`: all with one result."""
     store = LocalStore(project.root / ".ckptflow/store", create=True)
     open_store(store, create=True)
     objects, log = Objects(store), RecordLog(store, "20260101T000000Z-aaaa")
     made = []
     for number in range(after, after + count):
-        data = f"{number} ".encode().ljust(size, b".")
+        data = f"{0 if alike else number} ".encode().ljust(size, b".")
         object_ = objects.put(data)
         part = Part(object_, len(data), object_)
         key = ChunkKey(digest(f"key {number}".encode()))
