@@ -1,6 +1,6 @@
 """Pure. One line of a record log: a sealed JSON object (see `sealed`).
 
-    {"key":"<64 hex>","v":1,"outs":{...},...,"x":"<16 hex>"}
+    {"key":"<64 hex>","v":1,"loose":"<64 hex>","outs":{...},...,"x":"<16 hex>"}
     {"held":[["<object>",<offset>,<bytes>],...],"v":1,"pack":"<64 hex>","x":"<16 hex>"}
 
 A line with `"forget":true` takes back what earlier lines said of its key. A line that begins with `partial`, which has
@@ -27,6 +27,9 @@ _KEY_START = b'{"key":"'
 _KEY = slice(len(_KEY_START), len(_KEY_START) + 64)
 _AFTER_KEY = b'","v":%d,' % VERSION
 _FORGET = _AFTER_KEY + b'"forget":true,'
+_LOOSE = b'"loose":"'
+_LOOSE_START = _AFTER_KEY + _LOOSE
+_LOOSE_KEY = slice(_KEY.stop + len(_LOOSE_START), _KEY.stop + len(_LOOSE_START) + 64)
 _HELD_START = b'{"held":['
 _PARTIAL_START = b'{"partial":"'
 
@@ -90,6 +93,8 @@ def decode(line: bytes) -> Line:
         raise StrangeLine(f"not a record: {error!r}") from error
     if not all(is_digest(part.object) and is_digest(part.values) for part in record.parts):
         raise StrangeLine("a record that names no objects")
+    if not all(name is None or is_digest(name) for name in (record.loose, record.code)):
+        raise StrangeLine("`loose` or `code` is malformed")
     return record
 
 
@@ -143,23 +148,30 @@ def held_in(line: bytes) -> tuple[Held, ...]:
     return objects
 
 
-def glance(line: bytes) -> tuple[bytes, bool]:
-    """Return (the key's 32 bytes, whether the line is a `Forget`) of a line whose checksum holds. Raises `BadLine`.
+def glance(line: bytes) -> tuple[bytes, bool, bytes | None]:
+    """Return (the key's 32 bytes, whether the line is a `Forget`, the loose key's 32 bytes) of a line whose checksum
+    holds. Raises `BadLine`.
 
     What `decode` does, less the parsing of lines in the form that this version writes: for reading millions of them.
     """
     if is_sound(line) and line.startswith(_KEY_START) and line.startswith(_AFTER_KEY, _KEY.stop):
         try:
-            return bytes.fromhex(line[_KEY].decode("ascii")), line.startswith(_FORGET, _KEY.stop)
+            key = bytes.fromhex(line[_KEY].decode("ascii"))
+            if line.startswith(_LOOSE_START, _KEY.stop):
+                return key, False, bytes.fromhex(line[_LOOSE_KEY].decode("ascii"))
         except ValueError as error:
             raise BadLine(f"not a key: {error}") from error
+        if _LOOSE not in line:  # else it stands where another version puts it, or a text looks like it
+            return key, line.startswith(_FORGET, _KEY.stop), None
     doc = _checked(line)
-    return bytes.fromhex(doc["key"]), doc.get("forget") is True
+    loose: Any = doc.get("loose")
+    return bytes.fromhex(doc["key"]), doc.get("forget") is True, bytes.fromhex(loose) if is_digest(loose) else None
 
 
 def _encode(key: ChunkKey, doc: Mapping[str, Any]) -> bytes:
-    rest = {k: v for k, v in doc.items() if k not in ("key", "v", "x")}
-    return seal({"key": key, "v": VERSION, **rest})
+    rest = {k: v for k, v in doc.items() if k not in ("key", "v", "loose", "x")}
+    loose = {"loose": doc["loose"]} if "loose" in doc else {}  # where `glance` finds it
+    return seal({"key": key, "v": VERSION, **loose, **rest})
 
 
 def _checked(line: bytes) -> dict[str, Any]:

@@ -195,6 +195,10 @@ class Far(Protocol):
         """Return the records of those `keys` that have one, and may be used for this stage."""
         ...
 
+    def loosely(self, stage: StageName, keys: Iterable[ChunkKey]) -> dict[ChunkKey, list[Record]]:
+        """Return, by loose key, the records of those `keys` that have any, and may be used for this stage."""
+        ...
+
     def partials(self, stage: StageName, key: ChunkKey) -> list[Partial]:
         """Return what is kept of an unfinished chunk, and may be used for this stage, the furthest first."""
         ...
@@ -245,6 +249,24 @@ class StorePast:
             borrowed = self._present(self._far.lookup(stage, [key for key in wanted if key not in found]))
             self.borrowed.update(borrowed)
             found.update(borrowed)
+        return found
+
+    def loosely(self, stage: StageName, keys: Iterable[ChunkKey], code: Digest) -> dict[ChunkKey, Record]:
+        """See `plan.model.Past`."""
+        wanted = list(dict.fromkeys(keys))
+        near = self.index.loosely(wanted)
+        far = self._far.loosely(stage, wanted) if self._far is not None else {}
+        found: dict[ChunkKey, Record] = {}
+        for key in wanted:
+            here = self._counting(stage, {record.key: record for record in near.get(key, ())})
+            there = {record.key: record for record in far.get(key, ()) if record.key not in here}
+            ranked = sorted({**there, **here}.values(), key=lambda r: (r.code == code, r.finished, r.key), reverse=True)
+            whole = next((r for r in ranked if all(is_present(self._objects, part) for part in r.parts)), None)
+            if whole is None:
+                continue
+            found[key] = whole
+            if whole.key in there:
+                self.borrowed[whole.key] = whole
         return found
 
     def partial(self, stage: StageName, key: ChunkKey) -> Partial | None:

@@ -288,9 +288,9 @@ def test_an_index_that_lies_gives_no_wrong_record(store, db):
     fill(store, range(10))
     past = Past(store, db)
     past.refresh()
-    past._db.execute("UPDATE lines_1 SET at = (SELECT min(at) FROM lines_1)")  # every key points to one line
+    past._db.execute("UPDATE lines_2 SET at = (SELECT min(at) FROM lines_2)")  # every key points to one line
     agrees(past, store)
-    past._db.execute("UPDATE lines_1 SET at = -5, bytes = 1 << 40")
+    past._db.execute("UPDATE lines_2 SET at = -5, bytes = 1 << 40")
     agrees(past, store)
 
 

@@ -44,6 +44,7 @@ class World:
     cut: bool = False
     pipeline: Pipeline = field(default_factory=lambda: Pipeline("pipeline.yaml", {}))
     looked_up: list[ChunkKey] = field(default_factory=list)
+    looked_up_loosely: list[ChunkKey] = field(default_factory=list)
     elsewhere: dict[str, str] = field(default_factory=dict)
     asked: list[tuple[str, dict[str, Tree]]] = field(default_factory=list)
 
@@ -94,6 +95,16 @@ class World:
         keys = list(keys)
         self.looked_up += keys
         return {k: self.records[k] for k in keys if k in self.records}
+
+    def loosely(self, stage: StageName, keys: Iterable[ChunkKey], code: Digest) -> Mapping[ChunkKey, Record]:
+        """The newest is the one that was made last."""
+        keys = set(keys)
+        self.looked_up_loosely += keys
+        found = sorted((r for r in self.records.values() if r.loose in keys), key=lambda r: r.code == code)
+        return {r.loose: r for r in found}
+
+    def partial(self, stage: StageName, key: ChunkKey) -> None:
+        return None
 
     def tree(self, name: Digest) -> Tree | None:
         return self.trees.get(name)
