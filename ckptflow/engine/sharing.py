@@ -262,8 +262,10 @@ class Sharing:
 def _admitted_loosely(
     gate: Gate, stage: StageName, found: dict[ChunkKey, list[Record]]
 ) -> dict[ChunkKey, list[Record]]:
-    """Return those of the records, by loose key, that may be used for `stage`. What is signed has its loose key, and
-    that the stage's name: nobody else can say of a record that it is one of this stage.
+    """Return those of the records, by loose key, that may be used for `stage`.
+
+    A signature covers the loose key, and that the function's name: nobody without the key can say of what another
+    function has made that it is what this one did.
     """
     usable = {key: list(gate.admitted(stage, {r.key: r for r in records}).values()) for key, records in found.items()}
     return {key: records for key, records in usable.items() if records}

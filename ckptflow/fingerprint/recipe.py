@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from ..dataclass import dataclass, field
-from ..ids import ChunkKey, Digest, StageName
+from ..ids import ChunkKey, Digest
 from ..spec.model import ChunkSpec, Value
 from .encode import digest_of
 
@@ -84,16 +84,16 @@ class Recipe:
         """Return the digest of all parts but the data."""
         return digest_of(["recipe", ENGINE_FORMAT, [[name, value] for name, value in self.items()]])
 
-    def loose(self, stage: StageName) -> Digest | None:
+    def loose(self, call: str | None) -> Digest | None:
         """Return the digest of all parts but the data and the code: the same before and after the code was changed.
 
-        None for a command: its text holds arguments as well as code, and nobody can tell which of it is which. Without
-        the code nothing tells the functions of two stages apart, so the stage's name counts.
+        `call` is the function's name: without the code nothing else tells the functions of two stages apart. None for a
+        command: its text holds arguments as well as code, and nobody can tell which of it is which.
         """
-        if self.code is None:
+        if self.code is None or call is None:
             return None
         parts = [[name, value] for name, value in self.items() if name != "code"]
-        return digest_of(["loose", ENGINE_FORMAT, stage, parts])
+        return digest_of(["loose", ENGINE_FORMAT, call, parts])
 
 
 def lines_of(cmd: Iterable[str]) -> Iterator[tuple[str, Value]]:

@@ -62,7 +62,7 @@ class Schedule:
                     base=recipe.digest(),
                     pinned=name in selection.pinned or stage.frozen,
                     forced=name in selection.forced or stage.always,
-                    loose=recipe.loose(name),
+                    loose=recipe.loose(stage.call),
                 )
                 if selection.limit is not None:
                     self._runs_left[name] = selection.limit
