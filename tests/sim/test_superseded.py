@@ -108,7 +108,6 @@ def simulate(seed: int, tmp_path: Path, edits: int) -> int:
         assert noted(root) == {}
         compare_with_clean(root, world, tmp_path / "clean", f"seed {seed}, at the end")
         check_quiet(root, f"seed {seed}, at the end")
-    print("MET", seed, met)
     return met
 
 
