@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -405,3 +406,27 @@ def test_what_an_unfinished_chunk_has_kept_is_not_gone_on_with(place, code, kill
     ended = place.repro("--keep-finished")
     assert place.traces() == [str(i) for i in range(300, 600)], "from the beginning of the chunk"
     assert ended.stage("ratio")["chunks"]["superseded"] == 1
+
+
+def test_one_in_a_million(place):
+    """A million rows, taken one by one, of which one fails: it is set aside with its traceback, the others are done;
+    and when the code is mended, which tells of each call from then on, there is one call.
+    """
+    place.env["CKPTFLOW_JOBS"] = "2"
+    pq.write_table(pa.table({"x": range(1_000_000)}), place.root / "rows.parquet")
+    ratio(place, 10_000)
+    place.pipeline((place.root / "pipeline.yaml").read_text().replace("rows.csv", "rows.parquet"))
+    place.work('def ratio(row):\n    return {"x": row["x"], "r": 1 / (row["x"] - 777_777)}\n')
+    ended = place.repro(code=3)
+    assert ended.stage("ratio")["items"] == {"ok": 999_999, "failed": 1, "skipped": 0}
+    assert rows_made(place) == [x for x in range(1_000_000) if x != 777_777]
+    (bad,) = pq.read_table(place.root / ".ckptflow/quarantine/ratio.parquet").to_pylist()
+    assert (json.loads(bad["item"]), bad["error"]) == ({"x": 777_777}, "ZeroDivisionError")
+    assert 'return {"x": row["x"], "r": 1 / (row["x"] - 777_777)}' in bad["traceback"]
+
+    place.work('def ratio(row):\n    trace(row["x"])\n    return {"x": row["x"], "r": 1 / (row["x"] - 777_777.5)}\n')
+    ended = place.repro("--keep-finished")
+    assert place.traces() == ["777777"]
+    assert ended.stage("ratio")["chunks"]["ran"] == 1
+    assert rows_made(place) == list(range(1_000_000))
+    assert "quarantined" not in ended.stage("ratio")
