@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -260,7 +261,7 @@ class StorePast:
         for key in wanted:
             here = self._counting(stage, {record.key: record for record in near.get(key, ())})
             there = {record.key: record for record in far.get(key, ()) if record.key not in here}
-            ranked = sorted({**there, **here}.values(), key=lambda r: (r.code == code, r.finished, r.key), reverse=True)
+            ranked = sorted({**there, **here}.values(), key=partial(_rank, code), reverse=True)
             whole = next((r for r in ranked if all(is_present(self._objects, part) for part in r.parts)), None)
             if whole is None:
                 continue
@@ -329,3 +330,10 @@ class StorePast:
         """Return what the out of that name is made of, whether or not the objects of its files are still there."""
         tree = get_tree(self._objects, name)
         return tree if tree is not None and all(self._objects.has(p.object) for p in tree.parts if p.listing) else None
+
+
+def _rank(code: Digest, record: Record) -> tuple[bool, str, ChunkKey]:
+    """Return what tells which of several records with one loose key counts: the greatest. What others wrote may hold
+    anything in the place of a time.
+    """
+    return record.code == code, str(record.finished), record.key

@@ -62,7 +62,6 @@ class Schedule:
                     base=recipe.digest(),
                     pinned=name in selection.pinned or stage.frozen,
                     forced=name in selection.forced or stage.always,
-                    loose=recipe.loose(stage.call),
                 )
                 if selection.limit is not None:
                     self._runs_left[name] = selection.limit
@@ -317,6 +316,7 @@ class Schedule:
     def _open(self, run: StageRun) -> None:
         """Name the chunks; look up which of them are done."""
         run.whole = self.reads.whole(run)
+        run.loose = run.recipe.loose(run.stage.call)
         run.keeps = self._keeps(run)
         run.open(self.reads.chunks(run))
         self._opened.append(run.name)

@@ -53,9 +53,9 @@ class StageRun:
     program had made it; `refusal` says why what it made does not count. `carrying`: a row of reused chunks is followed.
     `merger` merges their results, where the stage says how. `items` counts those of the chunks that are done.
 
-    `loose` is the digest of the recipe without the code; with `keeps`, chunks that superseded code has made stay;
-    `superseded` counts them. With `renewed`, those that are in the outs are made again. `mending` are chunks some items
-    of which are tried again.
+    `loose` is the digest of the recipe without the code, once the stage is open. With `keeps`, chunks that superseded
+    code has made stay; `superseded` counts them. With `renewed`, those that are in the outs are made again. `mending`
+    are chunks some items of which are tried again.
     """
 
     stage: Stage

@@ -10,6 +10,7 @@ import pytest
 from ckptflow.checkpoints.records import RecordLog
 from ckptflow.checkpoints.trust import marked
 from ckptflow.chunk.model import Part
+from ckptflow.dataclass import replace
 from ckptflow.engine.session import Session, StorePast, open_session
 from ckptflow.ids import ChunkKey, Digest, StageName, digest
 from ckptflow.plan.model import Partial, Record
@@ -123,3 +124,8 @@ def test_none_that_was_fetched_unsigned_where_it_runs_code(session: Session, mak
     record = marked(make("fetched", 2001), "origin")
     assert chosen(session, [record], runs_code={STAGE: frozenset({"out"})}) is None
     assert chosen(session, [record], runs_code={STAGE: frozenset({"other"})}) == record
+
+
+def test_what_others_wrote_in_the_place_of_a_time_does_no_harm(session: Session, make: Callable[..., Record]) -> None:
+    odd = [replace(make(f"odd {value}", 2001), finished=value) for value in (5, None, [])]  # type: ignore[arg-type]
+    assert chosen(session, [make("one", 2001)], far=odd) in odd
