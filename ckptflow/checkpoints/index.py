@@ -23,35 +23,33 @@ from ..plan.model import Partial, Record
 from ..store.objects import Objects
 from ..store.packs import Held
 from ..store.protocol import NotThere, Store
-from . import lines
+from . import lines, loosekeys
 from .cachedb import discard, is_damage, open_cache, transaction
 from .records import Damage, RecordLog, SegmentReader, segments, split_lines
 from .trees import get_tree
 
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS segments_2 (
+CREATE TABLE IF NOT EXISTS segments_1 (
   id INTEGER PRIMARY KEY, store TEXT NOT NULL, name TEXT NOT NULL, read INTEGER NOT NULL, size INTEGER NOT NULL,
   written INTEGER NOT NULL, tail BLOB NOT NULL, UNIQUE (store, name));
-CREATE TABLE IF NOT EXISTS lines_2 (
+CREATE TABLE IF NOT EXISTS lines_1 (
   key BLOB NOT NULL, segment INTEGER NOT NULL, at INTEGER NOT NULL, bytes INTEGER NOT NULL, forget INTEGER NOT NULL,
   PRIMARY KEY (key, segment, at)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS loose_2 (
-  loose BLOB NOT NULL, key BLOB NOT NULL, segment INTEGER NOT NULL, PRIMARY KEY (loose, key, segment)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS held_2 (
+CREATE TABLE IF NOT EXISTS held_1 (
   object BLOB NOT NULL, segment INTEGER NOT NULL, pack BLOB, at INTEGER NOT NULL, bytes INTEGER NOT NULL,
   PRIMARY KEY (object, segment)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS partials_2 (
+CREATE TABLE IF NOT EXISTS partials_1 (
   key BLOB NOT NULL, segment INTEGER NOT NULL, at INTEGER NOT NULL, bytes INTEGER NOT NULL,
   PRIMARY KEY (key, segment, at)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS damage_2 (
+CREATE TABLE IF NOT EXISTS damage_1 (
   segment INTEGER NOT NULL, at INTEGER NOT NULL, bytes INTEGER NOT NULL, problem TEXT NOT NULL,
   PRIMARY KEY (segment, at)) WITHOUT ROWID;
 """
-_LINES = "FROM lines_2 JOIN segments_2 ON id = segment WHERE store = ?"
-_HELD = "FROM held_2 JOIN segments_2 ON id = segment WHERE store = ?"
-_PARTIALS = "FROM partials_2 JOIN segments_2 ON id = segment WHERE store = ?"
-_LOOSE = "FROM loose_2 JOIN segments_2 ON id = segment WHERE store = ?"
-_TABLES = ("lines_2", "loose_2", "partials_2", "held_2", "damage_2")
+_SCHEMA += loosekeys.SCHEMA
+_LINES = "FROM lines_1 JOIN segments_1 ON id = segment WHERE store = ?"
+_HELD = "FROM held_1 JOIN segments_1 ON id = segment WHERE store = ?"
+_PARTIALS = "FROM partials_1 JOIN segments_1 ON id = segment WHERE store = ?"
+_TABLES = ("lines_1", "partials_1", "held_1", "damage_1", *loosekeys.TABLES)
 _READ_BYTES = 8 << 20
 _TAIL_BYTES = 32  # holds the checksum of the last line that was read: tells a log that grew from another one
 _KEYS_A_QUERY = 500
@@ -112,19 +110,15 @@ class Past:
         """
         self._ready()
         wanted = list(dict.fromkeys(keys))
-        named = self._safely(lambda: [key for batch in _batches(wanted) for key in self._keys_of(batch)])
-        found: dict[ChunkKey, list[Record]] = {}
-        for record in self.lookup(named).values():
-            if record.loose is not None:
-                found.setdefault(record.loose, []).append(record)
-        return {key: found[key] for key in wanted if key in found}
+        found: dict[ChunkKey, list[Record]] = {key: [] for key in wanted}
+        for record in self.lookup(self._safely(lambda: self._loosely(wanted))).values():
+            if record.loose in found:
+                found[record.loose].append(record)
+        return {key: records for key, records in found.items() if records}
 
-    def _keys_of(self, loose: Sequence[ChunkKey]) -> list[ChunkKey]:
-        """Return the keys of what was recorded under these loose keys."""
-        marks = ",".join("?" * len(loose))
-        query = f"SELECT DISTINCT key {_LOOSE} AND loose IN ({marks}) ORDER BY key"
-        rows = self._db.execute(query, (self._store.url, *map(_raw, loose)))
-        return [ChunkKey(row[0].hex()) for row in rows]
+    def _loosely(self, keys: list[ChunkKey]) -> list[ChunkKey]:
+        loosekeys.catch_up(self._db, self._store, _READ_BYTES)
+        return [key for batch in _batches(keys) for key in loosekeys.keys_of(self._db, self._store, batch)]
 
     def partials(self, key: ChunkKey) -> list[Partial]:
         """Return what is kept of the unfinished chunk `key`, the furthest first, later ones before earlier ones.
@@ -182,7 +176,7 @@ class Past:
             lambda: [
                 Damage(*row)
                 for row in self._db.execute(
-                    "SELECT name, at, bytes, problem FROM damage_2 JOIN segments_2 ON id = segment"
+                    "SELECT name, at, bytes, problem FROM damage_1 JOIN segments_1 ON id = segment"
                     " WHERE store = ? ORDER BY name, at",
                     (self._store.url,),
                 )
@@ -327,7 +321,7 @@ class Past:
         known = {
             name: (read, size, written)
             for name, read, size, written in self._db.execute(
-                "SELECT name, read, size, written FROM segments_2 WHERE store = ?", (self._store.url,)
+                "SELECT name, read, size, written FROM segments_1 WHERE store = ?", (self._store.url,)
             )
         }
         for name, size, written in segments(self._store):
@@ -346,8 +340,8 @@ class Past:
         """Index the whole lines of a segment up to `size`, from where it was read to, in one transaction."""
         store = self._store.url
         with transaction(self._db), SegmentReader(self._store, name) as reader:
-            self._db.execute("INSERT OR IGNORE INTO segments_2 VALUES (NULL, ?, ?, 0, 0, -1, x'')", (store, name))
-            query = "SELECT id, read, tail FROM segments_2 WHERE store = ? AND name = ?"
+            self._db.execute("INSERT OR IGNORE INTO segments_1 VALUES (NULL, ?, ?, 0, 0, -1, x'')", (store, name))
+            query = "SELECT id, read, tail FROM segments_1 WHERE store = ? AND name = ?"
             id_, read, tail = self._db.execute(query, (store, name)).fetchone()
             if reader.read(read - len(tail), len(tail)) != tail:  # no longer what was read
                 for table in _TABLES:
@@ -356,25 +350,24 @@ class Past:
             block = _READ_BYTES
             while read < size:
                 data = reader.read(read, min(block, size - read))
-                rows, loose, held, partials, bad, end = _index_lines(id_, data, read)
-                self._db.executemany("INSERT OR REPLACE INTO lines_2 VALUES (?, ?, ?, ?, ?)", rows)
-                self._db.executemany("INSERT OR REPLACE INTO loose_2 VALUES (?, ?, ?)", loose)
-                self._db.executemany("INSERT OR REPLACE INTO held_2 VALUES (?, ?, ?, ?, ?)", held)
-                self._db.executemany("INSERT OR REPLACE INTO partials_2 VALUES (?, ?, ?, ?)", partials)
-                self._db.executemany("INSERT OR REPLACE INTO damage_2 VALUES (?, ?, ?, ?)", bad)
+                rows, held, partials, bad, end = _index_lines(id_, data, read)
+                self._db.executemany("INSERT OR REPLACE INTO lines_1 VALUES (?, ?, ?, ?, ?)", rows)
+                self._db.executemany("INSERT OR REPLACE INTO held_1 VALUES (?, ?, ?, ?, ?)", held)
+                self._db.executemany("INSERT OR REPLACE INTO partials_1 VALUES (?, ?, ?, ?)", partials)
+                self._db.executemany("INSERT OR REPLACE INTO damage_1 VALUES (?, ?, ?, ?)", bad)
                 if end == read and len(data) < block:
                     break  # a torn tail, or a line that is just being written
                 block = _READ_BYTES if end > read else block * 2
                 read = end
             tail = reader.read(max(0, read - _TAIL_BYTES), min(read, _TAIL_BYTES))
-            query = "UPDATE segments_2 SET read = ?, size = ?, written = ?, tail = ? WHERE id = ?"
+            query = "UPDATE segments_1 SET read = ?, size = ?, written = ?, tail = ? WHERE id = ?"
             self._db.execute(query, (read, size, written, tail, id_))
 
     def _drop(self, name: str) -> None:
         with transaction(self._db):
-            of = "(SELECT id FROM segments_2 WHERE store = ? AND name = ?)"
-            for table in (*_TABLES, "segments_2"):
-                column = "id" if table == "segments_2" else "segment"
+            of = "(SELECT id FROM segments_1 WHERE store = ? AND name = ?)"
+            for table in (*_TABLES, "segments_1"):
+                column = "id" if table == "segments_1" else "segment"
                 self._db.execute(f"DELETE FROM {table} WHERE {column} IN {of}", (self._store.url, name))  # noqa: S608
 
     def _safely(self, work: Callable[[], _T]) -> _T:
@@ -400,12 +393,11 @@ class Past:
 _Rows: TypeAlias = list[tuple[object, ...]]
 
 
-def _index_lines(id_: int, data: bytes, start: int) -> tuple[_Rows, _Rows, _Rows, _Rows, _Rows, int]:
-    """Return (rows of good lines, of loose keys, of held objects, of what unfinished chunks have kept, of damage,
-    offset behind the last whole line) of a block of segment `id_`.
+def _index_lines(id_: int, data: bytes, start: int) -> tuple[_Rows, _Rows, _Rows, _Rows, int]:
+    """Return (rows of good lines, of held objects, of what unfinished chunks have kept, of damage, offset behind the
+    last whole line) of a block of segment `id_`.
     """
     rows: _Rows = []
-    loose: _Rows = []
     held: _Rows = []
     partials: _Rows = []
     bad: _Rows = []
@@ -419,16 +411,14 @@ def _index_lines(id_: int, data: bytes, start: int) -> tuple[_Rows, _Rows, _Rows
             if (partial := lines.partial_key(line)) is not None:
                 partials.append((partial, id_, at, len(line)))
                 continue
-            key, forget, of = lines.glance(line)
+            key, forget = lines.glance(line)
         except lines.BadLine as error:
             bad.append((id_, at, len(line), str(error)))
         else:
             rows.append((key, id_, at, len(line), forget))
-            if of is not None:
-                loose.append((of, key, id_))
-    for found in (rows, loose, held, partials):
+    for found in (rows, held, partials):
         found.sort(key=lambda row: row[0])  # type: ignore[arg-type, return-value]  # bytes: neighbours in the table
-    return rows, loose, held, partials, bad, end
+    return rows, held, partials, bad, end
 
 
 def _raw(name: str) -> bytes:

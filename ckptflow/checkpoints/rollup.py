@@ -86,7 +86,7 @@ def _merged(remote: Remote, names: list[str], objects: Container[Digest], keys: 
     for name in reversed(names):
         for _, line in reversed(list(split_lines(remote.mirror.read(name)))):
             if not lines.is_holding(line):
-                key, *_ = lines.glance(line)
+                key, _ = lines.glance(line)
                 if key not in seen and key.hex() not in keys and not _names(line, objects):
                     seen.add(key)
                     yield line + b"\n"

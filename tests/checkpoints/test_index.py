@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ckptflow.checkpoints import index
 from ckptflow.checkpoints.index import Past
-from ckptflow.checkpoints.lines import Forget
+from ckptflow.checkpoints.lines import Forget, encode_record
 from ckptflow.checkpoints.records import RecordLog, read_segment, segments
 from ckptflow.checkpoints.trees import put_tree
 from ckptflow.chunk.headway import Headway, Items
@@ -289,9 +289,9 @@ def test_an_index_that_lies_gives_no_wrong_record(store, db):
     fill(store, range(10))
     past = Past(store, db)
     past.refresh()
-    past._db.execute("UPDATE lines_2 SET at = (SELECT min(at) FROM lines_2)")  # every key points to one line
+    past._db.execute("UPDATE lines_1 SET at = (SELECT min(at) FROM lines_1)")  # every key points to one line
     agrees(past, store)
-    past._db.execute("UPDATE lines_2 SET at = -5, bytes = 1 << 40")
+    past._db.execute("UPDATE lines_1 SET at = -5, bytes = 1 << 40")
     agrees(past, store)
 
 
@@ -523,8 +523,8 @@ def test_an_index_that_lies_of_loose_keys_finds_no_wrong_record(store, db):
     log.add(loose_record(1, "a"))
     log.add(loose_record(2, "b"))
     past = Past(store, db)
-    past.refresh()
-    past._db.execute("UPDATE loose_2 SET key = ?", (bytes.fromhex(make_record(2).key),))
+    assert loosely(past, "a", "b") == {"a": keys(1), "b": keys(2)}
+    past._db.execute("UPDATE loose_1 SET key = ?", (bytes.fromhex(make_record(2).key),))
     assert loosely(past, "a", "b") == {"a": [], "b": keys(2)}
 
 
@@ -534,3 +534,50 @@ def test_many_loose_keys_are_sought_at_once(store, db):
         log.add(loose_record(number, f"{number}"))
     found = loosely(Past(store, db), *map(str, range(1300)))
     assert [len(found[str(n)]) for n in range(1300)] == [1] * 1200 + [0] * 100
+
+
+def test_nobody_pays_who_does_not_ask(store, db):
+    RecordLog(store, RUN).add(loose_record(1, "a"))
+    past = Past(store, db)
+    agrees(past, store)
+    assert past._db.execute("SELECT count(*) FROM loose_1").fetchone() == (0,)
+    assert loosely(past, "a") == {"a": keys(1)}
+
+
+def test_what_is_added_later_is_found_too(store, db):
+    log = RecordLog(store, RUN)
+    log.add(loose_record(1, "a"))
+    past = Past(store, db)
+    assert loosely(past, "a", "b") == {"a": keys(1), "b": []}
+    log.add(loose_record(2, "b"))
+    past.refresh()
+    assert loosely(past, "a", "b") == {"a": keys(1), "b": keys(2)}
+
+
+def test_a_segment_that_was_written_anew_is_read_anew(store, db):
+    RecordLog(store, RUN).add(loose_record(1, "a"))
+    past = Past(store, db)
+    assert loosely(past, "a") == {"a": keys(1)}
+    store.put(f"records/{RUN}-000001.jsonl", encode_record(loose_record(2, "b")) + encode_record(loose_record(3, "b")))
+    past.refresh()
+    assert loosely(past, "a", "b") == {"a": [], "b": keys(2, 3)}
+
+
+def test_loose_keys_of_lines_longer_than_a_block(store, db, monkeypatch):
+    monkeypatch.setattr(index, "_READ_BYTES", 64)
+    log = RecordLog(store, RUN)
+    for number in range(5):
+        log.add(loose_record(number, f"{number}"))
+    assert loosely(Past(store, db), "0", "4") == {"0": keys(0), "4": keys(4)}
+
+
+def test_a_bad_line_costs_its_own_record_alone(store, db):
+    log = RecordLog(store, RUN)
+    for number in range(3):
+        log.add(loose_record(number, "a"))
+    path = store.root / f"records/{RUN}-000001.jsonl"
+    data = bytearray(path.read_bytes())
+    data[data.index(b"\n") + 120] ^= 1
+    path.chmod(0o644)
+    path.write_bytes(data)
+    assert loosely(Past(store, db), "a") == {"a": keys(0, 2)}

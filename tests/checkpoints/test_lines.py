@@ -40,15 +40,16 @@ def test_a_record_survives(record):
     line = lines.encode_record(record)
     assert line.endswith(b"\n") and line.count(b"\n") == 1
     assert lines.decode(line[:-1]) == record
-    loose = None if record.loose is None else bytes.fromhex(record.loose)
-    assert lines.glance(line[:-1]) == (bytes.fromhex(record.key), False, loose)
+    assert lines.glance(line[:-1]) == (bytes.fromhex(record.key), False)
+    loose = None if record.loose is None else (bytes.fromhex(record.loose), bytes.fromhex(record.key))
+    assert lines.loose_key(line[:-1]) == loose
 
 
 @given(DIGESTS)
 def test_a_forget_survives(key):
     line = lines.encode_forget(key)[:-1]
     assert lines.decode(line) == lines.Forget(key)
-    assert lines.glance(line) == (bytes.fromhex(key), True, None)
+    assert lines.glance(line) == (bytes.fromhex(key), True)
 
 
 @given(RECORDS, st.data())
@@ -60,12 +61,14 @@ def test_any_changed_byte_is_found(record, data):
         lines.decode(bytes(line))
     with pytest.raises(lines.BadLine):
         lines.glance(bytes(line))
+    assert lines.loose_key(bytes(line)) is None
 
 
 @given(RECORDS, st.data())
 def test_any_cut_line_is_found(record, data):
     line = lines.encode_record(record)[:-1]
     cut = line[: data.draw(st.integers(0, len(line) - 1))]
+    assert lines.loose_key(cut) is None
     for read in (lines.decode, lines.glance):
         with pytest.raises(lines.BadLine):
             read(cut)
@@ -83,9 +86,9 @@ def test_lines_of_another_order_are_read(record):
     later = {"stage": doc.pop("stage"), "v": 1, "new": 5, **doc}
     line = sealed(later)
     assert lines.decode(line) == dataclasses.replace(record(1), extra={"new": 5})
-    assert lines.glance(line) == (bytes.fromhex(record(1).key), False, None)
+    assert lines.glance(line) == (bytes.fromhex(record(1).key), False)
     forget = sealed({"forget": True, "v": 1, "key": record(1).key})
-    assert lines.glance(forget) == (bytes.fromhex(record(1).key), True, None)
+    assert lines.glance(forget) == (bytes.fromhex(record(1).key), True)
 
 
 @pytest.mark.parametrize(
@@ -132,11 +135,12 @@ def test_a_loose_key_is_seen_wherever_it_stands(record, where):
         line = lines.encode_record(made)[:-1]
         assert line.index(b'"loose"') < line.index(b'"outs"')
     assert lines.decode(line) == made
-    assert lines.glance(line) == (bytes.fromhex(made.key), False, bytes.fromhex(made.loose))
+    assert lines.glance(line) == (bytes.fromhex(made.key), False)
+    assert lines.loose_key(line) == (bytes.fromhex(made.loose), bytes.fromhex(made.key))
 
 
 def test_what_only_looks_like_a_loose_key_is_none(record):
     made = dataclasses.replace(record(1), state=State({"loose": digest(b"state")}))
     line = lines.encode_record(made)[:-1]
-    assert lines.glance(line) == (bytes.fromhex(made.key), False, None)
+    assert lines.loose_key(line) is None
     assert lines.decode(line) == made
