@@ -103,7 +103,7 @@ def dry_edit(command: _Command) -> _Command:
 def superseded(command: _Command) -> _Command:
     """Give a command what says what becomes of chunks that superseded code has made."""
     keep = click.option("--keep-finished", is_flag=True, help="Chunks made by superseded code stay as they are.")
-    renew = click.option("--refresh-mixed", is_flag=True, help="Make chunks that stayed so with the code of now.")
+    renew = click.option("--refresh-mixed", is_flag=True, help="Run again the chunks that were kept so.")
     return keep(renew(command))
 
 
