@@ -23,7 +23,7 @@ from ..plan.model import Partial, Record
 from ..store.objects import Objects
 from ..store.packs import Held
 from ..store.protocol import NotThere, Store
-from . import lines
+from . import lines, loosekeys
 from .cachedb import discard, is_damage, open_cache, transaction
 from .records import Damage, RecordLog, SegmentReader, segments, split_lines
 from .trees import get_tree
@@ -45,11 +45,12 @@ CREATE TABLE IF NOT EXISTS damage_1 (
   segment INTEGER NOT NULL, at INTEGER NOT NULL, bytes INTEGER NOT NULL, problem TEXT NOT NULL,
   PRIMARY KEY (segment, at)) WITHOUT ROWID;
 """
+_SCHEMA += loosekeys.SCHEMA
 _LINES = "FROM lines_1 JOIN segments_1 ON id = segment WHERE store = ?"
 _HELD = "FROM held_1 JOIN segments_1 ON id = segment WHERE store = ?"
 _PARTIALS = "FROM partials_1 JOIN segments_1 ON id = segment WHERE store = ?"
 _THIS_SEGMENT = "store = ? AND name = ?"
-_TABLES = ("lines_1", "partials_1", "held_1", "damage_1")
+_TABLES = ("lines_1", "partials_1", "held_1", "damage_1", *loosekeys.TABLES)
 _READ_BYTES = 8 << 20
 _TAIL_BYTES = 32  # holds the checksum of the last line that was read: tells a log that grew from another one
 _KEYS_A_QUERY = 500
@@ -102,6 +103,23 @@ class Past:
             self._ready()
             found.update(self._safely(lambda: self._from_index(rest)))
         return found
+
+    def loosely(self, keys: Iterable[ChunkKey]) -> dict[ChunkKey, list[Record]]:
+        """Return by loose key all records of those `keys` that have any. The objects they name are not looked at.
+
+        What the running process adds is not among them: it has its own key.
+        """
+        self._ready()
+        wanted = list(dict.fromkeys(keys))
+        found: dict[ChunkKey, list[Record]] = {key: [] for key in wanted}
+        for record in self.lookup(self._safely(lambda: self._loosely(wanted))).values():
+            if record.loose in found:
+                found[record.loose].append(record)
+        return {key: records for key, records in found.items() if records}
+
+    def _loosely(self, keys: list[ChunkKey]) -> list[ChunkKey]:
+        loosekeys.catch_up(self._db, self._store, _READ_BYTES)
+        return [key for batch in _batches(keys) for key in loosekeys.keys_of(self._db, self._store, batch)]
 
     def partials(self, key: ChunkKey) -> list[Partial]:
         """Return what is kept of the unfinished chunk `key`, the furthest first, later ones before earlier ones.

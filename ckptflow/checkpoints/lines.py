@@ -1,6 +1,6 @@
 """Pure. One line of a record log: a sealed JSON object (see `sealed`).
 
-    {"key":"<64 hex>","v":1,"outs":{...},...,"x":"<16 hex>"}
+    {"key":"<64 hex>","v":1,"loose":"<64 hex>","outs":{...},...,"x":"<16 hex>"}
     {"held":[["<object>",<offset>,<bytes>],...],"v":1,"pack":"<64 hex>","x":"<16 hex>"}
 
 A line with `"forget":true` takes back what earlier lines said of its key. A line that begins with `partial`, which has
@@ -27,6 +27,9 @@ _KEY_START = b'{"key":"'
 _KEY = slice(len(_KEY_START), len(_KEY_START) + 64)
 _AFTER_KEY = b'","v":%d,' % VERSION
 _FORGET = _AFTER_KEY + b'"forget":true,'
+_LOOSE = b'"loose":"'
+_LOOSE_START = _AFTER_KEY + _LOOSE
+_LOOSE_KEY = slice(_KEY.stop + len(_LOOSE_START), _KEY.stop + len(_LOOSE_START) + 64)
 _HELD_START = b'{"held":['
 _PARTIAL_START = b'{"partial":"'
 
@@ -90,6 +93,8 @@ def decode(line: bytes) -> Line:
         raise StrangeLine(f"not a record: {error!r}") from error
     if not all(is_digest(part.object) and is_digest(part.values) for part in record.parts):
         raise StrangeLine("a record that names no objects")
+    if not all(name is None or is_digest(name) for name in (record.loose, record.code)):
+        raise StrangeLine("`loose` or `code` is malformed")
     return record
 
 
@@ -157,9 +162,29 @@ def glance(line: bytes) -> tuple[bytes, bool]:
     return bytes.fromhex(doc["key"]), doc.get("forget") is True
 
 
+def loose_key(line: bytes) -> tuple[bytes, bytes] | None:
+    """Return (the loose key's 32 bytes, the key's) of the line of a record that has one; None of others, good or bad.
+
+    Like `glance` for reading millions of them.
+    """
+    if _LOOSE not in line:
+        return None
+    try:
+        if line.startswith(_KEY_START) and line.startswith(_LOOSE_START, _KEY.stop):
+            names = (line[_LOOSE_KEY].decode("ascii"), line[_KEY].decode("ascii")) if is_sound(line) else ()
+        else:  # it stands where another version puts it, or a text looks like it
+            doc = _checked(line)
+            names = (doc["loose"], doc["key"]) if is_digest(doc.get("loose")) else ()
+        loose, key = map(bytes.fromhex, names)
+    except ValueError:  # `BadLine` is one
+        return None
+    return loose, key
+
+
 def _encode(key: ChunkKey, doc: Mapping[str, Any]) -> bytes:
-    rest = {k: v for k, v in doc.items() if k not in ("key", "v", "x")}
-    return seal({"key": key, "v": VERSION, **rest})
+    rest = {k: v for k, v in doc.items() if k not in ("key", "v", "loose", "x")}
+    loose = {"loose": doc["loose"]} if "loose" in doc else {}  # where `loose_key` finds it
+    return seal({"key": key, "v": VERSION, **loose, **rest})
 
 
 def _checked(line: bytes) -> dict[str, Any]:

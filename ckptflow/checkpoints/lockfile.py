@@ -36,7 +36,8 @@ class LockEntry:
     `key` is the digest of the whole stage: its recipe and the digests of all its deps. A dep has at least `path` and
     `digest`, an out at least `path` and `tree` (the digest that names it in the store); more may stand there (`form`,
     `rows`, `bytes`, `digest`). `chunks` is how many chunks made the outs,
-    `quarantined` how many items are not in them because they failed.
+    `quarantined` how many items are not in them because they failed, `superseded` how many of the chunks were made by
+    code that was superseded.
     """
 
     stage: StageName
@@ -45,6 +46,7 @@ class LockEntry:
     outs: Mapping[str, Mapping[str, Any]]
     chunks: int = 1
     quarantined: int = 0
+    superseded: int = 0
     code: Digest | None = None
     call: str | None = None
     cmd: tuple[str, ...] = ()
@@ -69,6 +71,8 @@ class LockEntry:
         doc.update({name: dict(value) for name, value in mappings.items() if value})
         if self.quarantined:
             doc["quarantined"] = self.quarantined
+        if self.superseded:
+            doc["superseded"] = self.superseded
         if self.wdir != ".":
             doc["wdir"] = self.wdir
         return doc
@@ -86,6 +90,7 @@ class LockEntry:
             outs=_mappings(doc, "outs", "tree"),
             chunks=doc["chunks"],
             quarantined=int(doc.get("quarantined", 0)),
+            superseded=int(doc.get("superseded", 0)),
             code=None if code is None else Digest(code),
             call=doc.get("call"),
             cmd=tuple(doc.get("cmd", ())),
@@ -107,6 +112,8 @@ class LockEntry:
         for label in sorted(self.outs):
             out = self.outs[label]
             parts += (label, str(out.get("path")), str(out.get("tree")))
+        if self.superseded:  # it tells what the outs are, so a merge must not lose it
+            parts += ("superseded", str(self.superseded))
         return digest("\0".join(parts).encode("utf-8", "surrogatepass"))[:16]
 
 

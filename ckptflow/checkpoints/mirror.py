@@ -115,6 +115,11 @@ class Mirror:
         past = self.past()
         return past.lookup(keys) if past is not None else {}
 
+    def loosely(self, keys: Iterable[ChunkKey]) -> dict[ChunkKey, list[Record]]:
+        """Return by loose key all records of those `keys` that have any there."""
+        past = self.past()
+        return past.loosely(keys) if past is not None else {}
+
     def partials(self, key: ChunkKey) -> list[Partial]:
         """Return what is kept there of an unfinished chunk, the furthest first."""
         past = self.past()

@@ -245,6 +245,10 @@ class Remote:
         """Return the records of those `keys` that have one, as far as is known here."""
         return self.mirror.lookup(keys)
 
+    def loosely(self, keys: Iterable[ChunkKey]) -> dict[ChunkKey, list[Record]]:
+        """Return by loose key all records of those `keys` that have any, as far as is known here."""
+        return self.mirror.loosely(keys)
+
     def partials(self, key: ChunkKey) -> list[Partial]:
         """Return what is kept of an unfinished chunk, as far as is known here, the furthest first."""
         return self.mirror.partials(key)

@@ -32,7 +32,7 @@ def try_quick(args: list[str]) -> int | None:
         return None
     if result is None:
         return None
-    from ..report.summary import nothing_to_do
+    from ..report.summary import notes, nothing_to_do
 
     code = 0
     if "--json" in args:
@@ -40,7 +40,7 @@ def try_quick(args: list[str]) -> int | None:
 
         code = _put(json.dumps(answer(began, result), indent=2) + "\n")
     if "-q" not in args and "--quiet" not in args:
-        _say(nothing_to_do(len(result["stages"])) + "\n")
+        _say("".join(f"{line}\n" for line in (nothing_to_do(len(result["stages"])), *notes(result))))
     return code
 
 

@@ -100,6 +100,13 @@ def dry_edit(command: _Command) -> _Command:
     return click.option("--dry", is_flag=True, help="Print the change as a diff, and make none.")(command)
 
 
+def superseded(command: _Command) -> _Command:
+    """Give a command what says what becomes of chunks that superseded code has made."""
+    keep = click.option("--keep-finished", is_flag=True, help="Chunks made by superseded code stay as they are.")
+    renew = click.option("--refresh-mixed", is_flag=True, help="Run again the chunks that were kept so.")
+    return keep(renew(command))
+
+
 def pipeline_file(command: _Command) -> _Command:
     """Give a command `--file`."""
     return click.option("--file", metavar="FILE", help="Another pipeline file.")(command)

@@ -18,7 +18,7 @@ from ..chunk.headway import Headway
 from ..dataclass import dataclass, field
 from ..errors import StoreDamaged
 from ..events import Note, Reporter, RunStarted, StageDone
-from ..ids import ChunkKey, Digest, StageName
+from ..ids import Digest, StageName
 from ..plan.schedule import Schedule
 from ..plan.selection import Selection
 from ..plan.stagerun import Phase, StageRun
@@ -47,9 +47,6 @@ if TYPE_CHECKING:
     from .sharing import Sharing
 
 __all__ = ["Attempt", "Outcome"]
-
-MENDED = frozenset({"parquet", "arrow", "json", "pickle"})
-"""Formats that give back the very values that were written: what comes of further items can be put among them."""
 
 
 @dataclass(slots=True)
@@ -146,23 +143,12 @@ class Attempt:
             finally:
                 self.stop.wake(-1)
 
-    def _to_mend(self, past: StorePast, run: StageRun, key: ChunkKey) -> Headway | None:
-        """Return a finished chunk some items of which failed, where these alone are to be tried again."""
-        stage = run.stage
-        if not self.options.retry_failed or not stage.each or stage.carry is not None or run.forced:
-            return None
-        record = past.lookup(run.name, [key]).get(key)
-        if record is None or record.quarantine is None or record.items is None:
-            return None
-        if not all(out.format in MENDED for out in stage.outs):
-            return None
-        outs = {label: (part,) for label, part in record.outs.items()}
-        return Headway(record.items.total, record.items, outs, (record.quarantine,), finished=True)
-
-    def _headway(self, past: StorePast, run: StageRun, key: ChunkKey) -> Headway | None:
+    def _headway(self, past: StorePast, run: StageRun, index: int) -> Headway | None:
         """Return what an earlier attempt at a chunk has kept; of earlier runs nothing where all is to be made anew."""
-        if (mended := self._to_mend(past, run, key)) is not None:
-            return mended
+        if index in run.mending:
+            return run.mending[index].headway
+        key = run.keys[index]
+        assert key is not None
         found = past.partial(run.name, key)
         if found is None or (run.forced and found.run != self.run_id):
             return None

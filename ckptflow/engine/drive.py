@@ -272,12 +272,14 @@ class Loop:
             self.schedule.failed(task.stage, index, _moved(changed), counts=False)
             self.replan = f"`{changed}` changed while {task.stage} was reading it"
             return
-        record = self._record(task.stage, task.key, report)
+        run = self.schedule.stages[task.stage]
+        loose, code = self.schedule.loose_key(run, index), run.recipe.code
+        record = self._record(task.stage, task.key, report, loose, code)
         self.schedule.done(task.stage, index, record)
         rows = [p.rows for p in report.outs.values() if p.rows is not None]
         size = sum(p.bytes for p in report.outs.values())
         self.reporter.emit(ChunkDone(task.stage, task.index, report.seconds, sum(rows) if rows else None, size))
-        self.watcher.progress(self.schedule.stages[task.stage], index, record, report.last)
+        self.watcher.progress(run, index, record, report.last)
 
     def _kept(
         self, number: int, headway: Headway, last: str | int | None, checked: dict[tuple[StageName, str], bool]
@@ -294,7 +296,9 @@ class Loop:
         self.past.index.add_partial(partial)
         self.watcher.kept(self.schedule.stages[task.stage], task.index or 0, headway, last)
 
-    def _record(self, stage: StageName, key: ChunkKey, report: Done) -> Record:
+    def _record(
+        self, stage: StageName, key: ChunkKey, report: Done, loose: ChunkKey | None = None, code: Digest | None = None
+    ) -> Record:
         """Record what a task came to, before anybody builds on it."""
         record = Record(
             key=key,
@@ -307,6 +311,8 @@ class Loop:
             state=State(*report.state) if report.state is not None else None,
             items=report.items,
             quarantine=report.quarantine,
+            loose=loose,
+            code=code,
         )
         for part in record.parts:
             self.session.objects.trust(part.object)

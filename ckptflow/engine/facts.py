@@ -224,6 +224,7 @@ def before_of(entry: LockEntry) -> Before:
         items=items,
         deps={label: Digest(dep["digest"]) for label, dep in entry.deps.items()},
         quarantined=entry.quarantined,
+        superseded=entry.superseded,
         way=entry.way,
     )
 

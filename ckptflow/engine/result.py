@@ -13,7 +13,8 @@ from ..plan.view import is_unchanged
 
 @dataclass(frozen=True, slots=True)
 class StageResult:
-    """One stage. `quarantined` items are not in its outs because they failed. `state` is `fresh`, `ran`, `reused`,
+    """One stage. `quarantined` items are not in its outs because they failed; `superseded` of its chunks, among those
+    that ran and those that were reused, were made by superseded code. `state` is `fresh`, `ran`, `reused`,
     `failed`, `blocked`, `frozen`, or `stopped`: begun or waiting when the run ended before it.
     """
 
@@ -31,14 +32,16 @@ class StageResult:
     bytes: int | None = None
     items_skipped: int = 0
     quarantined: int = 0
+    superseded: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form of SPEC section 8."""
+        chunks = {"total": self.total, "ran": self.ran, "reused": self.reused, "failed": self.failed}
         return {
             "stage": self.stage,
             "state": self.state,
             "seconds": round(self.seconds, 3),
-            "chunks": {"total": self.total, "ran": self.ran, "reused": self.reused, "failed": self.failed},
+            "chunks": {**chunks, **({"superseded": self.superseded} if self.superseded else {})},
             "items": {"ok": self.items_ok, "failed": self.items_failed, "skipped": self.items_skipped},
             **({"quarantined": self.quarantined} if self.quarantined else {}),
             "reasons": list(self.reasons),
@@ -128,6 +131,7 @@ def stage_result(
         items_failed=items.failed + failed,
         items_skipped=items.skipped,
         quarantined=before.quarantined if run.fresh and before is not None else run.items.failed,
+        superseded=run.superseded,
         reasons=reasons,
         rows=sum(rows) if rows else None,
         bytes=sum(p.bytes for r in made for p in r.outs.values()) if made else None,

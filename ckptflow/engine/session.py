@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -195,6 +196,10 @@ class Far(Protocol):
         """Return the records of those `keys` that have one, and may be used for this stage."""
         ...
 
+    def loosely(self, stage: StageName, keys: Iterable[ChunkKey]) -> dict[ChunkKey, list[Record]]:
+        """Return, by loose key, the records of those `keys` that have any, and may be used for this stage."""
+        ...
+
     def partials(self, stage: StageName, key: ChunkKey) -> list[Partial]:
         """Return what is kept of an unfinished chunk, and may be used for this stage, the furthest first."""
         ...
@@ -245,6 +250,24 @@ class StorePast:
             borrowed = self._present(self._far.lookup(stage, [key for key in wanted if key not in found]))
             self.borrowed.update(borrowed)
             found.update(borrowed)
+        return found
+
+    def loosely(self, stage: StageName, keys: Iterable[ChunkKey], code: Digest) -> dict[ChunkKey, Record]:
+        """See `plan.model.Past`."""
+        wanted = list(dict.fromkeys(keys))
+        near = self.index.loosely(wanted)
+        far = self._far.loosely(stage, wanted) if self._far is not None else {}
+        found: dict[ChunkKey, Record] = {}
+        for key in wanted:
+            here = self._counting(stage, {record.key: record for record in near.get(key, ())})
+            there = {record.key: record for record in far.get(key, ()) if record.key not in here}
+            ranked = sorted({**there, **here}.values(), key=partial(_rank, code), reverse=True)
+            whole = next((r for r in ranked if all(is_present(self._objects, part) for part in r.parts)), None)
+            if whole is None:
+                continue
+            found[key] = whole
+            if whole.key in there:
+                self.borrowed[whole.key] = whole
         return found
 
     def partial(self, stage: StageName, key: ChunkKey) -> Partial | None:
@@ -307,3 +330,10 @@ class StorePast:
         """Return what the out of that name is made of, whether or not the objects of its files are still there."""
         tree = get_tree(self._objects, name)
         return tree if tree is not None and all(self._objects.has(p.object) for p in tree.parts if p.listing) else None
+
+
+def _rank(code: Digest, record: Record) -> tuple[bool, str, ChunkKey]:
+    """Return what tells which of several records with one loose key counts: the greatest. What others wrote may hold
+    anything in the place of a time.
+    """
+    return record.code == code, str(record.finished), record.key

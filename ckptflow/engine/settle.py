@@ -72,7 +72,8 @@ class Settler:
         if not run.fresh:
             keep_quarantine(session, run)
         known = self._known.get(run.name)
-        entry = _entry(run, known.quarantined if run.fresh and known is not None else run.items.failed)
+        quarantined = known.quarantined if run.fresh and known is not None else run.items.failed
+        entry = _entry(run, quarantined, run.superseded)
         if self._known.get(run.name) != entry:
             self._known[run.name] = self._pending[run.name] = entry
         if time.monotonic() >= self._due:
@@ -114,7 +115,7 @@ class Settler:
         self._due = ended + max(LOCK_EVERY_SECONDS, (ended - began) / LOCK_SHARE)
 
 
-def _entry(run: StageRun, quarantined: int) -> LockEntry:
+def _entry(run: StageRun, quarantined: int, superseded: int) -> LockEntry:
     recipe = run.recipe
     deps: dict[str, dict[str, Any]] = {}
     digests: list[tuple[str, Digest]] = []
@@ -141,6 +142,7 @@ def _entry(run: StageRun, quarantined: int) -> LockEntry:
         outs=outs,
         chunks=run.chunks,
         quarantined=quarantined,
+        superseded=superseded,
         code=recipe.code,
         call=run.stage.call,
         cmd=recipe.cmd,

@@ -68,6 +68,10 @@ class Offline:
         """See `session.Far`."""
         return self._gate.admitted(stage, self._remote.lookup(keys))
 
+    def loosely(self, stage: StageName, keys: Iterable[ChunkKey]) -> dict[ChunkKey, list[Record]]:
+        """See `session.Far`."""
+        return _admitted_loosely(self._gate, stage, self._remote.loosely(keys))
+
     def partials(self, stage: StageName, key: ChunkKey) -> list[Partial]:
         """See `session.Far`."""
         return [partial for partial in self._remote.partials(key) if self._gate.admits(stage, partial)]
@@ -119,10 +123,21 @@ class Sharing:
         """
         self.look()
         found = self._gate.admitted(stage, self.remote.lookup(keys))
-        # Listings are read to see whether what they list is there: at once rather than one by one.
-        with suppress(StoreDamaged):  # what is bad there is not there from now on
-            self._session.objects.prepare(p.object for r in found.values() for p in r.outs.values() if p.listing)
+        self._prepare(found.values())
         return found
+
+    def loosely(self, stage: StageName, keys: Iterable[ChunkKey]) -> dict[ChunkKey, list[Record]]:
+        """Return, by loose key, the records of those `keys` that the remote was seen to have, and that may be used for
+        `stage`.
+        """
+        found = _admitted_loosely(self._gate, stage, self.remote.loosely(keys))
+        self._prepare(record for records in found.values() for record in records)
+        return found
+
+    def _prepare(self, found: Iterable[Record]) -> None:
+        """Bring listings, which are read to see whether what they list is there: at once rather than one by one."""
+        with suppress(StoreDamaged):  # what is bad there is not there from now on
+            self._session.objects.prepare(p.object for r in found for p in r.outs.values() if p.listing)
 
     def partials(self, stage: StageName, key: ChunkKey) -> list[Partial]:
         """Return what the remote was seen to have of an unfinished chunk, and what may be used for `stage`."""
@@ -242,6 +257,18 @@ class Sharing:
                 yield from (r for r in own.lookup(some).values() if r.stage not in self._kept_back)
         finally:
             own.close()
+
+
+def _admitted_loosely(
+    gate: Gate, stage: StageName, found: dict[ChunkKey, list[Record]]
+) -> dict[ChunkKey, list[Record]]:
+    """Return those of the records, by loose key, that may be used for `stage`.
+
+    A signature covers the loose key, and that the function's name: nobody without the key can say of what another
+    function has made that it is what this one did.
+    """
+    usable = {key: list(gate.admitted(stage, {r.key: r for r in records}).values()) for key, records in found.items()}
+    return {key: records for key, records in usable.items() if records}
 
 
 def share(session: Session, run: str, check: Callable[[], None]) -> Sharing:

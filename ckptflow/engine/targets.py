@@ -22,7 +22,8 @@ _CHUNKS = re.compile(r"(?P<stage>.+)#(?P<which>\d+(?:\.\.\d+)?|failed|stale)")
 @dataclass(frozen=True, slots=True)
 class ReproOptions:
     """The flags of `repro`. `time_limit` in seconds; `commit` false leaves the lock file as it is; `pull` looks for
-    finished work in the remote, and brings all outs.
+    finished work in the remote, and brings all outs. `keep_finished`: chunks that superseded code has made stay;
+    `refresh_mixed`: those that stayed are made again.
     """
 
     force: bool = False
@@ -37,6 +38,8 @@ class ReproOptions:
     limit_chunks: int | None = None
     commit: bool = True
     pull: bool = False
+    keep_finished: bool = False
+    refresh_mixed: bool = False
 
 
 Failed = Callable[[StageName], frozenset[int]]
@@ -55,6 +58,9 @@ def select(
 
     Raises `TargetNotFound`, `UsageError`.
     """
+    if options.keep_finished and options.refresh_mixed:
+        hint = "the one keeps what superseded code has made, the other makes it again"
+        raise UsageError("--keep-finished and --refresh-mixed exclude each other", hint=hint)
     wanted: dict[StageName, None] = {}
     whole: set[StageName] = set()
     chunks: dict[StageName, list[Callable[[int], bool]]] = {}
@@ -104,6 +110,8 @@ def select(
         limit=options.limit_chunks,
         keep_going=options.keep_going,
         retry=options.retry_failed,
+        keep=options.keep_finished,
+        renew=options.refresh_mixed,
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from ..chunk.headway import Headway
 from ..chunk.model import AtPart, Part, Piece
 from ..formats.forms import Form
-from ..ids import ChunkKey, StageName
+from ..ids import StageName
 from ..plan.merging import Merge
 from ..plan.model import CutRequest, Source
 from ..plan.schedule import Schedule
@@ -30,7 +30,7 @@ class TaskMaker:
         *,
         links: bool = False,
         combine_forms: Mapping[StageName, Form] | None = None,
-        kept: Callable[[StageRun, ChunkKey], Headway | None] = lambda run, key: None,
+        kept: Callable[[StageRun, int], Headway | None] = lambda run, index: None,
     ) -> None:
         self._schedule = schedule
         self._forms = forms
@@ -45,7 +45,7 @@ class TaskMaker:
         if run.name not in self._common:
             self._common[run.name] = (self._inputs(run), self._outputs(run), keyword_values(run.stage))
         whole, outputs, kwargs = self._common[run.name]
-        key = run.keys[index]
+        key = run.mending[index].key if index in run.mending else run.keys[index]
         assert key is not None
         attempt = run.attempts.get(index, 0) + 1
         return Task(
@@ -69,7 +69,7 @@ class TaskMaker:
             halve=run.stage.on_error is OnError.QUARANTINE and attempt > run.stage.retries,
             keep_seconds=run.stage.checkpoint.every,
             keep_items=run.stage.checkpoint.items,
-            headway=self._kept(run, key) if run.stage.call else None,
+            headway=self._kept(run, index) if run.stage.call else None,
         )
 
     def merge(self, number: int, run: StageRun, merge: Merge) -> Task:

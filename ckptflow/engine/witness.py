@@ -74,7 +74,7 @@ def write(
 def _quiet(result: StageResult) -> dict[str, Any]:
     doc = result.to_json()
     state = "frozen" if result.state == "frozen" else "fresh"
-    chunks = {"total": result.total, "ran": 0, "reused": result.total, "failed": 0}
+    chunks = {**doc["chunks"], "ran": 0, "reused": result.total, "failed": 0}
     return {
         **doc,
         "state": state,

@@ -84,6 +84,17 @@ class Recipe:
         """Return the digest of all parts but the data."""
         return digest_of(["recipe", ENGINE_FORMAT, [[name, value] for name, value in self.items()]])
 
+    def loose(self, call: str | None) -> Digest | None:
+        """Return the digest of all parts but the data and the code: the same before and after the code was changed.
+
+        `call` is the function's name: without the code nothing else tells the functions of two stages apart. None for a
+        command: its text holds arguments as well as code, and nobody can tell which of it is which.
+        """
+        if self.code is None or call is None:
+            return None
+        parts = [[name, value] for name, value in self.items() if name != "code"]
+        return digest_of(["loose", ENGINE_FORMAT, call, parts])
+
 
 def lines_of(cmd: Iterable[str]) -> Iterator[tuple[str, Value]]:
     """Yield the part that tells how the lines of a command's text are taken: as commands (2), not as one script (1)."""
@@ -92,7 +103,10 @@ def lines_of(cmd: Iterable[str]) -> Iterator[tuple[str, Value]]:
 
 
 def chunk_key(recipe: Digest, pieces: Iterable[tuple[str, Digest]]) -> ChunkKey:
-    """Return the key of a chunk: `pieces` are `(dep label, digest of what the chunk reads of it)` for every dep."""
+    """Return the key of a chunk: `pieces` are `(dep label, digest of what the chunk reads of it)` for every dep.
+
+    `recipe` is the digest of a recipe; with that of its loose form, the loose key.
+    """
     return ChunkKey(digest_of(["chunk", recipe, [[label, piece] for label, piece in sorted(pieces)]]))
 
 

@@ -9,6 +9,7 @@ from ..chunk.headway import Headway, Items
 from ..chunk.model import Part, Sheet
 from ..chunk.tree import Tree
 from ..dataclass import dataclass, field
+from ..dataclass import fields as fields_of
 from ..fingerprint.encode import digest_of
 from ..fingerprint.recipe import Recipe
 from ..ids import ChunkKey, Digest, StageName
@@ -33,7 +34,9 @@ class Record:
 
     `outs` maps an out's label to its part, `state` is what it hands on, where its stage carries one. `items` counts
     what was taken item by item; `quarantine` is the table of those that failed. `seconds` is the time the work took;
-    `finished` is ISO 8601 in UTC. `extra` keeps fields of later versions.
+    `finished` is ISO 8601 in UTC. `loose` is the key without the code, by which it is found when that is another one;
+    `code` is the code that made it. Both are None where a command did, or an older version. `extra` keeps fields of
+    later versions.
     """
 
     key: ChunkKey
@@ -46,6 +49,8 @@ class Record:
     state: State | None = None
     items: Items | None = None
     quarantine: Part | None = None
+    loose: ChunkKey | None = None
+    code: Digest | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -77,12 +82,15 @@ class Record:
             doc["items"] = self.items.to_list()
         if self.quarantine is not None:
             doc["quarantine"] = self.quarantine.to_list()
+        if self.loose is not None:
+            doc["loose"] = self.loose
+        if self.code is not None:
+            doc["code"] = self.code
         return doc
 
     @classmethod
     def from_dict(cls, doc: Mapping[str, Any]) -> Record:
         """Inverse of `to_dict`; unknown fields are kept in `extra`. Raises KeyError, TypeError, ValueError."""
-        known = {"key", "outs", "stage", "run", "seconds", "finished", "rows_in", "state", "items", "quarantine"}
         return cls(
             key=ChunkKey(doc["key"]),
             outs={label: Part.from_list(part) for label, part in doc["outs"].items()},
@@ -94,8 +102,13 @@ class Record:
             state=State(doc["state"]) if "state" in doc else None,
             items=Items.from_list(doc["items"]) if "items" in doc else None,
             quarantine=Part.from_list(doc["quarantine"]) if "quarantine" in doc else None,
-            extra={k: v for k, v in doc.items() if k not in known},
+            loose=ChunkKey(doc["loose"]) if "loose" in doc else None,
+            code=Digest(doc["code"]) if "code" in doc else None,
+            extra={k: v for k, v in doc.items() if k not in _RECORD_FIELDS},
         )
+
+
+_RECORD_FIELDS = frozenset(field.name for field in fields_of(Record)) - {"extra"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +178,8 @@ class CutRequest:
 @dataclass(frozen=True, slots=True)
 class Before:
     """What the lock file says of a stage's last success: its key, its outs by label, the parts of its recipe, how
-    many items are in quarantine, and how the function was called (`StageRun.way`).
+    many items are in quarantine, how many chunks superseded code has made, and how the function was called
+    (`StageRun.way`).
     """
 
     key: Digest
@@ -174,6 +188,7 @@ class Before:
     items: Mapping[str, Any]
     deps: Mapping[str, Digest]
     quarantined: int = 0
+    superseded: int = 0
     way: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -217,6 +232,10 @@ class Past(Protocol):
 
     def lookup(self, stage: StageName, keys: Iterable[ChunkKey]) -> Mapping[ChunkKey, Record]:
         """Return the records of those keys that have one and may be used for this stage."""
+        ...
+
+    def loosely(self, stage: StageName, keys: Iterable[ChunkKey], code: Digest) -> Mapping[ChunkKey, Record]:
+        """Return, by loose key, a record of those that have one: of `code` if there is one, else the newest."""
         ...
 
     def partial(self, stage: StageName, key: ChunkKey) -> Partial | None:

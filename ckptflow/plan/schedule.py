@@ -6,6 +6,8 @@ Rules:
   ready as soon as the one before it is done; all other forms need the whole upstream out.
 - A chunk whose key has a record is reused and never run: early cut-off is nothing but that.
 - Results do not depend on the order of events: outs are made of records in chunk order.
+- Where chunks that superseded code has made are to stay, one that has no record is sought by its loose key, which
+  leaves out the code. What is found so counts for this plan alone: it is never recorded under the key of the new code.
 
 Dry runs, status and real runs use this one machine. A dry run stops where work begins, a real run feeds results back.
 """
@@ -23,6 +25,7 @@ from ..fingerprint.recipe import ENGINE_FORMAT, chunk_key
 from ..ids import ChunkKey, Digest, StageName, digest
 from ..spec.model import OnError, OverParts, Pipeline
 from .graph import Graph
+from .mending import mending
 from .merging import Merge, Merger
 from .model import CutRequest, Facts, Past, Record, Refusal
 from .reads import CARRIED, Reads
@@ -295,6 +298,9 @@ class Schedule:
             return False
         if before.quarantined and self._selection.retry:
             return False
+        if before.superseded and self._selection.renew:
+            run.renewed = True
+            return False
         trees = {label: self._past.tree(name) for label, name in before.trees.items()}
         if set(trees) != {o.label for o in run.stage.outs} or any(t is None for t in trees.values()):
             return False
@@ -302,6 +308,7 @@ class Schedule:
         run.names = dict(before.trees)
         run.fresh = True
         run.fresh_chunks = before.chunks
+        run.superseded = before.superseded
         run.phase = Phase.COMPLETE
         self._complete[run.name] = None
         return True
@@ -309,6 +316,8 @@ class Schedule:
     def _open(self, run: StageRun) -> None:
         """Name the chunks; look up which of them are done."""
         run.whole = self.reads.whole(run)
+        run.loose = run.recipe.loose(run.stage.call)
+        run.keeps = self._keeps(run)
         run.open(self.reads.chunks(run))
         self._opened.append(run.name)
         self._identify(run, range(run.chunks) if run.stage.carry is None else range(min(1, run.chunks)))
@@ -317,39 +326,78 @@ class Schedule:
                 if name in self.stages:
                     self._advance(self.stages[name])
 
+    def _keeps(self, run: StageRun) -> bool:
+        """Tell whether chunks of a stage that superseded code has made stay: where that is asked for, and later on as
+        long as the code is the one for which it was.
+        """
+        if self._selection.keep or self._selection.renew:
+            return self._selection.keep and run.loose is not None
+        before = self._facts.before(run.name)
+        return before is not None and before.superseded > 0 and before.items.get("code") == run.recipe.code
+
+    def loose_key(self, run: StageRun, index: int) -> ChunkKey | None:
+        """Return the key of a chunk whose key is known without the code; None where there is none."""
+        if run.loose is None:
+            return None
+        pieces = self._pieces(run, index)
+        assert pieces is not None
+        return chunk_key(run.loose, [*run.whole.items(), *pieces])
+
+    def _pieces(self, run: StageRun, index: int) -> list[tuple[str, Digest]] | None:
+        """Return (label, digest) of what a chunk reads that not all read; None while that is not known."""
+        pieces = self.reads.pieces(run, index)
+        if pieces is None or run.stage.carry is None:
+            return pieces
+        state = run.state_before(index)
+        return None if state is None else [*pieces, (CARRIED, state.digest)]
+
     def _identify(self, run: StageRun, indexes: Iterable[int]) -> None:
         """Give keys to those chunks whose pieces are known; reuse what has a record, make the others ready."""
         found: dict[int, ChunkKey] = {}
         base = [*run.whole.items(), *self._standing(run)]
         for index in indexes:
-            pieces = self.reads.pieces(run, index)
-            if pieces is None:
-                continue
-            if run.stage.carry is not None:
-                state = run.state_before(index)
-                if state is None:
-                    continue
-                pieces = [*pieces, (CARRIED, state.digest)]
-            found[index] = run.keys[index] = chunk_key(run.base, [*base, *pieces])
+            pieces = self._pieces(run, index)
+            if pieces is not None:
+                found[index] = run.keys[index] = chunk_key(run.base, [*base, *pieces])
         again = self._asked(run) if run.forced or run.stage.for_its_effect else None
         items = list(found.items())
         for at in range(0, len(items), LOOKUP_AT_ONCE):
             group = items[at : at + LOOKUP_AT_ONCE]
-            records = self._past.lookup(run.name, [key for index, key in group if again is None or not again(index)])
+            asked = [(index, key) for index, key in group if again is None or not again(index)]
+            records = self._past.lookup(run.name, [key for _, key in asked])
+            superseded = self._superseded(run, [index for index, key in asked if key not in records])
             for index, key in group:
-                record = records.get(key)
+                record = records.get(key) or superseded.get(index)
                 if record is None and again is None and not run.chunked:
                     record = self._regain(run, key) or self._adopt(run, key)
-                if record is not None and _serves(record, run) and not self._again(run, record):
+                if record is not None and _serves(record, run) and not self._again(run, index, record):
                     self._settle_chunk(run, index, record, ChunkState.REUSED)
                 else:
                     self._make_ready(run, index)
         if not items and run.chunks == 0:
             self._check_complete(run)
 
-    def _again(self, run: StageRun, record: Record) -> bool:
-        """Tell whether a chunk is taken up again for the items of it that failed."""
-        return self._selection.retry and record.quarantine is not None
+    def _superseded(self, run: StageRun, indexes: Iterable[int]) -> dict[int, Record]:
+        """Return what superseded code has made of these chunks, where that is to stay."""
+        if not run.keeps or run.recipe.code is None:
+            return {}
+        keys = {index: key for index in indexes if (key := self.loose_key(run, index)) is not None}
+        found = self._past.loosely(run.name, keys.values(), run.recipe.code)
+        return {index: found[key] for index, key in keys.items() if key in found}
+
+    def _again(self, run: StageRun, index: int, record: Record) -> bool:
+        """Tell whether a chunk is taken up again for the items of it that failed: because that is asked for, or because
+        it was other code that they failed with. Then they are tried alone where that is possible.
+        """
+        key = run.keys[index]
+        assert key is not None
+        if record.quarantine is None:
+            return False
+        if not self._selection.retry and (record.key == key or record.code == run.recipe.code):
+            return False
+        if (found := mending(run.stage, record, key, run.recipe.code)) is not None:
+            run.mending[index] = found
+        return True
 
     def _standing(self, run: StageRun) -> list[tuple[str, Digest]]:
         """Return what a command finds in the places of those outs that it adds to: that is read like a dep.
@@ -375,7 +423,9 @@ class Schedule:
     def _regain(self, run: StageRun, key: ChunkKey) -> Record | None:
         """Ask for what the lock file notes of this state of a stage, and the store has lost."""
         before = self._facts.before(run.name)
-        return self._past.regain(run.stage, key, before.trees) if before and before.key == run.key else None
+        if before is None or before.key != run.key or before.superseded:  # what it notes was not made under this key
+            return None
+        return self._past.regain(run.stage, key, before.trees)
 
     def _adopt(self, run: StageRun, key: ChunkKey) -> Record | None:
         """Ask for what another program made of a stage of which nothing is recorded."""
@@ -415,6 +465,7 @@ class Schedule:
 
     def _settle_chunk(self, run: StageRun, index: int, record: Record, state: ChunkState) -> None:
         run.records[index] = record
+        run.superseded += record.key != run.keys[index]
         run.move(index, state)
         if record.items is not None:
             run.items += record.items

@@ -15,7 +15,8 @@ class Selection:
 
     `stages` are planned; those in `pinned` only lend their outs. `forced` ones ignore records. `chunks` restricts a
     stage to some chunks; `limit` to so many runs a stage. `keep_going`: a failure stops only what depends on it.
-    `retry`: items in quarantine are tried again.
+    `retry`: items in quarantine are tried again. `keep`: chunks that superseded code has made stay; `renew`: they are
+    made again, also where they were to stay.
     """
 
     stages: frozenset[StageName]
@@ -25,6 +26,8 @@ class Selection:
     limit: int | None = None
     keep_going: bool = False
     retry: bool = False
+    keep: bool = False
+    renew: bool = False
 
 
 @dataclass(frozen=True, slots=True)

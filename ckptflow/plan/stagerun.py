@@ -13,6 +13,7 @@ from ..errors import Failure
 from ..fingerprint.recipe import Recipe
 from ..ids import ChunkKey, Digest, StageName
 from ..spec.model import Out, Stage, Value, chunked_deps
+from .mending import Mending
 from .merging import Merger
 from .model import Record, Source, State
 
@@ -51,6 +52,10 @@ class StageRun:
     dep whose parts are the chunks, one to one, while the stage that makes them may still be at work. `adopted`: another
     program had made it; `refusal` says why what it made does not count. `carrying`: a row of reused chunks is followed.
     `merger` merges their results, where the stage says how. `items` counts those of the chunks that are done.
+
+    `loose` is the digest of the recipe without the code, once the stage is open. With `keeps`, chunks that superseded
+    code has made stay; `superseded` counts them. With `renewed`, those that are in the outs are made again. `mending`
+    are chunks some items of which are tried again.
     """
 
     stage: Stage
@@ -85,6 +90,11 @@ class StageRun:
     carrying: bool = False
     merger: Merger | None = None
     items: Items = Items()
+    loose: Digest | None = None
+    keeps: bool = False
+    superseded: int = 0
+    renewed: bool = False
+    mending: dict[int, Mending] = field(default_factory=dict)
 
     @property
     def name(self) -> StageName:

@@ -40,6 +40,7 @@ class Cause(StrEnum):
     COMBINE = "combine"
     MERGES = "merges"
     QUARANTINE = "quarantine"
+    SUPERSEDED = "superseded"
     LOST = "lost"
     UNFINISHED = "unfinished"
     FOLLOWS = "follows"
@@ -97,6 +98,8 @@ def reasons(run: StageRun, before: Before | None, upstream: tuple[StageName, ...
         found.extend(_data(run, before))
         if run.phase is Phase.MERGING and not found:
             found.append(Reason(Cause.MERGES, "the results of its chunks are still to be combined"))
+        elif not found and not upstream and run.renewed:
+            found.append(Reason(Cause.SUPERSEDED, f"{_made_by_superseded(before)} made again"))
         elif not found and not upstream and run.key == before.key and before.quarantined:
             found.append(Reason(Cause.QUARANTINE, f"{before.quarantined} items in quarantine are tried again"))
         elif not found and not upstream and run.key == before.key:
@@ -181,6 +184,11 @@ def _data(run: StageRun, before: Before) -> Iterator[Reason]:
         elif source is not None and source.identity != before.deps[dep.label]:
             named = dep.label if source.tree is not None or dep.label == dep.path else f"{dep.label} ({dep.path})"
             yield Reason(Cause.DATA, f"{_chunks_changed(run, dep.label)}{named} changed", dep.label)
+
+
+def _made_by_superseded(before: Before) -> str:
+    few = before.superseded == 1
+    return f"{before.superseded} chunk{'' if few else 's'} made by superseded code {'is' if few else 'are'}"
 
 
 def _chunks_changed(run: StageRun, label: str) -> str:

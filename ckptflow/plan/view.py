@@ -50,6 +50,7 @@ class StageView:
 
     `state` is `fresh`, `stale` or `frozen`. Chunks: `total` known, `stale` to be run, `reusable` done already, `maybe`
     not known yet; `total` is None while nothing is known of them. `merges`: their results are to be combined.
+    `superseded` of the reusable chunks were made by superseded code.
     """
 
     stage: StageName
@@ -63,13 +64,15 @@ class StageView:
     stale_chunks: tuple[int, ...] = ()
     merges: bool = False
     code_changes: tuple[CodeChange, ...] = ()
+    superseded: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form of SPEC section 8."""
+        chunks = {"total": self.total, "stale": self.stale, "reusable": self.reusable, "maybe": self.maybe}
         return {
             "stage": self.stage,
             "state": self.state,
-            "chunks": {"total": self.total, "stale": self.stale, "reusable": self.reusable, "maybe": self.maybe},
+            "chunks": {**chunks, **({"superseded": self.superseded} if self.superseded else {})},
             "reasons": [r.text for r in self.reasons],
             "causes": [r.to_json() for r in self.reasons],
             **({"merges": True} if self.merges else {}),
@@ -117,8 +120,13 @@ def view(
 
 
 def is_unchanged(run: StageRun, before: Before | None) -> bool:
-    """Tell whether a stage with another key has the very outs it had, all from records: a re-encoded dep, say."""
-    return before is not None and bool(run.names) and not run.count(ChunkState.RAN) and run.names == before.trees
+    """Tell whether a stage with another key has the very outs it had, all from records: a re-encoded dep, say.
+
+    Where superseded code has made some of them, they must have been to stay before.
+    """
+    if before is None or not run.names or run.count(ChunkState.RAN) or run.names != before.trees:
+        return False
+    return not run.superseded or (before.superseded, before.items.get("code")) == (run.superseded, run.recipe.code)
 
 
 def _stage(
@@ -132,7 +140,8 @@ def _stage(
     if run.pinned:
         return StageView(run.name, "frozen", run.fresh_chunks or None, 0, 0, 0)
     if run.fresh or is_unchanged(run, facts.before(run.name)):
-        return StageView(run.name, "stale" if extra else "fresh", run.chunks, 0, run.chunks, 0, extra, holes)
+        state = "stale" if extra else "fresh"
+        return StageView(run.name, state, run.chunks, 0, run.chunks, 0, extra, holes, superseded=run.superseded)
     stale = run.count(ChunkState.READY) + run.count(ChunkState.HELD)
     unknown = [
         n for n in graph.needs[run.name] if n in schedule.stages and schedule.stages[n].phase is not Phase.SETTLED
@@ -153,4 +162,5 @@ def _stage(
         holes=holes,
         stale_chunks=tuple(run.indexes(ChunkState.READY)),
         merges=run.phase is Phase.MERGING,
+        superseded=run.superseded,
     )

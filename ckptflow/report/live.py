@@ -19,7 +19,7 @@ from .plain import FAILURES_IN_FULL
 from .progress import Progress
 from .stage import MARKS, ending
 from .style import Style
-from .summary import quarantine_lines, remote_line, summary_line
+from .summary import notes, remote_line, summary_line
 from .words import clean
 
 if TYPE_CHECKING:
@@ -124,6 +124,6 @@ class Live:
         return [
             *lines,
             self._style.paint(summary_line(result, stopped=stopping.reason if stopping else None), role),
-            *quarantine_lines(result),
+            *notes(result),
             *([line] if (line := remote_line(result)) else []),
         ]

@@ -26,7 +26,7 @@ from .failure import failure_line, failure_lines, remedy
 from .progress import Progress
 from .stage import MARKS, ending
 from .style import Style
-from .summary import quarantine_lines, remote_line, summary_line
+from .summary import notes, remote_line, summary_line
 from .words import chunk_name, clean, clean_lines, duration, number, percent, plural
 
 PROGRESS_EVERY = 30.0
@@ -150,7 +150,7 @@ class Plain:
                 self._line(remedy(stage.failed, stage.stage, stage.ran + stage.reused))
         stopping = self._progress.stopping
         self._line(summary_line(result, stopped=stopping.reason if stopping else None))
-        for text in quarantine_lines(result):
+        for text in notes(result):
             self._line(text)
         if line := remote_line(result):
             self._line(line)

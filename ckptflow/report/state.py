@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ..plan.view import PlanView, StageView
 from .style import Style
-from .summary import nothing_to_do
+from .summary import nothing_to_do, superseded_lines, superseded_text
 from .tables import table
 from .words import clean, number, plural
 
@@ -15,14 +15,17 @@ def status_lines(plan: PlanView, style: Style, *, explain: bool = False, chunks:
     """Return the state of all stages in a table; `explain` adds all reasons, `chunks` which chunks are stale."""
     if not plan.pending and not explain and not chunks:
         kept = sum(s.reusable for s in plan.stages)
-        return [f"Everything is up to date: {plural(len(plan.stages), 'stage')}, {plural(kept, 'chunk')}."]
+        return [
+            f"Everything is up to date: {plural(len(plan.stages), 'stage')}, {plural(kept, 'chunk')}.",
+            *_mixed(plan),
+        ]
     rows = [(s.stage, s.state, _total(s), _work(s), _reason(s)) for s in plan.stages]
     lines = table(("STAGE", "STATE", "CHUNKS", "STALE", "WHY"), rows, right="llrr", width=style.width)
     if chunks:
         lines += _stale_chunks(plan.stages)
     if explain:
         lines += _explanation(plan)
-    return [*lines, "", totals(plan)]
+    return [*lines, "", totals(plan), *_mixed(plan)]
 
 
 def why_lines(plan: PlanView) -> list[str]:
@@ -38,6 +41,8 @@ def why_lines(plan: PlanView) -> list[str]:
             case _:
                 lines.append(f"{name} is up to date: {plural(stage.reusable, 'chunk')}")
         lines += [f"  {clean(reason.text)}" for reason in stage.reasons]
+        if stage.superseded:
+            lines.append(f"  {superseded_text(stage.total, stage.superseded)}")
         lines += [f"  not followed: {clean(hole)}" for hole in stage.holes]
         for change in stage.code_changes:
             lines += ["", f"  {clean(change.symbol)} {change.change}"]
@@ -49,9 +54,13 @@ def plan_lines(plan: PlanView, style: Style) -> list[str]:
     """Return what a run would do, stages with nothing to do left out."""
     rows = [(_verb(s), s.stage, _part(s), _reason(s)) for s in plan.stages if s.state == "stale"]
     if not rows:
-        return [nothing_to_do(len(plan.stages))]
+        return [nothing_to_do(len(plan.stages)), *_mixed(plan)]
     lines = table(("", "STAGE", "CHUNKS", "WHY"), rows, right="llr", width=style.width)
-    return [*lines, "", f"Plan: {totals(plan)} Nothing was run."]
+    return [*lines, "", f"Plan: {totals(plan)} Nothing was run.", *_mixed(plan)]
+
+
+def _mixed(plan: PlanView) -> list[str]:
+    return superseded_lines((clean(stage.stage), stage.total, stage.superseded) for stage in plan.stages)
 
 
 def totals(plan: PlanView) -> str:

@@ -5,7 +5,7 @@ Imports nothing heavy: the way on which nothing is to be done ends here too.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .words import duration, listing, plural, size
@@ -56,6 +56,31 @@ def quarantine_lines(result: Mapping[str, Any]) -> list[str]:
                 " `--retry-failed` tries again"
             )
     return lines
+
+
+def superseded_lines(stages: Iterable[tuple[str, int | None, int]]) -> list[str]:
+    """Return a line for each stage, given as (name, chunks, how many of them superseded code has made), that has such
+    chunks, and how to make them again.
+    """
+    return [f"{name}: {superseded_text(chunks, superseded)}" for name, chunks, superseded in stages if superseded]
+
+
+def superseded_text(chunks: int | None, superseded: int) -> str:
+    """Return what there is to say of a stage so many of whose chunks superseded code has made."""
+    of = "" if chunks is None or chunks == 1 else f" of {chunks:,}"
+    few = superseded == 1
+    verb, them = ("was", "it") if few else ("were", "them")
+    noun = "chunk" if few and not of else "chunks"
+    return (
+        f"{superseded:,}{of} {noun} {verb} made by superseded code; `ckptflow repro --refresh-mixed` makes {them} again"
+    )
+
+
+def notes(result: Mapping[str, Any]) -> list[str]:
+    """Return what is to be said of stages whose outs are not what the code of now would make of all their data."""
+    chunks = ((stage["stage"], stage["chunks"]) for stage in result["stages"])
+    mixed = superseded_lines((name, counts["total"], counts.get("superseded", 0)) for name, counts in chunks)
+    return [*quarantine_lines(result), *mixed]
 
 
 def remote_line(result: Mapping[str, Any]) -> str | None:

@@ -3,6 +3,7 @@
 import os
 import shutil
 import sqlite3
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from ckptflow.checkpoints import index
 from ckptflow.checkpoints.index import Past
-from ckptflow.checkpoints.lines import Forget
+from ckptflow.checkpoints.lines import Forget, encode_record
 from ckptflow.checkpoints.records import RecordLog, read_segment, segments
 from ckptflow.checkpoints.trees import put_tree
 from ckptflow.chunk.headway import Headway, Items
@@ -469,3 +470,128 @@ def test_having_tells_what_lookup_finds(store, db):
     keys = [r.key for r in records]
     assert past.having(keys) == past.lookup(keys).keys() == {*keys} - {records[1].key}
     past.close()
+
+
+# ---- by loose key
+
+
+def loose_record(number, of, *, code="code", run=RUN):
+    record = make_record(number, run=run)
+    return replace(record, loose=ChunkKey(digest(of.encode())), code=digest(code.encode()))
+
+
+def loosely(past, *of):
+    found = past.loosely(ChunkKey(digest(name.encode())) for name in of)
+    return {name: sorted(r.key for r in found.get(ChunkKey(digest(name.encode())), ())) for name in of}
+
+
+def keys(*numbers):
+    return sorted(make_record(n).key for n in numbers)
+
+
+def test_records_are_found_by_their_loose_key(store, db):
+    log = RecordLog(store, RUN)
+    log.add(make_record(0))  # of an older version: it has none
+    for number, of in enumerate("aab", 1):
+        log.add(loose_record(number, of))
+    for past in (Past(store, db), Past(store, db), Past(store)):
+        assert loosely(past, "a", "b", "c") == {"a": keys(1, 2), "b": keys(3), "c": []}
+        assert past.loosely([]) == {}
+
+
+def test_what_is_forgotten_or_recorded_anew_is_not_found_by_the_loose_key_that_it_had(store, db):
+    log = RecordLog(store, RUN)
+    log.add(loose_record(1, "a"))
+    log.add(loose_record(2, "a"))
+    past = Past(store, db, log)
+    assert loosely(past, "a") == {"a": keys(1, 2)}
+    past.forget(make_record(1).key)
+    assert loosely(past, "a") == {"a": keys(2)}
+    assert loosely(Past(store, db), "a") == {"a": keys(2)}
+    log.add(loose_record(2, "b"))
+    again = Past(store, db)
+    assert loosely(again, "a", "b") == {"a": [], "b": keys(2)}
+
+
+def test_a_segment_that_goes_takes_its_loose_keys_along(store, db):
+    RecordLog(store, RUN).add(loose_record(1, "a"))
+    other = "20260102T000000Z-bbbb"
+    RecordLog(store, other).add(loose_record(2, "a", run=other))
+    past = Past(store, db)
+    assert loosely(past, "a") == {"a": keys(1, 2)}
+    store.delete(f"records/{RUN}-000001.jsonl")
+    past.refresh()
+    assert loosely(past, "a") == {"a": keys(2)}
+
+
+def test_loose_keys_of_another_store_in_the_same_database_are_others(store, db, tmp_path):
+    other = LocalStore(tmp_path / "other", create=True)
+    RecordLog(store, RUN).add(loose_record(1, "a"))
+    RecordLog(other, RUN).add(loose_record(2, "a"))
+    assert loosely(Past(store, db), "a") == {"a": keys(1)}
+    assert loosely(Past(other, db), "a") == {"a": keys(2)}
+
+
+def test_an_index_that_lies_of_loose_keys_finds_no_wrong_record(store, db):
+    log = RecordLog(store, RUN)
+    log.add(loose_record(1, "a"))
+    log.add(loose_record(2, "b"))
+    past = Past(store, db)
+    assert loosely(past, "a", "b") == {"a": keys(1), "b": keys(2)}
+    past._db.execute("UPDATE loose_1 SET key = ?", (bytes.fromhex(make_record(2).key),))
+    assert loosely(past, "a", "b") == {"a": [], "b": keys(2)}
+
+
+def test_many_loose_keys_are_sought_at_once(store, db):
+    log = RecordLog(store, RUN)
+    for number in range(1200):
+        log.add(loose_record(number, f"{number}"))
+    found = loosely(Past(store, db), *map(str, range(1300)))
+    assert [len(found[str(n)]) for n in range(1300)] == [1] * 1200 + [0] * 100
+
+
+def test_nobody_pays_who_does_not_ask(store, db):
+    RecordLog(store, RUN).add(loose_record(1, "a"))
+    past = Past(store, db)
+    agrees(past, store)
+    assert past._db.execute("SELECT count(*) FROM loose_1").fetchone() == (0,)
+    assert loosely(past, "a") == {"a": keys(1)}
+
+
+def test_what_is_added_later_is_found_too(store, db):
+    log = RecordLog(store, RUN)
+    log.add(loose_record(1, "a"))
+    past = Past(store, db)
+    assert loosely(past, "a", "b") == {"a": keys(1), "b": []}
+    log.add(loose_record(2, "b"))
+    past.refresh()
+    assert loosely(past, "a", "b") == {"a": keys(1), "b": keys(2)}
+
+
+def test_a_segment_that_was_written_anew_is_read_anew(store, db):
+    RecordLog(store, RUN).add(loose_record(1, "a"))
+    past = Past(store, db)
+    assert loosely(past, "a") == {"a": keys(1)}
+    store.put(f"records/{RUN}-000001.jsonl", encode_record(loose_record(2, "b")) + encode_record(loose_record(3, "b")))
+    past.refresh()
+    assert loosely(past, "a", "b") == {"a": [], "b": keys(2, 3)}
+
+
+def test_loose_keys_of_lines_longer_than_a_block(store, db, monkeypatch):
+    monkeypatch.setattr(index, "_READ_BYTES", 64)
+    log = RecordLog(store, RUN)
+    for number in range(5):
+        log.add(loose_record(number, f"{number}"))
+    assert loosely(Past(store, db), "0", "4") == {"0": keys(0), "4": keys(4)}
+
+
+def test_a_bad_line_costs_its_own_record_alone(store, db):
+    log = RecordLog(store, RUN)
+    for number in range(3):
+        log.add(loose_record(number, "a"))
+    path = store.root / f"records/{RUN}-000001.jsonl"
+    data = bytearray(path.read_bytes())
+    data[data.index(b"\n") + 120] ^= 1
+    path.chmod(0o644)
+    path.write_bytes(data)
+    assert loosely(Past(store, db), "a") == {"a": keys(0, 2)}

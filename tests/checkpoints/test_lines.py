@@ -9,7 +9,7 @@ from xxhash import xxh3_64_hexdigest
 from ckptflow.checkpoints import lines
 from ckptflow.chunk.model import Part
 from ckptflow.ids import ChunkKey, StageName, digest
-from ckptflow.plan.model import Record
+from ckptflow.plan.model import Record, State
 
 DIGESTS = st.binary(max_size=4).map(digest)
 PARTS = st.builds(
@@ -24,6 +24,8 @@ RECORDS = st.builds(
     seconds=st.integers(0, 10**6).map(lambda n: n / 64),
     finished=st.just("2026-01-01T00:00:00Z"),
     rows_in=st.none() | st.integers(0),
+    loose=st.none() | DIGESTS.map(ChunkKey),
+    code=st.none() | DIGESTS,
     extra=st.dictionaries(st.text(min_size=2, max_size=4).map(lambda t: f"_{t}"), st.text(max_size=3), max_size=2),
 )
 
@@ -39,6 +41,8 @@ def test_a_record_survives(record):
     assert line.endswith(b"\n") and line.count(b"\n") == 1
     assert lines.decode(line[:-1]) == record
     assert lines.glance(line[:-1]) == (bytes.fromhex(record.key), False)
+    loose = None if record.loose is None else (bytes.fromhex(record.loose), bytes.fromhex(record.key))
+    assert lines.loose_key(line[:-1]) == loose
 
 
 @given(DIGESTS)
@@ -57,12 +61,14 @@ def test_any_changed_byte_is_found(record, data):
         lines.decode(bytes(line))
     with pytest.raises(lines.BadLine):
         lines.glance(bytes(line))
+    assert lines.loose_key(bytes(line)) is None
 
 
 @given(RECORDS, st.data())
 def test_any_cut_line_is_found(record, data):
     line = lines.encode_record(record)[:-1]
     cut = line[: data.draw(st.integers(0, len(line) - 1))]
+    assert lines.loose_key(cut) is None
     for read in (lines.decode, lines.glance):
         with pytest.raises(lines.BadLine):
             read(cut)
@@ -81,7 +87,8 @@ def test_lines_of_another_order_are_read(record):
     line = sealed(later)
     assert lines.decode(line) == dataclasses.replace(record(1), extra={"new": 5})
     assert lines.glance(line) == (bytes.fromhex(record(1).key), False)
-    assert lines.glance(sealed({"forget": True, "v": 1, "key": record(1).key})) == (bytes.fromhex(record(1).key), True)
+    forget = sealed({"forget": True, "v": 1, "key": record(1).key})
+    assert lines.glance(forget) == (bytes.fromhex(record(1).key), True)
 
 
 @pytest.mark.parametrize(
@@ -95,6 +102,8 @@ def test_lines_of_another_order_are_read(record):
         ({"outs": []}, "not a record"),
         ({"outs": {"o": [1]}}, "not a record"),
         ({"stage": ...}, "not a record"),
+        ({"loose": "../../etc"}, "malformed"),
+        ({"code": 5}, "malformed"),
     ],
 )
 def test_sound_lines_that_say_nothing_usable(record, change, words):
@@ -113,3 +122,25 @@ def test_sealed_nonsense(text):
     for read in (lines.decode, lines.glance):
         with pytest.raises(lines.BadLine):
             read(line)
+
+
+@pytest.mark.parametrize("where", ["first", "last", "signed"])
+def test_a_loose_key_is_seen_wherever_it_stands(record, where):
+    made = dataclasses.replace(record(1), loose=ChunkKey(digest(b"loose")), code=digest(b"code"))
+    doc = {"key": made.key, "v": 1, **made.to_dict()}
+    if where == "last":
+        line = sealed(doc)
+    else:
+        made = dataclasses.replace(made, extra={"sig": "0" * 64}) if where == "signed" else made
+        line = lines.encode_record(made)[:-1]
+        assert line.index(b'"loose"') < line.index(b'"outs"')
+    assert lines.decode(line) == made
+    assert lines.glance(line) == (bytes.fromhex(made.key), False)
+    assert lines.loose_key(line) == (bytes.fromhex(made.loose), bytes.fromhex(made.key))
+
+
+def test_what_only_looks_like_a_loose_key_is_none(record):
+    made = dataclasses.replace(record(1), state=State({"loose": digest(b"state")}))
+    line = lines.encode_record(made)[:-1]
+    assert lines.loose_key(line) is None
+    assert lines.decode(line) == made

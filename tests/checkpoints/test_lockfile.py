@@ -43,6 +43,8 @@ ENTRIES = st.builds(
     deps=st.dictionaries(st.text(max_size=4), st.builds(lambda x: {"path": "p", "digest": x}, DIGESTS), max_size=2),
     outs=st.dictionaries(st.text(max_size=4), st.builds(lambda x: {"path": "p", "tree": x}, DIGESTS), max_size=2),
     chunks=st.integers(0),
+    quarantined=st.integers(0, 3),
+    superseded=st.integers(0, 3),
     code=st.none() | DIGESTS,
     call=st.none() | st.text(max_size=5),
     cmd=st.lists(st.text(max_size=5), max_size=2).map(tuple),
@@ -264,3 +266,19 @@ def test_unreadable_and_binary_files(tmp_path):
 def test_the_text_does_not_grow_with_the_chunks():
     few, many = entry(), LockEntry(**{f: getattr(entry(), f) for f in entry().__slots__} | {"chunks": 10**6})
     assert abs(len(LockFile({few.stage: few}).write()) - len(LockFile({many.stage: many}).write())) < 10
+
+
+def test_what_superseded_code_has_made_is_noted_only_where_there_is_any():
+    assert "superseded" not in LockFile({StageName("load"): entry()}).write()
+    noted = LockFile({StageName("load"): entry(superseded=3, way={"each": "item"})})
+    assert '   "superseded": 3,\n' in noted.write()
+    assert LockFile.read(noted.write()) == noted
+
+
+def test_a_merge_that_loses_it_leaves_no_entry():
+    """One branch has made the chunks again, the other has new data: each may keep the line that the other removed."""
+    text = LockFile({StageName("load"): entry(superseded=3, way={"each": "item"})}).write()
+    lost = text.replace('   "superseded": 3,\n', "")
+    assert lost != text
+    assert LockFile.read(lost).doubtful == (StageName("load"),)
+    assert LockFile.read(text.replace('"superseded": 3', '"superseded": 2')).doubtful == (StageName("load"),)

@@ -76,6 +76,10 @@ def changes(record: Record) -> list[Record]:
         replace(record, items=(record.items or Items()) + Items(skipped=1)),
         replace(record, quarantine=Part(Digest("0" * 64), 1, Digest("0" * 64)) if record.quarantine is None else None),
         replace(record, state=State([record.state.value if record.state is not None else 0])),
+        replace(record, loose=ChunkKey("0" * 64)),
+        replace(record, loose=None if record.loose is not None else ChunkKey("1" * 64)),
+        replace(record, code=Digest("0" * 64)),
+        replace(record, code=None if record.code is not None else Digest("1" * 64)),
         replace(record, extra={**record.extra, "more": 1}),
         replace(record, outs={**record.outs, "more": Part(Digest("0" * 64), 1, Digest("0" * 64))}),
     ]
@@ -92,7 +96,7 @@ def test_the_changes_reach_every_field() -> None:
     """What a later version adds to records or parts has to be added to `changes` too."""
     assert {field.name for field in fields(Record)} == {
         "key", "outs", "stage", "run", "seconds", "finished", "rows_in", "state", "items",
-        "quarantine", "extra",
+        "quarantine", "loose", "code", "extra",
     }  # fmt: skip
     assert {field.name for field in fields(Part)} == {"object", "bytes", "values", "rows", "listing"}
 

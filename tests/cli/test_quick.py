@@ -12,7 +12,7 @@ from ckptflow.cli.quick import try_quick
 from ckptflow.engine import fresh
 from ckptflow.workspace import discover
 
-RESULT = {"stages": [{"stage": "a", "state": "fresh"}]}
+RESULT = {"stages": [{"stage": "a", "state": "fresh", "chunks": {"total": 3, "ran": 0, "reused": 3, "failed": 0}}]}
 
 
 @pytest.fixture
@@ -38,7 +38,26 @@ def test_says_that_there_is_nothing_to_do(witness: None, run: Callable[..., Any]
     assert (ran.code, json.loads(ran.out)["stages"], ran.err) == (0, RESULT["stages"], "")
 
 
-@pytest.mark.parametrize("args", [["repro", "--", "a"], ["repro", "-f"], ["repro", "--dry"], ["repro", "-j", "2"]])
+def test_what_superseded_code_has_made_is_told_each_time(
+    witness: None, monkeypatch: pytest.MonkeyPatch, run: Callable[..., Any]
+) -> None:
+    mixed = {"stages": [{**RESULT["stages"][0], "chunks": {"total": 3, "ran": 0, "reused": 3, "superseded": 2}}]}
+    monkeypatch.setattr(fresh, "still_fresh", lambda *asked: mixed)
+    told = "a: 2 of 3 chunks were made by superseded code; `ckptflow repro --refresh-mixed` makes them again"
+    assert run("repro").err.splitlines() == ["Nothing to do: 1 stage is up to date.", told]
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["repro", "--", "a"],
+        ["repro", "-f"],
+        ["repro", "--dry"],
+        ["repro", "-j", "2"],
+        ["repro", "--refresh-mixed"],
+        ["repro", "--keep-finished"],
+    ],
+)
 def test_more_than_a_plain_repro_goes_the_ordinary_way(witness: None, args: list[str]) -> None:
     assert try_quick(args) is None
 

@@ -90,6 +90,18 @@ def test_the_lock_file_and_its_tree(store):
     assert (len(tree.parts), tree.rows, tree.format, tree.suffix) == (3, 3, "jsonl", ".jsonl")
 
 
+def test_a_chunk_of_superseded_code():
+    past = Past(LocalStore(V1 / "superseded/store"))
+    (record,) = past.loosely([key("loosely"), key("unknown")])[key("loosely")]
+    assert (record.key, record.code) == (key("then"), digest(b"code that was superseded"))
+    entry = load(V1 / "superseded/pipeline.lock").stages["load@fr"]
+    assert (entry.superseded, entry.code) == (1, digest(b"code"))
+
+
+def test_records_of_before_there_were_loose_keys_are_not_found_loosely(store):
+    assert all(record.loose is None and record.code is None for record in Past(store).iter())
+
+
 def test_the_checkpoint(store):
     found, passed = newest_valid(store, "load@fr")
     assert passed == [] and found.status is Status.COMPLETED and found.processed_count == 3

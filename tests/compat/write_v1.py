@@ -91,6 +91,21 @@ def write(folder: Path) -> None:
         params={"window": 7},
     )
     update(folder / "pipeline.lock", [entry])
+    write_superseded(folder / "superseded")
+
+
+def write_superseded(folder: Path) -> None:
+    """A chunk made by code that was superseded, as the lock file of the new code notes it."""
+    store = LocalStore(folder / "store", create=True)
+    store.put(layout.MARKER, Marker(repository="00112233445566778899aabbccddee00").encode())
+    objects, log = Objects(store), RecordLog(store, RUN)
+    part = Part(objects.put(b'{"row": 0}\n'), 11, digest(b"values 0"), rows=1)
+    stage, code = StageName("load@fr"), digest(b"code that was superseded")
+    log.add(Record(key("then"), {"rows": part}, stage, RUN, 0.25, FINISHED, loose=key("loosely"), code=code))
+    tree = put_tree(objects, Tree(Layout.PARTS, "jsonl", (part,), ".jsonl"))
+    outs = {"rows": {"path": "data/rows", "tree": tree, "rows": 1}}
+    entry = LockEntry(stage, digest(b"stage"), {}, outs, superseded=1, code=digest(b"code"), call="stages:load")
+    update(folder / "pipeline.lock", [entry])
 
 
 def write_remote(folder: Path, store: LocalStore, extra: list[Digest]) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from ckptflow.chunk.headway import Items
 from ckptflow.chunk.model import AtRows, Part, Piece, Sheet, Whole
 from ckptflow.chunk.tree import Tree
 from ckptflow.errors import DepMissing, Failure
@@ -44,8 +45,11 @@ class World:
     cut: bool = False
     pipeline: Pipeline = field(default_factory=lambda: Pipeline("pipeline.yaml", {}))
     looked_up: list[ChunkKey] = field(default_factory=list)
+    looked_up_loosely: list[ChunkKey] = field(default_factory=list)
     elsewhere: dict[str, str] = field(default_factory=dict)
     asked: list[tuple[str, dict[str, Tree]]] = field(default_factory=list)
+    bad: set[tuple[str, str, int]] = field(default_factory=set)
+    made: int = 0
 
     def stages(self, *stages: Stage) -> None:
         self.pipeline = Pipeline("pipeline.yaml", {s.name: s for s in stages})
@@ -95,6 +99,16 @@ class World:
         self.looked_up += keys
         return {k: self.records[k] for k in keys if k in self.records}
 
+    def loosely(self, stage: StageName, keys: Iterable[ChunkKey], code: Digest) -> Mapping[ChunkKey, Record]:
+        keys = set(keys)
+        self.looked_up_loosely += keys
+        found = [r for r in self.records.values() if r.loose in keys]
+        found.sort(key=lambda r: (r.code == code, r.finished))
+        return {r.loose: r for r in found if r.loose is not None}
+
+    def partial(self, stage: StageName, key: ChunkKey) -> None:
+        return None
+
     def tree(self, name: Digest) -> Tree | None:
         return self.trees.get(name)
 
@@ -112,14 +126,28 @@ class World:
 
     # ---- work
 
-    def make(self, run: StageRun, index: int) -> Record:
-        key = run.keys[index]
+    def make(self, schedule: Schedule, run: StageRun, index: int) -> Record:
+        """Do a chunk; an item of it fails where `bad` names its stage and code."""
+        key = run.mending[index].key if index in run.mending else run.keys[index]
         assert key is not None
         result = self.results.get(run.name, lambda key: key)(key)
         parts = {
             o.label: Part(name_of("bytes", o.label, result), 1, name_of(o.label, result), 1) for o in run.stage.outs
         }
-        return Record(key, parts, run.name, "run", 1.0, "2026-01-01T00:00:00Z")
+        bad = (run.name, self.code.get(run.name, run.name), index) in self.bad
+        self.made += 1
+        return Record(
+            key,
+            parts,
+            run.name,
+            "run",
+            1.0,
+            f"2026-01-01T00:00:00.{self.made:03}Z",
+            items=Items(9, int(bad), 0) if run.stage.each else None,
+            quarantine=Part(name_of("bad", key), 1, name_of("bad", key), 1) if bad else None,
+            loose=schedule.loose_key(run, index),
+            code=run.recipe.code,
+        )
 
 
 @dataclass
@@ -171,7 +199,7 @@ class Machine:
                 if isinstance(verdict, Retry) and run.phase is Phase.OPEN:
                     schedule.release(stage, index)
             else:
-                record = world.make(run, index)
+                record = world.make(schedule, run, index)
                 world.records[record.key] = record
                 schedule.done(stage, index, record)
         if steps > 0:
@@ -181,13 +209,15 @@ class Machine:
     def _settle(self, run: StageRun) -> None:
         self.settled.append(run.name)
         self.world.trees.update({run.names[label]: tree for label, tree in run.trees.items()})
-        if not run.pinned:
+        if not run.pinned and not run.fresh:
             self.world.lock[run.name] = Before(
                 key=self.schedule.reads.stage_key(run),
                 trees=dict(run.names),
                 chunks=run.chunks,
                 items=dict(run.recipe.items()),
                 deps={label: s.identity for label, s in run.sources.items()},
+                quarantined=run.items.failed,
+                superseded=run.superseded,
             )
         self.schedule.settled(run.name)
 

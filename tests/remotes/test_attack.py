@@ -214,3 +214,61 @@ def test_a_lock_file_that_names_it(attacker, machine, moto_bucket, good, as_data
     if as_data_too:  # then it is here, under its true name, before anything asks for the pickle
         target.run("repro", "total")
     attacked(target, attacker, good)
+
+
+KEEPING = [
+    ("plan", "--keep-finished"),
+    ("repro", "--keep-finished"),
+    ("repro",),
+    ("show", "data/lookup.pkl"),
+    ("pull",),
+]
+
+
+def mend(target: Machine) -> None:
+    """Change the code of `lookup`, so that nothing is recorded for it."""
+    work = (target.root / "work.py").read_text()
+    (target.root / "work.py").write_text(work.replace('trace("lookup")', 'trace("lookup")\n    rows = rows.slice(0)'))
+
+
+def test_the_attack_by_a_loose_key_is_one(attacker, machine, moto_bucket):
+    attacker.far.begin()
+    attacker.far.send([attacker.armed("lookup", "lookup")], [attacker.bomb])
+    target = victim(machine, moto_bucket)
+    target.config(moto_bucket, trust=True)
+    mend(target)
+    target.repro("--keep-finished")
+    assert "lookup" not in target.traces()
+    target.python("import ckptflow; ckptflow.load('data/lookup.pkl')")
+    assert attacker.proof.exists()
+
+
+def loose_and_unsigned(attacker: Attacker, store_id: str) -> Record:
+    return attacker.armed("lookup", "lookup")
+
+
+def loose_key_changed_afterwards(attacker: Attacker, store_id: str) -> Record:
+    """A true signature on what another function has made, said to be of this one."""
+    true = Signer(KEY.strip().encode(), store_id).sign_record(attacker.armed("total", "total"))
+    lookup = attacker.records[StageName("lookup")]
+    return replace(true, loose=lookup.loose, code=lookup.code, stage=lookup.stage, outs={"lookup": attacker.part})
+
+
+def loose_key_alone_changed_afterwards(attacker: Attacker, store_id: str) -> Record:
+    true = Signer(KEY.strip().encode(), store_id).sign_record(
+        replace(attacker.armed("lookup", "lookup"), loose=attacker.records[StageName("total")].loose)
+    )
+    return replace(true, loose=attacker.records[StageName("lookup")].loose)
+
+
+@pytest.mark.parametrize("key", [None, KEY])
+@pytest.mark.parametrize(
+    "forge", [loose_and_unsigned, loose_key_changed_afterwards, loose_key_alone_changed_afterwards]
+)
+def test_a_record_that_is_found_by_its_loose_key(attacker, machine, moto_bucket, good, forge, key):
+    store_id = attacker.far.begin()
+    attacker.far.send([forge(attacker, store_id)], [attacker.bomb])
+    target = victim(machine, moto_bucket, **({"CKPTFLOW_KEY": key} if key else {}))
+    mend(target)
+    attacked(target, attacker, good, KEEPING)
+    assert "lookup" in target.traces()

@@ -15,6 +15,7 @@ VALUES = {
     "NOTE": "a remark",
     "DOC": "What it is.",
     "SPARE": "1",
+    "BAD": "3",
     "TABLE": "{'mon': 1, 'tue': 2, 'wed': 3}",
 }
 
@@ -27,6 +28,7 @@ OTHER = {
     "NOTE": ("a remark", "another remark", "no remark"),
     "DOC": ("What it is.", "What it does."),
     "SPARE": ("1", "2", "3"),
+    "BAD": ("3", "5", "6"),
     "TABLE": ("{'mon': 1, 'tue': 2, 'wed': 3}", "{'mon': 1, 'tue': 20, 'wed': 3}"),
 }
 
@@ -199,7 +201,7 @@ def each_list(item):
 
 
 def each_good(item):
-    if item["amount"] % 7 == 3:
+    if item["amount"] % 7 == {BAD}:
         raise ValueError(f"{{item['name']}} is bad")
     return {{"name": item["name"], "amount": item["amount"]}}
 
@@ -219,7 +221,7 @@ def running(items: pa.Table, state):
 
 
 def good(items: pa.Table):
-    return [100 // (amount % 11) for amount in items["amount"].to_pylist()]
+    return [100 // ((amount + {BAD}) % 11) for amount in items["amount"].to_pylist()]
 
 
 def tally(items: pa.Table):
@@ -260,11 +262,11 @@ REACH = {
     "measured": set[str](),
     "each_row": {"OFFSET", "TURN"},
     "each_list": set[str](),
-    "each_good": set[str](),
+    "each_good": {"BAD"},
     "each_file": {"OFFSET", "TURN"},
     "numbered": set[str](),
     "running": set[str](),
-    "good": set[str](),
+    "good": {"BAD"},
     "tally": {"OFFSET", "TURN"},
 }
 

@@ -20,6 +20,7 @@ from sim_world import World, make_world
 from ckptflow import Project
 from ckptflow.engine import fresh, witness
 from ckptflow.engine.result import RunResult
+from ckptflow.engine.targets import ReproOptions
 from ckptflow.events import ChunkDone, Event
 from ckptflow.plan.view import PlanView
 from ckptflow.workspace import observe
@@ -45,9 +46,9 @@ class Seen:
         pass
 
 
-def repro(root: Path, jobs: int = 2) -> tuple[RunResult, Seen]:
+def repro(root: Path, jobs: int = 2, options: ReproOptions | None = None) -> tuple[RunResult, Seen]:
     seen = Seen()
-    result = Project(root, overrides={"jobs": jobs}, env={}).repro(reporter=seen)
+    result = Project(root, overrides={"jobs": jobs}, env={}).repro(options=options, reporter=seen)
     assert result.ok, result.to_json()
     return result, seen
 

@@ -9,7 +9,7 @@ import click
 
 from .. import terminal
 from ..exits import Exit
-from ..session import Session, as_json, pipeline_file, verbosity
+from ..session import Session, as_json, pipeline_file, superseded, verbosity
 from ..values import Target
 
 if TYPE_CHECKING:
@@ -19,14 +19,26 @@ if TYPE_CHECKING:
 @click.command("plan")
 @click.argument("targets", nargs=-1, type=Target())
 @pipeline_file
+@superseded
 @click.option("--exit-code", is_flag=True, help="Exit 10 if there is anything to do.")
 @as_json
 @verbosity
 @click.pass_obj
-def command(session: Session, targets: tuple[str, ...], file: str | None, exit_code: bool, as_json: bool) -> int:
+def command(
+    session: Session,
+    targets: tuple[str, ...],
+    file: str | None,
+    keep_finished: bool,
+    refresh_mixed: bool,
+    exit_code: bool,
+    as_json: bool,
+) -> int:
     """Say what repro would do for the TARGETs (default: all). Runs and writes nothing."""
+    from ...project import ReproOptions
+
     project, targets = session.project_for(targets, file=file)
-    plan = project.plan(targets)
+    options = ReproOptions(keep_finished=keep_finished, refresh_mixed=refresh_mixed)
+    plan = project.plan(targets, options=options)
     return tell_plan(session, plan, as_json=as_json, exit_code=exit_code)
 
 

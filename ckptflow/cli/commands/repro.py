@@ -8,7 +8,7 @@ import click
 
 from .. import terminal
 from ..exits import Exit
-from ..session import Session, as_json, pipeline_file, verbosity
+from ..session import Session, as_json, pipeline_file, superseded, verbosity
 from ..values import Duration, Target
 from .plan import tell_plan
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 @click.option(
     "--for", "time_limit", type=Duration(), metavar="TIME", help="Stop in time, as 3h50m; exit 75 if unfinished."
 )
+@superseded
 @click.option("--pull", is_flag=True, help="Look for finished work in the remote; bring all outs.")
 @click.option("--no-commit", is_flag=True, help="Run, but do not write pipeline.lock.")
 @click.option("--retry-failed", is_flag=True, help="Only the chunks and items that failed in the last run.")
