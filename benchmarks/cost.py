@@ -51,14 +51,17 @@ def process(
     """
     with open(cwd / "benchmark.err", "wb") as words:
         began = time.perf_counter()
-        running = subprocess.Popen(
-            argv,
-            cwd=cwd,
-            env=clean_environment(env),
-            stdout=subprocess.DEVNULL,
-            stderr=words,
-            start_new_session=within is not None,
-        )
+        try:
+            running = subprocess.Popen(
+                argv,
+                cwd=cwd,
+                env=clean_environment(env),
+                stdout=subprocess.DEVNULL,
+                stderr=words,
+                start_new_session=within is not None,
+            )
+        except OSError as error:
+            raise WentWrong(f"{argv[0]} cannot be started: {error.strerror}") from error
         with _ended_after(running.pid, within), Peaks(running.pid) if watch else _nobody() as peaks:
             _, status, used = os.wait4(running.pid, 0)
         wall = time.perf_counter() - began

@@ -93,6 +93,8 @@ def measure(kind: Kind, scratch: Path, sizes: Sequence[int], budget: float, roun
 
 def statement(found: Sequence[Growth]) -> str:
     """Return what all of it comes to, in a sentence."""
+    if all(each.exponent is None for each in found):
+        return "Nothing grew by enough, or at enough sizes, to tell how."
     faster = [f"{each.work} ({each.exponent:.2f})" for each in found if not each.linear]
     if faster:
         return f"Grows faster than linearly: {'; '.join(faster)}."
