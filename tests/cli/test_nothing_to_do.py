@@ -51,7 +51,7 @@ ckptflow.report.summary ckptflow.report.words ckptflow.store ckptflow.store.inod
 ckptflow.workspace.discover
 """
 MOST = 70
-"""Modules beside those that an interpreter has anyway, mostly of `json` and `sqlite3`; a few more or less by version."""
+"""Modules beside those an interpreter has anyway, mostly of `json` and `sqlite3`; they differ by version."""
 
 
 @pytest.fixture(scope="module")
