@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-LEFT, RIGHT, TOP, ROW, BOTTOM = 330, 70, 62, 26, 42
+LEFT, RIGHT, TOP, ROW, BOTTOM = 330, 70, 70, 42, 42
 WIDTH = 900
 LONGEST = 52
 
@@ -76,7 +76,7 @@ def _drawn(line: Mapping[str, Any], points: Sequence[tuple[str, float, bool]], y
         f'<line class="rule" x1="{LEFT}" y1="{y}" x2="{WIDTH - RIGHT}" y2="{y}"/>',
         f'<text class="end" x="{LEFT - 14}" y="{y + 4}"><title>{escape(words)}</title>{escape(short)}</text>',
     ]
-    free = -math.inf
+    free = dict.fromkeys((-8, 16), -math.inf)  # above, below
     for name, value, is_limit in points:
         at = x(value)
         told = f"<title>{escape(name)}: {value:.3g} × ckptflow</title>"
@@ -84,8 +84,10 @@ def _drawn(line: Mapping[str, Any], points: Sequence[tuple[str, float, bool]], y
             parts.append(f'<rect class="limit" x="{at - 2:.1f}" y="{y - 6}" width="4" height="12">{told}</rect>')
             continue
         parts.append(f'<circle class="peer" cx="{at:.1f}" cy="{y}" r="4">{told}</circle>')
-        wide = 6.0 * len(name)
-        if at - wide / 2 > free:  # a name that would run into the one before is told by its title alone
-            parts.append(f'<text class="small mid" x="{at:.1f}" y="{y - 6}">{escape(name)}</text>')
-            free = at + wide / 2 + 3
+        half = 3.0 * len(name)
+        for lower, end in free.items():  # a name that finds no room on either side is told by its title alone
+            if at - half > end:
+                parts.append(f'<text class="small mid" x="{at:.1f}" y="{y + lower}">{escape(name)}</text>')
+                free[lower] = at + half + 3
+                break
     return parts
