@@ -10,6 +10,7 @@ import filecmp
 import json
 import shutil
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.servers.fresh import FreshBucket
@@ -202,7 +203,7 @@ def make_large(directory: Path, size: int) -> Path:
     return _made(directory, stage, {"large": module}, 1)
 
 
-def _made(directory: Path, stage: dict[str, object], modules: dict[str, str], count: int) -> Path:
+def _made(directory: Path, stage: Mapping[str, object], modules: Mapping[str, str], count: int) -> Path:
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from .. import projects
-from ..bench import Bench, Line, against, bare, ckptflow, figures, seconds, shown
+from ..bench import Bench, Line, Size, against, bare, ckptflow, figures, seconds, shown
 from ..cost import Cost, WentWrong, alternate, here, process
 from ..peers import Reads, Ready, Work
 from .startup import wanted
@@ -32,14 +32,15 @@ def tree(bench: Bench) -> Iterator[Line]:
     )
     ours, find = costs["ours"], costs["find"]
     ratio = ours.over(find)
+    whole = bench.size >= Size.FULL  # with fewer files, starting an interpreter is most of it
     yield Line(
         name=f"tree/{folders * files}",
         work=f"dep directory of {folders * files:,} files, nothing to do",
         ours=shown(ours),
         beside=f"`find -printf '%s %T@ %i'` {shown(find)}",
         ratio=f"{ratio.median:.2f} × CPU, {ours.wall / find.wall:.2f} × wall",
-        target="at most 1.5 × find",
-        met=bench.held(ratio.median <= 1.5),
+        target="at most 1.5 × find" if whole else "stated for 100,000 files",
+        met=ratio.median <= 1.5 if whole else None,
         limit=ratio,
         peers=against(ours, {name: cost for name, cost in costs.items() if name not in ("ours", "find")}),
         figures=figures(**costs),
@@ -107,6 +108,7 @@ def first_hash(bench: Bench) -> Iterator[Line]:
     }
     speed = {name: size / cost.wall / 1e9 for name, cost in (("ours", ours), ("blake3", alone), ("cat", costs["cat"]))}
     ratio = ours.over(alone, "wall")
+    whole = bench.size >= Size.FULL  # what is left of a small file without starting is within the noise of starting
     beside = against(ours, others)
     yield Line(
         name=f"hash/{size}",
@@ -115,8 +117,8 @@ def first_hash(bench: Bench) -> Iterator[Line]:
         beside=f"BLAKE3 on all cores {speed['blake3']:.2f} GB/s, {seconds(alone.cpu)} CPU; "
         f"`cat` {speed['cat']:.1f} GB/s",
         ratio=f"{1 / ratio.median:.0%} of BLAKE3's speed, {ours.over(alone).median:.2f} × its CPU",
-        target="at least 90 % of BLAKE3; 5 × DVC",
-        met=bench.held(ratio.median <= 1 / 0.9 and all(each.ratio.median <= 0.2 for each in beside.values())),
+        target="at least 90 % of BLAKE3, 5 × DVC" if whole else "stated for 4 GB",
+        met=ratio.median <= 1 / 0.9 and all(each.ratio.median <= 0.2 for each in beside.values()) if whole else None,
         limit=ratio,
         peers=beside,
         figures={
