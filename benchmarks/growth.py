@@ -54,8 +54,7 @@ class Growth:
 
 def exponent(cost: Mapping[int, float]) -> float | None:
     """Return the exponent with which a cost grows over size; None where it does not, or too few sizes tell."""
-    (smallest, fixed), *rest = sorted(cost.items())
-    grown = [(size - smallest, each - fixed) for size, each in rest if each - fixed > NOISE * fixed][-LARGER:]
+    grown = _grown(cost)[-LARGER:]
     if len(grown) < 2:
         return None
     xs, ys = ([math.log(pair[i]) for pair in grown] for i in (0, 1))
@@ -63,9 +62,16 @@ def exponent(cost: Mapping[int, float]) -> float | None:
     return sum((a - x) * (b - y) for a, b in zip(xs, ys, strict=True)) / sum((a - x) ** 2 for a in xs)
 
 
+def _grown(cost: Mapping[int, float]) -> list[tuple[int, float]]:
+    """Return by how much size and cost are above those of the smallest, where that can be told from noise."""
+    (smallest, fixed), *rest = sorted(cost.items())
+    return [(size - smallest, each - fixed) for size, each in rest if each - fixed > NOISE * fixed]
+
+
 def measure(kind: Kind, scratch: Path, sizes: Sequence[int], budget: float, rounds: int) -> list[Growth]:
     """Do the work at each size, smallest first, while there is time; return its growth, a line each kind of run."""
     seen: dict[str, dict[int, Series]] = {work: {} for work in kind.works}
+    before: float | None = None
     for size in sizes:
         began = time.perf_counter()
         place = scratch / f"{kind.name}-{size}"
@@ -77,8 +83,9 @@ def measure(kind: Kind, scratch: Path, sizes: Sequence[int], budget: float, roun
             seen[work][size] = Series(tuple(costs))
         took = time.perf_counter() - began
         print(f"{kind.name}, {size:,} {kind.unit}: {took:.1f} s", file=sys.stderr, flush=True)
-        if took * 10 > budget:
+        if before is not None and took + 10 * (took - before) > budget:  # what grew grows tenfold
             break
+        before = took
     return [
         Growth(
             kind.name,
@@ -119,7 +126,7 @@ def _cell(value: float | None) -> str:
 
 def _told(each: Growth) -> str:
     if each.exponent is None:
-        return "does not grow" if len(each.cpu) > 2 else "-"
+        return "too few sizes" if _grown(each.cpu) or len(each.cpu) < 3 else "does not grow"
     return f"{each.exponent:.2f}" if each.linear else f"**{each.exponent:.2f}**"
 
 
