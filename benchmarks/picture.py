@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-LEFT, RIGHT, TOP, ROW, BOTTOM = 330, 70, 70, 42, 42
-WIDTH = 900
-LONGEST = 52
+LEFT, RIGHT, TOP, ROW, BOTTOM = 380, 70, 70, 42, 42
+WIDTH = 960
+LONGEST = 54
 
 _STYLE = (
     ":root{color-scheme:light dark;--back:#fff;--text:#1c1e21;--soft:#5c6370;--rule:#e3e5e8;--own:#1f6feb;"

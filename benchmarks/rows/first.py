@@ -65,7 +65,7 @@ def first(bench: Bench) -> Iterator[Line]:
         beside = against(costs[str(fewer)], least)
         yield Line(
             name=f"first/{fewer}",
-            work=f"the same of {fewer}, beside what takes minutes for more",
+            work=f"first `repro` of {fewer}, beside what takes minutes for more",
             ours=shown(costs[str(fewer)]),
             beside="-",
             ratio="-",

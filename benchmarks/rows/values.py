@@ -46,9 +46,9 @@ def values(bench: Bench) -> Iterator[Line]:
     save, dump = costs["saved"].less(costs["made"]), costs["pickled"].less(costs["made"])
     load, undump = costs["loaded"].less(costs["nothing"]), costs["unpickled"].less(costs["nothing"])
     kept, plain = _bytes(project / "kept/aml"), (project / "plain.pkl").stat().st_size
-    words = f"{count:,} accounts × 15 as a dict of dicts"
-    yield _line(bench, f"values/save/{count}", f"{words}, `CheckpointManager.save`", "pickle.dump", save, dump)
-    yield _line(bench, f"values/load/{count}", "the same, `CheckpointManager.load`", "pickle.load", load, undump)
+    words = f"{count:,} × 15 values, a dict of dicts"
+    yield _line(bench, f"values/save/{count}", f"`save` of {words}", "pickle.dump", save, dump)
+    yield _line(bench, f"values/load/{count}", f"`load` of {words}", "pickle.load", load, undump)
     yield Line(
         name=f"values/bytes/{count}",
         work="the same, bytes",
@@ -62,7 +62,7 @@ def values(bench: Bench) -> Iterator[Line]:
     extra = costs["stage"].cpu - costs["pickled"].cpu
     yield Line(
         name=f"values/stage/{count}",
-        work="the same, made by a stage and kept as a pickle",
+        work=f"{words}, made by a stage and kept as a pickle",
         ours=shown(costs["stage"]),
         beside=f"making it and `pickle.dump` {shown(costs['pickled'])}; making it {shown(costs['made'])}",
         ratio=f"{extra:+.2f} s CPU",
