@@ -28,6 +28,7 @@ from .picture import picture
 from .rows import ROWS
 from .table import beside, document, markdown, verdict
 
+NAMES = [peer.name for peer in ALL]
 DESCRIPTION = """\
 The table of SPEC section 14. Besides:
   prepare [PEER...]             install the peers, which the table does by itself when it needs them
@@ -99,22 +100,27 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rows", nargs="+", choices=list(ROWS), metavar="ROW", help=f"of: {', '.join(ROWS)}")
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help="times that each is measured (default: 3)")
     parser.add_argument(
-        "--only", type=_names, default=[], metavar="PROGRAM,...", help="these peers alone: doit, dvc, ..."
+        "--only", type=_names, default=[], metavar="PEER,...", help=f"these alone, of: {', '.join(NAMES)}"
     )
     parser.add_argument("--no-peers", action="store_true", help="ckptflow and the limits alone")
-    add_places(parser)
+    parser.add_argument("--peers", type=Path, default=default_directory(), metavar="DIR", help="environments of peers")
+    parser.add_argument("--scratch", type=Path, metavar="DIR", help="work here: on the disk that is to be measured")
     parser.add_argument("--out", type=Path, metavar="DIR", help="write measured.md, .json and .svg there")
     return parser
 
 
-def add_places(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say where to work and where the peers are."""
-    parser.add_argument("--peers", type=Path, default=default_directory(), metavar="DIR", help="environments of peers")
-    parser.add_argument("--scratch", type=Path, metavar="DIR", help="work here: on the disk that is to be measured")
-
-
 def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",")]
+    return [_program(name.strip()) for name in text.split(",")]
+
+
+def _program(name: str) -> str:
+    return name if name == "ckptflow" else _peer(name)
+
+
+def _peer(name: str) -> str:
+    if name not in NAMES:
+        raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(NAMES)}")
+    return name
 
 
 def _notes(size: Size, rounds: int, peers: Peers) -> list[str]:
@@ -139,11 +145,11 @@ def _write(out: Path, measured: Mapping[str, Sequence[Line]], notes: Sequence[st
 
 def _prepare(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks prepare")
-    parser.add_argument("names", nargs="*", metavar="PEER", help=f"of: {', '.join(peer.name for peer in ALL)}")
-    add_places(parser)
+    parser.add_argument("names", nargs="*", type=_peer, metavar="PEER", help=f"of: {', '.join(NAMES)}; default: all")
+    parser.add_argument("--peers", type=Path, default=default_directory(), metavar="DIR", help="environments of peers")
     asked = parser.parse_args(argv)
     peers = peers_in(asked.peers, with_peers=True)
-    for peer in peers.ready(*asked.names):
+    for peer in peers.ready(lambda peer: not asked.names or peer.name in asked.names):
         print(f"{peer.name}: {', '.join(peer.peer.requirements)} in {peer.programs.parent}")
     return 0
 

@@ -31,10 +31,13 @@ def same_pyarrow() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Environments:
-    """The environments in one directory. `install` makes one; `missing` says why one could not be made."""
+    """The environments in one directory. `install` makes one; `there` are those that were asked for, `missing` says why
+    one could not be made.
+    """
 
     directory: Path
     install: Callable[[Path, Sequence[str]], str | None]
+    there: set[str] = field(default_factory=set)
     missing: dict[str, str] = field(default_factory=dict)
 
     def prepare(self, name: str, requirements: Sequence[str]) -> Path | None:
@@ -50,6 +53,7 @@ class Environments:
                 self.missing[name] = why
                 print(f"{name}: left out: {why}", file=sys.stderr, flush=True)
                 return None
+        self.there.add(name)
         return place / "bin"
 
     def _make(self, place: Path, requirements: Sequence[str], wanted: str) -> str | None:

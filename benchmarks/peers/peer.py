@@ -120,19 +120,20 @@ class Peers:
     all_: Sequence[Peer] = ()
     environments: Environments | None = None
 
-    def ready(self, *names: str) -> list[Ready]:
-        """Return those of these names that are installed, or all that are."""
+    def ready(self, wanted: Callable[[Peer], bool]) -> list[Ready]:
+        """Return those that are wanted and can be installed."""
         found = []
         for peer in self.all_:
-            if (not names or peer.name in names) and self.environments is not None:
+            if self.environments is not None and wanted(peer):
                 programs = self.environments.prepare(peer.name, peer.requirements)
                 if programs is not None:
                     found.append(Ready(peer, programs))
         return found
 
     def notes(self) -> list[str]:
-        """Return what a reader should know of them: their versions, and why one is not there."""
-        missing = self.environments.missing if self.environments is not None else {}
-        there = [peer.requirements[0] for peer in self.all_ if peer.name not in missing]
+        """Return what a reader should know of those that were asked for: versions, and why one is not there."""
+        if self.environments is None:
+            return []
+        there = [peer.requirements[0] for peer in self.all_ if peer.name in self.environments.there]
         notes = [f"Peers: {', '.join(there)}."] if there else []
-        return [*notes, *(f"Without {name}: {why}" for name, why in missing.items())]
+        return [*notes, *(f"Without {name}: {why}" for name, why in self.environments.missing.items())]

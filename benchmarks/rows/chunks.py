@@ -92,7 +92,7 @@ def _a_job(bench: Bench) -> Line:
             raise WentWrong(f"{peer.name} made {made} parts of {count}")
         return cost
 
-    able = [peer for peer in wanted(bench) if peer.peer.jobs is not None]
+    able = wanted(bench, "jobs")
     costs = alternate(
         bench.rounds,
         {f"{name} {count}": partial(run, count) for name, run in (("ours", ours), ("loop", loop)) for count in counts},

@@ -49,10 +49,9 @@ def tree(bench: Bench) -> Iterator[Line]:
 
 def _readers(bench: Bench, project: Path) -> Iterator[tuple[Ready, Work, Path]]:
     """Yield peers that have read the same directory, each a place of its own with links to the same files."""
-    for peer in wanted(bench):
+    for peer in wanted(bench, "reads"):
         work, directory = peer.peer.reads, bench.scratch / peer.name
-        if work is None:
-            continue
+        assert work is not None
         shutil.copytree(project / "data", directory / "data", copy_function=os.link)
         try:
             peer.start(work, directory, Reads("data"))
@@ -84,7 +83,7 @@ def first_hash(bench: Bench) -> Iterator[Line]:
         peer.start(work, directory, Reads("file.bin"))
         return peer.run(work.argv, directory)
 
-    readers = [peer for peer in wanted(bench) if peer.peer.reads is not None]
+    readers = wanted(bench, "reads")
     costs = alternate(
         bench.rounds,
         {

@@ -39,7 +39,7 @@ def first(bench: Bench) -> Iterator[Line]:
         peer.start(work, directory, copies)
         return peer.run(work.argv, directory)
 
-    able = [(peer, peer.peer.stages.most_first) for peer in wanted(bench) if peer.peer.stages is not None]
+    able = [(peer, work.most_first) for peer in wanted(bench, "stages") if (work := peer.peer.stages) is not None]
     slow = [(peer, most) for peer, most in able if most < counts[-1]]
     fewer = max((count for count in counts if all(count <= most for _, most in slow)), default=counts[0])
     few = {peer.name: partial(theirs, peer, fewer) for peer, _ in slow}

@@ -63,10 +63,9 @@ def _measured(bench: Bench, server: RcloneServer, project: Path) -> Costs:
 
 def _subjects(bench: Bench, project: Path, files: Path) -> dict[str, Subject]:
     made: dict[str, Subject] = {"ckptflow": Ckptflow(project)} if bench.wants("ckptflow") else {}
-    for peer in bench.peers.ready("rclone", "dvc"):
-        if bench.wants(peer.name):
-            make = Rclone if peer.name == "rclone" else Dvc
-            made[peer.name] = make(_new(project, peer.name), files, peer.programs)
+    classes = {"rclone": Rclone, "dvc": Dvc}
+    for peer in bench.peers.ready(lambda peer: peer.name in classes and bench.wants(peer.name)):
+        made[peer.name] = classes[peer.name](_new(project, peer.name), files, peer.programs)
     return made
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Literal
 
 from .. import projects
 from ..bench import Bench, Beside, Line, Size, against, ahead, ckptflow, figures, seconds, shown
@@ -14,11 +15,7 @@ from ..peers import Copies, Ready
 
 def version(bench: Bench) -> Iterator[Line]:
     """`ckptflow --version` beside an interpreter that does nothing, and beside the peers' own."""
-    peers = {
-        peer.name: partial(peer.run, peer.peer.version, bench.scratch)
-        for peer in wanted(bench)
-        if peer.peer.version is not None
-    }
+    peers = {peer.name: partial(peer.run, peer.peer.version, bench.scratch) for peer in wanted(bench, "version")}
     costs = alternate(
         bench.pick(1, 7, 15) * bench.rounds,
         {"ours": lambda: ckptflow(bench.scratch, "--version"), "python": lambda: interpreter(bench)},
@@ -52,9 +49,10 @@ def _ahead_at(count: int, peers: dict[str, Beside]) -> bool:
 def _peers_with_nothing_to_do(bench: Bench, copies: Copies) -> dict[str, Callable[[], Cost]]:
     """Return peers whose stages have all been run. Where time is short, not those whose first run takes minutes."""
     found: dict[str, Callable[[], Cost]] = {}
-    for peer in wanted(bench):
+    for peer in wanted(bench, "stages"):
         work = peer.peer.stages
-        if work is None or copies.count > (work.most if bench.size >= Size.FULL else work.most_first):
+        assert work is not None
+        if copies.count > (work.most if bench.size >= Size.FULL else work.most_first):
             continue
         directory = bench.scratch / f"{peer.name}-{copies.count}"
         try:
@@ -68,9 +66,9 @@ def _peers_with_nothing_to_do(bench: Bench, copies: Copies) -> dict[str, Callabl
     return found
 
 
-def wanted(bench: Bench) -> list[Ready]:
-    """Return the peers that are asked for."""
-    return [peer for peer in bench.peers.ready() if bench.wants(peer.name)]
+def wanted(bench: Bench, work: Literal["version", "stages", "jobs", "reads"]) -> list[Ready]:
+    """Return the peers that are asked for and can do some work."""
+    return bench.peers.ready(lambda peer: bench.wants(peer.name) and getattr(peer, work) is not None)
 
 
 def interpreter(bench: Bench) -> Cost:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.__main__ import main
 from benchmarks.bench import Bench, Size
 from benchmarks.peers import Copies, Jobs, Peer, Peers, Reads, Work
 from benchmarks.peers.all import ALL
@@ -83,6 +84,14 @@ def test_only_those_that_are_asked_for(tmp_path: Path) -> None:
     assert line.peers == {}
 
 
+def test_only_those_that_can_are_installed(tmp_path: Path) -> None:
+    installer = Installer()
+    peers = Peers((Peer("mute", ("mute==1",)), PEER), Environments(tmp_path / "peers", installer))
+    list(ROWS["version"](Bench(tmp_path, Size.TINY, 1, peers)))
+    assert [name for name, _ in installer.asked] == ["fake"]
+    assert peers.notes() == ["Peers: fake==1."]
+
+
 def test_a_peer_that_fails_is_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "work").mkdir()
     broken = Peer("broken", ("fake==1",), version=("fake", "run"), stages=Work(write_stages, ("missing",)))
@@ -122,7 +131,7 @@ def test_what_cannot_be_installed_is_told_of_once(tmp_path: Path, capsys: pytest
     installer = Installer("there is no network")
     peers = Peers((PEER,), Environments(tmp_path / "peers", installer))
     for _ in range(2):
-        assert peers.ready() == []
+        assert peers.ready(lambda peer: peer.name == "fake") == []
     assert len(installer.asked) == 1
     assert "fake: left out: there is no network" in capsys.readouterr().err
     assert peers.notes() == ["Without fake: there is no network"]
@@ -159,3 +168,10 @@ def test_chains_of_ten() -> None:
     assert pairs[10] == ("data/10.txt", "out/10.txt")
     for n, (source, _) in enumerate(pairs):
         assert eval(Copies(12, chained=True).source, {"n": n}) == source
+
+
+@pytest.mark.parametrize("argv", [["prepare", "doti"], ["--only", "doit,doti"]])
+def test_a_peer_that_nobody_knows(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(argv)
+    assert "'doti' is none of doit, xvc, dvc" in capsys.readouterr().err
