@@ -15,7 +15,11 @@ from ..peers import Copies, Ready
 
 def version(bench: Bench) -> Iterator[Line]:
     """`ckptflow --version` beside an interpreter that does nothing, and beside the peers' own."""
-    peers = {peer.name: partial(peer.run, peer.peer.version, bench.scratch) for peer in wanted(bench, "version")}
+    peers = {
+        peer.name: partial(peer.run, argv, bench.scratch)
+        for peer in wanted(bench, "version")
+        if (argv := peer.peer.version) is not None
+    }
     costs = alternate(
         bench.pick(1, 7, 15) * bench.rounds,
         {"ours": lambda: ckptflow(bench.scratch, "--version"), "python": lambda: interpreter(bench)},
