@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import subprocess
 import sys
@@ -60,21 +61,39 @@ def blake3(path: str) -> None:
 def commands(count: str) -> None:
     """Start a shell that copies a file, so many times, one after the other."""
     for number in range(int(count)):
-        subprocess.run(["/bin/sh", "-c", f"cp source.txt bare/{number}.txt"], check=True)
+        subprocess.run(["/bin/sh", "-c", f"cp source.txt out/{number}.txt"], check=True)
 
 
 def dicts(count: str, out: str) -> None:
-    """Make a mapping of records and pickle it; without a place, only make it."""
+    """Make a mapping of records, pickle it and sync the file; without a place, only make it."""
     value = records(int(count))
     if out:
         with open(out, "wb") as file:
             pickle.dump(value, file, protocol=5)
+            file.flush()
+            os.fsync(file.fileno())
 
 
 def unpickle(path: str) -> None:
-    """Load a pickle."""
-    with open(path, "rb") as file:
-        pickle.load(file)
+    """Load a pickle; without a place, load nothing."""
+    if path:
+        with open(path, "rb") as file:
+            pickle.load(file)
+
+
+def save(count: str, base: str) -> None:
+    """Make a mapping of records and save it with the library."""
+    from ckptflow.checkpoints import CheckpointManager
+
+    value = records(int(count))
+    CheckpointManager(base).save("aml", "node_features", value)
+
+
+def load(base: str) -> None:
+    """Load what the library saved."""
+    from ckptflow.checkpoints import CheckpointManager
+
+    CheckpointManager(base).load("aml", "node_features")
 
 
 def records(count: int) -> dict[str, dict[str, float]]:
@@ -88,7 +107,7 @@ def records(count: int) -> dict[str, dict[str, float]]:
     return made
 
 
-PROGRAMS = {f.__name__: f for f in (chunks, blake3, commands, dicts, unpickle)}
+PROGRAMS = {f.__name__: f for f in (chunks, blake3, commands, dicts, unpickle, save, load)}
 
 if __name__ == "__main__":
     PROGRAMS[sys.argv[1]](*sys.argv[2:])

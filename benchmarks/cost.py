@@ -1,5 +1,7 @@
 """Edge. What a piece of work costs: wall seconds, CPU seconds of the whole process tree, the memory of its processes.
 
+What is compared is measured in turn, and a ratio is taken round by round, so that a machine that slows down slows both.
+
 CPU seconds come from `wait4`: user and system time of the process and of all descendants that were waited for. They are
 the figure to trust on a machine that others use as well. Peaks of memory are read from /proc while the processes live
 (`VmHWM`), one by one: what `wait4` says of memory includes the process that started them.
@@ -8,17 +10,17 @@ the figure to trust on a machine that others use as well. Peaks of memory are re
 from __future__ import annotations
 
 import os
+import signal
 import statistics
 import subprocess
+import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
-
-T = TypeVar("T")
+from typing import Literal
 
 
 class WentWrong(Exception):
@@ -36,13 +38,31 @@ class Cost:
 
 
 def process(
-    argv: Sequence[str], cwd: Path, *, env: Mapping[str, str] | None = None, watch: bool = False, code: int = 0
+    argv: Sequence[str],
+    cwd: Path,
+    *,
+    env: Mapping[str, str] | None = None,
+    watch: bool = False,
+    code: int = 0,
+    within: float | None = None,
 ) -> Cost:
-    """Run a command and return its cost; `watch` follows memory too. Raises WentWrong on another exit code."""
+    """Run a command and return its cost; `watch` follows memory too. Raises WentWrong on another exit code, and where
+    it is not done `within` so many seconds.
+    """
     with open(cwd / "benchmark.err", "wb") as words:
         began = time.perf_counter()
-        running = subprocess.Popen(argv, cwd=cwd, env=clean_environment(env), stdout=subprocess.DEVNULL, stderr=words)
-        with Peaks(running.pid) if watch else _nobody() as peaks:
+        try:
+            running = subprocess.Popen(
+                argv,
+                cwd=cwd,
+                env=clean_environment(env),
+                stdout=subprocess.DEVNULL,
+                stderr=words,
+                start_new_session=within is not None,
+            )
+        except OSError as error:
+            raise WentWrong(f"{argv[0]} cannot be started: {error.strerror}") from error
+        with _ended_after(running.pid, within), Peaks(running.pid) if watch else _nobody() as peaks:
             _, status, used = os.wait4(running.pid, 0)
         wall = time.perf_counter() - began
         running.returncode = os.waitstatus_to_exitcode(status)
@@ -50,6 +70,20 @@ def process(
         said = (cwd / "benchmark.err").read_text(errors="replace")[-2000:]
         raise WentWrong(f"{' '.join(argv)}: exit code {running.returncode}\n{said}")
     return Cost(wall, used.ru_utime + used.ru_stime, peaks.engine, peaks.worker)
+
+
+@contextmanager
+def _ended_after(pid: int, within: float | None) -> Iterator[None]:
+    """Kill a process, and all of its session, if the block lasts longer than that."""
+    if within is None:
+        yield
+        return
+    timer = threading.Timer(within, os.killpg, (pid, signal.SIGKILL))
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def clean_environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -65,24 +99,98 @@ def here(work: Callable[[], object]) -> Cost:
     return Cost(time.perf_counter() - wall, time.process_time() - cpu)
 
 
-def alternate(rounds: int, subjects: Mapping[str, Callable[[], Cost]]) -> dict[str, Cost]:
-    """Measure all subjects in turn, `rounds` times over, and return the median of each; peaks are the largest seen."""
-    seen: dict[str, list[Cost]] = {name: [] for name in subjects}
-    for _ in range(rounds):
+@dataclass(frozen=True, slots=True)
+class Series:
+    """What one subject cost, by round; None in rounds that it sat out. Seconds are medians, peaks the largest seen."""
+
+    rounds: tuple[Cost | None, ...]
+
+    @property
+    def seen(self) -> list[Cost]:
+        """The rounds that it took part in."""
+        return [cost for cost in self.rounds if cost is not None]
+
+    @property
+    def wall(self) -> float:
+        """Wall seconds."""
+        return statistics.median(cost.wall for cost in self.seen)
+
+    @property
+    def cpu(self) -> float:
+        """CPU seconds."""
+        return statistics.median(cost.cpu for cost in self.seen)
+
+    @property
+    def engine(self) -> int:
+        """Bytes of the first process."""
+        return max(cost.engine for cost in self.seen)
+
+    @property
+    def worker(self) -> int:
+        """Bytes of the largest other process."""
+        return max(cost.worker for cost in self.seen)
+
+    def less(self, other: Series) -> Series:
+        """Return what is left without what `other` costs, by round; at least a hundredth, since less is noise."""
+        return Series(
+            tuple(
+                Cost(max(one.wall - two.wall, one.wall / 100), max(one.cpu - two.cpu, one.cpu / 100))
+                if one and two
+                else None
+                for one, two in zip(self.rounds, other.rounds, strict=True)
+            )
+        )
+
+    def divided(self, parts: int) -> Series:
+        """Return what one part of many costs."""
+        return Series(tuple(Cost(each.wall / parts, each.cpu / parts) if each else None for each in self.rounds))
+
+    def over(self, other: Series, by: By = "cpu") -> Ratio:
+        """Return how many times as much this costs as `other`."""
+        pairs = [(one, two) for one, two in zip(self.rounds, other.rounds, strict=True) if one and two]
+        if not pairs:
+            raise WentWrong("the two never took part in the same round")
+        middle = getattr(self, by) / getattr(other, by)
+        each = [getattr(one, by) / getattr(two, by) for one, two in pairs]
+        return Ratio(middle, min(middle, *each), max(middle, *each))
+
+
+By = Literal["cpu", "wall"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """What one costs in units of what the other costs: of the medians, and the least and the most of all rounds."""
+
+    median: float
+    low: float
+    high: float
+
+
+def alternate(
+    rounds: int,
+    subjects: Mapping[str, Callable[[], Cost]],
+    peers: Mapping[str, Callable[[], Cost]] | None = None,
+    *,
+    few: int = 3,
+) -> dict[str, Series]:
+    """Measure all subjects in turn, `rounds` times over. Peers take part in no more than `few` of the rounds; one that
+    fails is told of and left out.
+    """
+    left = dict(peers or {})
+    taking = min(rounds, few)
+    seen: dict[str, list[Cost | None]] = {name: [] for name in (*subjects, *left)}
+    for number in range(rounds):
         for name, subject in subjects.items():
             seen[name].append(subject())
-    return {name: median(costs) for name, costs in seen.items()}
-
-
-def median(costs: Iterable[Cost]) -> Cost:
-    """Return the median of wall and of CPU seconds, each for itself, and the largest peaks."""
-    all_ = list(costs)
-    return Cost(
-        statistics.median(c.wall for c in all_),
-        statistics.median(c.cpu for c in all_),
-        max(c.engine for c in all_),
-        max(c.worker for c in all_),
-    )
+        chosen = number * taking // rounds != (number - 1) * taking // rounds
+        for name, peer in list(left.items()):
+            try:
+                seen[name].append(peer() if chosen else None)
+            except WentWrong as error:
+                print(f"{name}: left out: {error}", file=sys.stderr, flush=True)
+                del seen[name], left[name]
+    return {name: Series(tuple(costs)) for name, costs in seen.items()}
 
 
 class Peaks:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from .peers import Copies
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -53,14 +56,6 @@ def count(source: Path) -> dict[str, int]:
     return {"bytes": source.stat().st_size}
 '''
 
-PLAIN = '''\
-"""Stage functions of the no-op row: they import nothing."""
-
-
-def step(text: str) -> str:
-    return text + "."
-'''
-
 STATE = (".ckptflow", "pipeline.lock")
 
 
@@ -73,6 +68,40 @@ def make(directory: Path, stages: Mapping[str, Any], *, modules: Mapping[str, st
     for name, text in (modules or {"work": WORK}).items():
         (directory / f"{name}.py").write_text(text)
     return directory
+
+
+def copying(directory: Path, copies: Copies) -> Path:
+    """Make a project of stages that copy files, as the peers have it; return its directory."""
+    stages = {
+        f"s{n}": {"cmd": f"cp {source} {out}", "deps": [source], "outs": [out]}
+        for n, (source, out) in enumerate(copies.pairs())
+    }
+    project = make(directory, stages)
+    copies.write_sources(project)
+    return project
+
+
+def counting(path: str) -> dict[str, Any]:
+    """Return a stage that looks at a file or a directory and does next to nothing with it."""
+    return {"call": "work:count", "deps": {"source": path}, "outs": {"out": "count.json"}}
+
+
+def write_tree(directory: Path, files: int, *, a_folder: int = 1000) -> None:
+    """Write so many small files, no two alike, into folders of that many."""
+    for number in range(files):
+        folder = directory / f"{number // a_folder:04d}"
+        if number % a_folder == 0:
+            folder.mkdir()
+        with open(f"{folder}/{number % a_folder:05d}.txt", "w") as file:
+            file.write(str(number))
+
+
+def write_noise(path: Path, size: int) -> None:
+    """Write random bytes, of which blocks of 16 MiB repeat."""
+    block = os.urandom(min(size, 16 << 20))
+    with open(path, "wb") as file:
+        for start in range(0, size, len(block)):
+            file.write(block[: size - start])
 
 
 def forget(project: Path, *outs: str) -> None:
@@ -129,3 +158,14 @@ def write_table(path: Path, rows: int, *, insert_at: int | None = None) -> int:
     assert writer is not None
     writer.close()
     return size
+
+
+def write_parts(directory: Path, count: int, rows: int) -> None:
+    """Write the table as so many files of `rows` rows below `parts`, and make `out`, for programs that cut nothing."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    for name in ("parts", "out"):
+        (directory / name).mkdir(parents=True)
+    for number, batch in enumerate(batches(count * rows, step=rows)):
+        pq.write_table(pa.Table.from_batches([batch]), directory / f"parts/{number}.parquet", compression="snappy")

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import filecmp
 import json
-import os
 import shutil
-import subprocess
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.servers.fresh import FreshBucket
-from tests.servers.rclone import find_rclone
 
 from . import projects
 from .bench import COMMAND
@@ -23,7 +21,6 @@ from .cost import Cost, WentWrong, process
 
 FLIGHT = "32"
 """Transfers at the same time, for the programs that must be told."""
-ROOT = Path(__file__).resolve().parents[1]
 
 
 class Subject(ABC):
@@ -97,9 +94,9 @@ class Ckptflow(Subject):
 class Dvc(Subject):
     """DVC, with the same files added by hand, without git."""
 
-    def __init__(self, directory: Path, files: Path, python: str) -> None:
+    def __init__(self, directory: Path, files: Path, programs: Path) -> None:
         super().__init__(directory)
-        self._dvc = [python, "-m", "dvc"]
+        self._dvc = [str(programs / "dvc")]
         self._site = directory / "site"  # what DVC remembers of remotes, elsewhere on a user's machine
         shutil.copytree(files, self.data)
         (directory / ".dvc").mkdir()
@@ -141,12 +138,9 @@ class Dvc(Subject):
 class Rclone(Subject):
     """`rclone copy` of the directory, told to have many transfers under way."""
 
-    def __init__(self, directory: Path, files: Path) -> None:
+    def __init__(self, directory: Path, files: Path, programs: Path) -> None:
         super().__init__(directory)
-        program = find_rclone()
-        if program is None:
-            raise WentWrong("there is no rclone; it comes with the extra `test`")
-        self._rclone = [program, "copy", "--transfers", FLIGHT, "--checkers", FLIGHT]
+        self._rclone = [str(programs / "rclone"), "copy", "--transfers", FLIGHT, "--checkers", FLIGHT]
         shutil.copytree(files, self.data)
 
     def aim(self, bucket: FreshBucket) -> None:
@@ -176,19 +170,6 @@ class Rclone(Subject):
             "RCLONE_CONFIG_BENCH_ENV_AUTH": "true",
             "RCLONE_CONFIG_BENCH_ENDPOINT": self.bucket.env["AWS_ENDPOINT_URL"],
         }
-
-
-def find_dvc() -> tuple[str | None, str]:
-    """Return the Python of a DVC that knows S3; None, and why, where there is none."""
-    named = os.environ.get("DVC_TO_TEST_WITH")
-    local = ROOT / ".venv-dvc/bin/dvc"
-    found = named or (str(local) if local.exists() else shutil.which("dvc"))
-    if found is None:
-        return None, "there is no DVC"
-    python = Path(found).resolve().parent / "python"
-    if subprocess.run([python, "-c", "import dvc_s3"], capture_output=True).returncode:
-        return None, "DVC without `dvc-s3`"
-    return str(python), ""
 
 
 def make_small(directory: Path, count: int) -> Path:
@@ -222,7 +203,7 @@ def make_large(directory: Path, size: int) -> Path:
     return _made(directory, stage, {"large": module}, 1)
 
 
-def _made(directory: Path, stage: dict[str, object], modules: dict[str, str], count: int) -> Path:
+def _made(directory: Path, stage: Mapping[str, object], modules: Mapping[str, str], count: int) -> Path:
     import pyarrow as pa
     import pyarrow.parquet as pq
 

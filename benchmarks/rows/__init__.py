@@ -3,11 +3,12 @@
 from ..bench import Row
 from .chunks import insert, tiny
 from .data import cut, first_hash, tree
+from .first import first
 from .memory import memory
 from .million import million
 from .remotes import remotes
 from .restart import restart
-from .startup import first, noop, version
+from .startup import noop, version
 from .values import values
 
 ROWS: dict[str, Row] = {

@@ -25,6 +25,7 @@ def memory(bench: Bench) -> Iterator[Line]:
         run, held = _run(bench.scratch / f"{form}-large", stage, large)
         known = f"worker {small_run.worker / 1e6:.0f} MB, engine {small_run.engine / 1e6:.0f} MB"
         yield Line(
+            name=f"memory/{form}/{large}",
             work=f"memory, chunks `{form}` of {size:,} rows, table of {held / 1e9:.2g} GB in memory",
             ours=f"worker {run.worker / 1e6:.0f} MB, engine {run.engine / 1e6:.0f} MB",
             beside=f"a quarter of the table: {known}",

@@ -30,6 +30,7 @@ def million(bench: Bench) -> Iterator[Line]:
     for name, work in (("repro", "`repro` with nothing to do"), ("plan", "`plan`, which looks at every chunk")):
         cost = costs[name]
         yield Line(
+            name=f"million/{name}/{count}",
             work=f"{count:,} chunks: {work}",
             ours=f"{shown(cost)}, {cost.engine / 1e6:.0f} MB",
             beside=f"making them {shown(made)}, engine {made.engine / 1e6:.0f} MB",

@@ -7,15 +7,15 @@ s3` on this machine, in a process of its own that belongs to no figure; each pus
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from tests.servers.moto import MotoServer
 from tests.servers.rclone import RcloneServer
 
-from ..bench import Bench, Line, figures, shown
-from ..cost import Cost, median
-from ..sharing import Ckptflow, Dvc, Rclone, Subject, find_dvc, make_large, make_small
+from ..bench import Bench, Line, Size, against, figures, shown
+from ..cost import Cost, Series
+from ..sharing import Ckptflow, Dvc, Rclone, Subject, make_large, make_small
 
 STEPS = {
     "push": "`push`",
@@ -23,7 +23,7 @@ STEPS = {
     "pull": "`pull` into an empty store",
     "pull_again": "`pull` with nothing to do",
 }
-Costs = Mapping[str, Mapping[str, Cost]]
+Costs = Mapping[str, Mapping[str, Series]]
 """Step -> subject -> cost."""
 
 
@@ -58,20 +58,15 @@ def _measured(bench: Bench, server: RcloneServer, project: Path) -> Costs:
             subject.demand_same(files)
             seen["pull_again"][name].append(subject.pull())
             server.drop_bucket(bucket)
-    return {step: {name: median(costs) for name, costs in by.items()} for step, by in seen.items()}
+    return {step: {name: Series(tuple(costs)) for name, costs in by.items()} for step, by in seen.items()}
 
 
 def _subjects(bench: Bench, project: Path, files: Path) -> dict[str, Subject]:
-    python, why = find_dvc()
-    if python is None and bench.wants("dvc"):
-        print(f"remotes: without DVC: {why}")
-    made: dict[str, Callable[[], Subject]] = {
-        "ckptflow": lambda: Ckptflow(project),
-        "rclone": lambda: Rclone(_new(project, "rclone"), files),
-    }
-    if python is not None:
-        made["dvc"] = lambda: Dvc(_new(project, "dvc"), files, python)
-    return {name: make() for name, make in made.items() if bench.wants(name)}
+    made: dict[str, Subject] = {"ckptflow": Ckptflow(project)} if bench.wants("ckptflow") else {}
+    classes = {"rclone": Rclone, "dvc": Dvc}
+    for peer in bench.peers.ready(lambda peer: peer.name in classes and bench.wants(peer.name)):
+        made[peer.name] = classes[peer.name](_new(project, peer.name), files, peer.programs)
+    return made
 
 
 def _new(project: Path, name: str) -> Path:
@@ -81,25 +76,24 @@ def _new(project: Path, name: str) -> Path:
 
 
 def _lines(bench: Bench, what: str, costs: Costs, target: float | None = None) -> Iterator[Line]:
+    """The figure to compare is wall seconds: that is what waiting for a server shows in."""
+    whole = bench.size >= Size.FULL
     for step, words in STEPS.items():
         by = dict(costs[step])
-        all_figures = figures(**by)
-        ours, rclone = by.pop("ckptflow", None), by.get("rclone")
+        ours = by.pop("ckptflow", None)
+        beside = against(ours, by, "wall") if ours else {}
         aimed = target if step == "push" else None
-        times = rclone.wall / ours.wall if ours and rclone else None
+        rclone = beside.get("rclone")
         yield Line(
+            name=f"remotes/{what}/{step}",
             work=f"{what}: {words}",
             ours=shown(ours) if ours else "-",
-            beside="; ".join(f"{name} {shown(cost)}" for name, cost in by.items()) or "-",
-            ratio=", ".join(
-                f"{cost.wall / ours.wall:.1f} × as fast as {name} ({cost.cpu / ours.cpu:.1f} × CPU)"
-                for name, cost in by.items()
-                if ours
-            )
-            or "-",
-            target=f"at least {aimed:g} × rclone" if aimed else "-",
-            met=bench.held(times >= aimed) if aimed and times is not None else None,
-            figures=all_figures,
+            beside="-" if ours else "; ".join(f"{name} {shown(cost)}" for name, cost in by.items()),
+            ratio="-",
+            target="-" if aimed is None else f"at least {aimed:g} × rclone" if whole else "stated for 2,000 objects",
+            met=rclone.ratio.median <= 1 / aimed if whole and aimed and rclone else None,
+            peers=beside,
+            figures=figures(**costs[step]),
         )
 
 
@@ -119,6 +113,7 @@ def _requests(bench: Bench, count: int) -> Line:
     finally:
         server.stop()
     return Line(
+        name=f"remotes/requests/{count}",
         work=f"{count:,} objects of 4 kB: requests of a `push` with nothing to do",
         ours=f"{asked[1]}",
         beside=f"with {count // 10} objects: {asked[0]}",

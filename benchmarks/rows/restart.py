@@ -40,6 +40,7 @@ def restart(bench: Bench) -> Iterator[Line]:
         lost.append(count // 2)
     cpu, wall = sorted(c for c, _ in costs)[len(costs) // 2], sorted(w for _, w in costs)[len(costs) // 2]
     yield Line(
+        name=f"restart/{count}",
         work=f"restart after SIGKILL at half of {count:,} chunks: until the first new chunk starts",
         ours=f"{seconds(cpu)} CPU of all processes, {seconds(wall)} wall",
         beside="-",
@@ -49,6 +50,7 @@ def restart(bench: Bench) -> Iterator[Line]:
         figures={"cpu": cpu, "wall": wall},
     )
     yield Line(
+        name=f"restart/twice/{count}",
         work="the same, chunks run twice",
         ours=f"{max(twice)}",
         beside=f"in flight: {WORKERS}, one a worker",
