@@ -14,12 +14,12 @@ from ckptflow.checkpoints import CheckpointManager
 EXAMPLE = """
 from ckptflow.checkpoints import CheckpointManager, auto_resume
 manager = CheckpointManager("checkpoints", keep=10)
-with manager.lock("GigaSpeech2", timeout=10), manager.track("GigaSpeech2", processor="gigaspeech2", total=1000, every="5m", items=1000) as run:  # noqa: E501 - as it stands
+with manager.lock("GigaSpeech2", timeout=10), manager.track("GigaSpeech2", processor="gigaspeech2", total=1000, every="5m", items=1000) as run:
     for item in run.remaining(items, id=lambda f: f.name):     # skips what an earlier run did
         run.done(item, generated_id=...)                       # or run.failed(item, error) / run.skipped(item)
 manager.save("aml", "node_features", table, {"num_accounts": 518581}); manager.load("aml", "node_features")
-manager.list("aml"); manager.latest("GigaSpeech2"); manager.find("GigaSpeech2_20260601120000"); manager.validate(...); manager.prune(...)  # noqa: E501 - as it stands
-"""
+manager.list("aml"); manager.latest("GigaSpeech2"); manager.find("GigaSpeech2_20260601120000"); manager.validate(...); manager.prune(...)
+"""  # noqa: E501 - as it stands
 BEFORE = """
 from pathlib import Path
 import pyarrow as pa
