@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -145,3 +147,10 @@ def test_keys_that_mean_something_elsewhere(name) -> None:
 def test_many_keys_come_back_in_order(width) -> None:
     value = {n: {f"f{i}": float(i * n) for i in reversed(range(width))} for n in range(5)}
     assert exact(from_table(whole(value))) == exact(value)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a system without /dev/full")
+def test_a_disk_that_is_full_is_told_of_from_the_other_thread(tmp_path) -> None:
+    (tmp_path / "x.parquet").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left"):
+        faithful.write(numbers(3 * BATCH_ROWS), lambda kind: tmp_path / "x.parquet")
