@@ -157,7 +157,7 @@ def _usable(store: Store, stage: str, file: str, signer: Signer | None, base: st
     try:
         doc = _document(store, name)
     except StoreError as error:
-        if isinstance(error.__cause__, OSError) and error.__cause__.errno in _OF_ONE_FILE:
+        if concerns_one_file(error):
             raise BadCheckpoint(error.message) from error
         raise
     checkpoint = Checkpoint.from_dict(doc)
@@ -169,6 +169,11 @@ def _usable(store: Store, stage: str, file: str, signer: Signer | None, base: st
     if signer is not None and not signer.is_signed_checkpoint(name, doc):
         raise BadCheckpoint("not signed with the project's key")
     return checkpoint
+
+
+def concerns_one_file(error: StoreError) -> bool:
+    """Tell whether an error says that one file cannot be read, and nothing about the others."""
+    return isinstance(error.__cause__, OSError) and error.__cause__.errno in _OF_ONE_FILE
 
 
 class Seen:

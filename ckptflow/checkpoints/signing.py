@@ -2,13 +2,14 @@
 
 HMAC-SHA256 over one text that leaves no room for a second reading: canonical JSON (sorted keys, no spaces, ASCII) of
 
-    [<word>, <version>, <store id>, <name in the store, for checkpoints>, <the whole document without its signature>]
+    [<word>, <version>, <store id>, <name in the store, of a document>, <the whole document without its signature>]
 
-The word tells records, partial records and checkpoints, so that none is ever taken for the other. The store id
-(`repository` in the marker) ties what is signed to one remote; the chunk key, which is in a record, ties its objects to
-one recipe; the full name of a checkpoint ties it to its stage, its time and its status, so that an older one under a
-newer name is found out. Every field counts, those of later versions too: what a reader does not know it cannot judge,
-and to leave it out would let others write it.
+The word tells records, partial records, checkpoints and artifacts, so that none is ever taken for another. The store
+id (`repository` in the marker) ties what is signed to one remote; the chunk key, which is in a record, ties its objects
+to one recipe; the full name of a checkpoint ties it to its stage, its time and its status, so that an older one under a
+newer name is found out. A library's folder has no id: an artifact is tied to its name, its data set and step, and to
+the hash and size of its value. Every field counts, those of later versions too: what a reader does not know it cannot
+judge, and to leave it out would let others write it.
 
 A signature is made last: whatever is added to a document afterwards makes it invalid. It says who, not whether: it
 proves that a key holder recorded this, not that the result is right.
@@ -34,7 +35,7 @@ _canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """Signs and checks what stands in the store `store_id`, with a key that `workspace.keys` has found good.
+    """Signs and checks what stands in the store `store_id`, with a key that `keys` has found good.
 
     The key is in no `repr`; a signer is not to be sent to other processes or kept.
     """
@@ -66,6 +67,14 @@ class Signer:
     def is_signed_checkpoint(self, name: str, doc: Mapping[str, Any]) -> bool:
         """Tell whether `doc`, as it was read from `name` in this store, bears a valid signature for just that name."""
         return self._holds("checkpoint", name, doc)
+
+    def signature_of_artifact(self, name: str, doc: Mapping[str, Any]) -> str:
+        """Return the signature of the document at `name` that tells of a saved value; `doc` as it will be read."""
+        return self._signature("artifact", name, doc)
+
+    def is_signed_artifact(self, name: str, doc: Mapping[str, Any]) -> bool:
+        """Tell whether `doc`, as it was read from `name` in a library's folder, bears a valid signature."""
+        return self._holds("artifact", name, doc)
 
     def _holds(self, word: str, name: str, doc: Mapping[str, Any]) -> bool:
         given = doc.get(FIELD)

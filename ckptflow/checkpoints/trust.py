@@ -64,7 +64,7 @@ def accept(
         return None
     if signer is not None and signer.is_signed(record):
         return None
-    return Refusal(_sentence(record.stage, _why(record.extra, signer), remote, keyed=signer is not None))
+    return Refusal(_sentence(record.stage, why_not(record.extra, signer), remote, keyed=signer is not None))
 
 
 def marked(record: Record, remote: str) -> Record:
@@ -82,7 +82,8 @@ def counts_here(record: Record, code: Collection[str]) -> bool:
     return FROM not in record.extra or not any(label in code for label in record.outs)
 
 
-def _why(extra: Mapping[str, object], signer: Signer | None) -> str:
+def why_not(extra: Mapping[str, object], signer: Signer | None) -> str:
+    """Return, for a sentence, why what has these fields does not count as signed."""
     if FIELD not in extra:
         return "is not signed"
     if signer is None:

@@ -26,6 +26,10 @@ class Context:
     `key` is the chunk's key (empty outside a run), `chunks` the number of chunks of the stage, `attempt` counts from 1.
     `state` is what `checkpoint` was given last, in this attempt or in an earlier one at the same chunk (same code,
     params and data); None before.
+
+    `item` is, with `each: item` over files, the path of the file in hand within its dep: in the directory that the dep
+    is, or, of a glob, in the directory before the first wildcard. It is the same whether the file lies in the workspace
+    or is brought from the store, where the path that the function is given may lead anywhere. None for other items.
     """
 
     stage: str = ""
@@ -34,6 +38,7 @@ class Context:
     chunks: int = 1
     attempt: int = 1
     state: Any = None
+    item: str | None = None
     _tell: Callable[[int, int | None], None] | None = field(default=None, repr=False)
     _told: float = field(default=0.0, repr=False)
     _keep: Callable[[Any], Any] | None = field(default=None, repr=False)

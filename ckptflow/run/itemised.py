@@ -40,6 +40,10 @@ class ItemSource(Protocol):
         """Return what messages call an item."""
         ...
 
+    def within(self, index: int) -> str | None:
+        """Return the path of a file in its dep, as the chunk's key has it; None for all that is no file."""
+        ...
+
 
 def item_source(value: object, source: Input) -> ItemSource:
     """Return the items of `value`, which the input `source` is read as. Raises `StageError` where it has none."""
@@ -51,7 +55,7 @@ def item_source(value: object, source: Input) -> ItemSource:
     if isinstance(value, Path):
         value = [value]
     if isinstance(value, list) and value and all(isinstance(item, Path) for item in value):
-        return FileItems(value, _names(value, source))
+        return FileItems(value, _names(value, source), _within(value, source))
     if isinstance(value, str):
         lines = value.split("\n")
         return ValueItems(lines[:-1] if lines[-1] == "" else lines)
@@ -70,6 +74,14 @@ def _names(paths: list[Path], source: Input) -> list[str]:
         top = "" if is_glob(source.source.path) else f"{source.source.path}/"
         return [f"{top}{name}" if name else source.source.path for name in where.files]
     return [path.name for path in paths]
+
+
+def _within(paths: list[Path], source: Input) -> list[str | None]:
+    """Return paths as the keys of chunks have them: in the directory that the dep is, or before a glob's wildcards."""
+    where = source.piece.where if source.piece is not None else None
+    if isinstance(where, AtFiles) and len(where.files) == len(paths):
+        return [*where.files]
+    return [None] * len(paths)
 
 
 class RowItems:
@@ -103,6 +115,10 @@ class RowItems:
         """See `ItemSource`."""
         return f"row {index} ({_short(self.text(index))})"
 
+    def within(self, index: int) -> str | None:
+        """See `ItemSource`."""
+        return None
+
 
 class ValueItems:
     """Values of a list, lines of a text."""
@@ -131,13 +147,18 @@ class ValueItems:
         """See `ItemSource`."""
         return f"item {index} ({_short(self.text(index))})"
 
+    def within(self, index: int) -> str | None:
+        """See `ItemSource`."""
+        return None
+
 
 class FileItems(ValueItems):
     """Files as paths, with the names that the project has for them."""
 
-    def __init__(self, paths: list[Path], names: list[str]) -> None:
+    def __init__(self, paths: list[Path], names: list[str], within: list[str | None]) -> None:
         super().__init__(paths)
         self._names = names
+        self._within = within
 
     def name(self, index: int) -> str | int:
         """See `ItemSource`."""
@@ -150,6 +171,10 @@ class FileItems(ValueItems):
     def shown(self, index: int) -> str:
         """See `ItemSource`."""
         return self._names[index]
+
+    def within(self, index: int) -> str | None:
+        """See `ItemSource`."""
+        return self._within[index]
 
 
 def _short(text: str) -> str:

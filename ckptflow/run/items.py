@@ -182,6 +182,7 @@ class _Loop:
 
     def _one(self, item: Any, minder: Minder) -> None:
         """Process one item, with its retries."""
+        context.context().item = self.items.within(self._position)
         attempt = 0
         while True:
             if minder.stopping:

@@ -11,22 +11,10 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
-from ..dataclass import dataclass, field
+from ..checkpoints.keys import VARIABLE, Key, key_of_file, key_of_variable
 from ..errors import KeyUnusable
 
-VARIABLE = "CKPTFLOW_KEY"
-BYTES_LEAST = 16
-BYTES_MOST = 64 << 10
-
-_MAKE = "make one: `python -c 'import secrets; print(secrets.token_hex(32))'`"
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """The key and, for people, where it is from: the variable's name or the file's path as the setting has it."""
-
-    secret: bytes = field(repr=False)
-    origin: str
+__all__ = ["VARIABLE", "Key", "find_key", "is_open_to_others", "key_path"]
 
 
 def find_key(root: Path, key_file: str | None, env: Mapping[str, str]) -> Key | None:
@@ -35,19 +23,11 @@ def find_key(root: Path, key_file: str | None, env: Mapping[str, str]) -> Key | 
     `key_file` is the setting: a path relative to `root`, `~` for the home. White space around the key is no part of it.
     Raises `KeyUnusable` for a key that is too short, or a file that cannot be read or that git tracks.
     """
-    if env.get(VARIABLE):
-        return _checked(env[VARIABLE].encode("utf-8", "surrogateescape"), VARIABLE)
-    if key_file is None:
-        return None
+    found = key_of_variable(env)
+    if found is not None or key_file is None:
+        return found
     path = key_path(root, key_file)
-    try:
-        with path.open("rb") as file:
-            data = file.read(BYTES_MOST + 1)
-    except OSError as error:
-        why = error.strerror or str(error)
-        raise KeyUnusable(f"the key file `{key_file}` cannot be read: {why}", hint=f"{_MAKE} > {key_file}") from None
-    if len(data) > BYTES_MOST:
-        raise KeyUnusable(f"`{key_file}` is no key: it is larger than {BYTES_MOST >> 10} KiB", hint=_MAKE)
+    found = key_of_file(path, key_file)
     from .git import Git  # only for who has a key file
 
     if Git.tracks(path.resolve()):
@@ -55,7 +35,7 @@ def find_key(root: Path, key_file: str | None, env: Mapping[str, str]) -> Key | 
             f"git tracks the key file `{key_file}`: whoever can read the repository has the key",
             hint=f"`git rm --cached {key_file}`, add it to .gitignore, and make another key",
         )
-    return _checked(data, key_file)
+    return found
 
 
 def key_path(root: Path, key_file: str) -> Path:
@@ -66,10 +46,3 @@ def key_path(root: Path, key_file: str) -> Path:
 def is_open_to_others(root: Path, key_file: str) -> bool:
     """Tell whether other users of this machine may read the key file, or write it. Raises OSError."""
     return bool(stat.S_IMODE(key_path(root, key_file).stat().st_mode) & 0o077)
-
-
-def _checked(data: bytes, origin: str) -> Key:
-    secret = data.strip()
-    if len(secret) < BYTES_LEAST:
-        raise KeyUnusable(f"the key in {origin} is shorter than {BYTES_LEAST} bytes", hint=_MAKE)
-    return Key(secret, origin)

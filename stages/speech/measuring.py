@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+import ckptflow
+
 from .audio import Unfit, measure
 from .tables import shown
 
@@ -25,8 +27,14 @@ def facts(audio: Path, *, root: str) -> dict[str, Any]:
 
 
 def _inside(audio: Path, root: str) -> str:
-    """Return the path in the corpus. Stages are run in the project's directory, and get files as absolute paths."""
+    """Return the path in the corpus. Stages are run in the project's directory, and get files as absolute paths.
+
+    A file that comes from the store lies anywhere; then its path in the dep counts, which is the corpus.
+    """
     top = Path(os.path.normpath(Path.cwd() / root))
-    if not audio.is_relative_to(top):
-        raise ValueError(f"{audio.name} is not inside {root}: the corpus must be a directory of the workspace")
-    return shown(audio.relative_to(top).as_posix())
+    item = ckptflow.context().item
+    if audio.is_relative_to(top):
+        return shown(audio.relative_to(top).as_posix())
+    if item is not None:
+        return shown(item)
+    raise ValueError(f"{audio.name} is not inside {root}: is that the directory of the corpus?")

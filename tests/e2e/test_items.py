@@ -247,6 +247,52 @@ def test_files_are_items_and_their_names_are_in_the_checkpoint(place):
     assert len(found) == 2
 
 
+def test_a_function_learns_which_file_it_has_in_hand(place):
+    """The path in the dep, the same whether the file lies in the workspace or comes from the store."""
+    place.work("""
+        import ckptflow
+
+        def make(made):
+            (made / "deep").mkdir(parents=True)
+            for n in range(5):
+                (made / "deep" / f"{n}.txt").write_text("x" * n)
+
+        def look(clip):
+            return {"name": clip.name, "item": ckptflow.context().item}
+
+        def rows(row):
+            return {"item": str(ckptflow.context().item)}
+    """)
+    stage = """
+          {name}:
+            call: work:{function}
+            deps: {{{dep}: "{path}"}}
+            chunk: {{over: {dep}, {cut}}}
+            each: item
+            outs: {{out: {name}.parquet}}
+    """
+    files = {"directory": "clips", "glob": "clips/**/*.txt", "flat": "clips/deep/*.txt", "made_whole": "made"}
+    files |= {"made_glob": "made/**/*.txt"}
+    text = """
+        stages:
+          make:
+            call: work:make
+            outs: {made: {path: made, format: dir}}
+    """
+    for name, path in files.items():
+        text += stage.format(name=name, function="look", dep="clip", path=path, cut="files: 2")
+    text += stage.format(name="rows", function="rows", dep="row", path="glob.parquet", cut="rows: 2")
+    place.pipeline(text)
+    for n in range(5):
+        place.write(f"clips/deep/{n}.txt", "y" * n)
+    place.repro()
+    for name in files:
+        within = "" if name == "flat" else "deep/"
+        wanted = [{"name": f"{n}.txt", "item": f"{within}{n}.txt"} for n in range(5)]
+        assert pq.read_table(place.root / f"{name}.parquet").to_pylist() == wanted, name
+    assert pq.read_table(place.root / "rows.parquet")["item"].to_pylist() == ["None"] * 5
+
+
 def test_a_chunk_of_which_nothing_comes_is_no_row_and_no_obstacle(place):
     place.work("""
         def few(row):

@@ -80,6 +80,43 @@ def test_pipeline_and_library_come_to_the_same(made, project, tmp_path, name):
     assert tables(tmp_path / "out") == (manifest, quarantine)
 
 
+MAKING = """
+from pathlib import Path
+from stages.speech.synthetic import MAKERS
+
+def corpus(corpus: Path, *, name: str, utterances: int) -> None:
+    corpus.mkdir(exist_ok=True)
+    MAKERS[name](corpus, utterances)
+"""
+STAGE = """
+  corpus:
+    call: making:corpus
+    args: {name: NAME, utterances: 120}
+    outs: {corpus: {path: data/corpora/corpus, format: dir}}
+"""
+
+
+@pytest.mark.parametrize("kept", ["in the workspace", "in the store alone"])
+@pytest.mark.parametrize("name", PROCESSORS)
+def test_a_corpus_that_another_stage_makes(made, project, name, kept):
+    """From the store the whole directory is the dep, and the paths of files say nothing of it."""
+    place = project(name, made(name, 120), files=10, rows=20)
+    repro(place)
+    wanted = outs(place, name)
+    for path in (CORPUS, "data/speech", ".ckptflow"):
+        shutil.rmtree(place.root / path)
+    (place.root / "making.py").write_text(MAKING)
+    text = (place.root / "speech.yaml").read_text() + STAGE.replace("NAME", name)
+    if kept == "in the store alone":
+        text = text.replace("${item.root}/**/*.${item.audio}", "${item.root}")
+        text = text.replace("format: dir}", "format: dir, workspace: false}")
+    (place.root / "speech.yaml").write_text(text)
+    ended = repro(place)
+    assert ended.counts(f"audio@{name}")[0] > 8
+    assert (place.root / CORPUS).exists() == (kept == "in the workspace")
+    assert outs(place, name) == wanted
+
+
 @pytest.fixture
 def cut(made, project):
     """A project with 300 utterances in small chunks, run once."""

@@ -14,7 +14,7 @@ import random
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import timedelta
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar, cast, overload
 
 from ..manifest import Checkpoint
 from .manager import CheckpointManager, seconds_of
@@ -25,6 +25,11 @@ LONGEST_SECONDS = 60.0
 _log = logging.getLogger("ckptflow.checkpoints")
 
 
+@overload
+def auto_resume(function: F, /) -> F: ...
+
+
+@overload
 def auto_resume(
     retries: int = 3,
     backoff: Backoff = 1.0,
@@ -32,8 +37,20 @@ def auto_resume(
     manager: CheckpointManager | None = None,
     dataset: str | None = None,
     on: type[Exception] | tuple[type[Exception], ...] = Exception,
-) -> Callable[[F], F]:
+) -> Callable[[F], F]: ...
+
+
+def auto_resume(
+    retries: int | Callable[..., Any] = 3,
+    backoff: Backoff = 1.0,
+    *,
+    manager: CheckpointManager | None = None,
+    dataset: str | None = None,
+    on: type[Exception] | tuple[type[Exception], ...] = Exception,
+) -> Any:
     """Return a decorator that calls a function up to `retries` times again after an exception of the kind `on`.
+
+    Without parentheses, `@auto_resume`, all is as the defaults have it.
 
     `backoff` is the pause before the second call, in seconds or as `5s`, which doubles each time up to a minute and is
     varied by a half; or the pauses themselves; or a function of the number of the retry, from 1 on, that gives them.
@@ -42,6 +59,8 @@ def auto_resume(
     there is none), and the first time what the caller gives. Manager and data set are those of the decorator, else the
     arguments `manager` and `dataset` (or `dataset_name`) of the call. Raises ValueError, and TypeError for generators.
     """
+    if callable(retries):
+        return auto_resume()(retries)
     if retries < 0:
         raise ValueError(f"`retries` is {retries}")
     pause_before = _pauses(backoff)

@@ -5,7 +5,8 @@ of the value that the document named before. So whoever reads gets a whole value
 hashed before it is used.
 
 A pickle runs code when it is loaded. Those in a local folder load; those on object storage, where others may write,
-load only if the user trusts the place, or if this very process saved them.
+load only if their document is signed with the project's key, if the user trusts the place, or if this very process
+saved them.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from ...store import layout
 from ...store.hashing import hash_file
 from ...store.oserrors import store_error
 from ...store.protocol import NotThere, Store
+from ..signing import FIELD, Signer
+from ..trust import why_not
 from .place import Place
 
 VERSION = "1.0"
@@ -69,7 +72,9 @@ class Artifact:
         return cls(**fields)
 
 
-def save(place: Place, dataset: str, name: str, value: Any, metadata: Mapping[str, Any]) -> Artifact:
+def save(
+    place: Place, dataset: str, name: str, value: Any, metadata: Mapping[str, Any], signer: Signer | None
+) -> Artifact:
     """Keep `value` under `name`, in the place of what was there. Raises `CheckpointError`, `StoreError`."""
     store = place.store(create=True)
     assert store is not None
@@ -83,7 +88,10 @@ def save(place: Place, dataset: str, name: str, value: Any, metadata: Mapping[st
             size, digest = path.stat().st_size, hash_file(path)
             now = datetime.now(UTC).isoformat(timespec="microseconds")
             made = Artifact(dataset, name, file, kind, digest, size, now, dict(metadata))
-            text = json.dumps(made.to_dict(), ensure_ascii=False, allow_nan=False, indent=1)
+            data = _encode(made.to_dict())
+            if signer is not None:
+                read = json.loads(data)
+                data = _encode({**read, FIELD: signer.signature_of_artifact(document, read)})
             store.adopt(path, target)
         except (TypeError, ValueError) as error:
             raise CheckpointError(f"the metadata of {name} is not plain data: {error}") from error
@@ -92,13 +100,19 @@ def save(place: Place, dataset: str, name: str, value: Any, metadata: Mapping[st
         finally:
             path.unlink(missing_ok=True)
     place.sync(store, [target])
-    store.put(document, (text + "\n").encode("utf-8", "backslashreplace"))
+    store.put(document, data)
     place.sync(store, [document])
-    if before is not None and before.file != file:
-        store.delete(layout.stage_folder(dataset, "") + before.file)
+    if before is not None and before[0].file != file:
+        store.delete(layout.stage_folder(dataset, "") + before[0].file)
     _saved_here.add(digest)
     _log.info("artifact %s of %s saved as %s, %d bytes", name, dataset, file, size)
     return made
+
+
+def _encode(doc: Mapping[str, Any]) -> bytes:
+    """Return a document. Raises TypeError, ValueError for what JSON cannot hold."""
+    text = json.dumps(doc, ensure_ascii=False, allow_nan=False, indent=1)
+    return (text + "\n").encode("utf-8", "backslashreplace")
 
 
 def _write(value: Any, folder: Path, place: Place, what: str) -> tuple[str, Path]:
@@ -122,17 +136,14 @@ def _write(value: Any, folder: Path, place: Place, what: str) -> tuple[str, Path
                 written.unlink(missing_ok=True)
 
 
-def load(place: Place, dataset: str, name: str, *, trust: bool) -> Any:
+def load(place: Place, dataset: str, name: str, *, trust: bool, signer: Signer | None) -> Any:
     """Return what was saved. Raises `CheckpointError` where there is nothing, or it is damaged or not trusted."""
     store = place.store()
     for attempt in range(_TRIES):
-        made = find(store, place, dataset, name)
+        made, doc = _needed(store, place, dataset, name)
         assert store is not None
         if made.kind == faithful.PICKLE and not (trust or place.is_local or made.digest in _saved_here):
-            raise CheckpointError(
-                f"{name} of {dataset} at {place.url} is a pickle: to load it runs what whoever wrote it put there",
-                hint="if only you write there: `CheckpointManager(..., trust=True)`",
-            )
+            _check_signed(place, made, doc, signer)
         try:
             with fetched(place, store, made) as path:
                 value = faithful.read(made.kind, path)
@@ -149,8 +160,24 @@ def load(place: Place, dataset: str, name: str, *, trust: bool) -> Any:
     raise AssertionError("the last attempt returns or raises")
 
 
+def _check_signed(place: Place, made: Artifact, doc: Mapping[str, Any], signer: Signer | None) -> None:
+    """Raise `CheckpointError` where the document of a value is not signed with the key, for the place where it is."""
+    if signer is not None and signer.is_signed_artifact(layout.artifact_name(made.dataset, made.name), doc):
+        return
+    cure = "save it again with the key of this program" if signer is not None else "set CKPTFLOW_KEY on all machines"
+    raise CheckpointError(
+        f"{made.name} of {made.dataset} at {place.url} is a pickle, which runs what its author wrote when it is loaded,"
+        f" and {why_not(doc, signer)}",
+        hint=f"{cure}; or, if only you can write there: `CheckpointManager(..., trust=True)`",
+    )
+
+
 def find(store: Store | None, place: Place, dataset: str, name: str) -> Artifact:
     """Return what is known of an artifact. Raises `CheckpointError` where there is none."""
+    return _needed(store, place, dataset, name)[0]
+
+
+def _needed(store: Store | None, place: Place, dataset: str, name: str) -> tuple[Artifact, dict[str, Any]]:
     made = _find(store, dataset, name) if store is not None else None
     if made is None:
         known = sorted(each.name for each in artifacts(store, dataset)) if store is not None else []
@@ -199,17 +226,22 @@ def _check(made: Artifact, path: Path, store: Store, name: str) -> None:
         )
 
 
-def _find(store: Store, dataset: str, name: str) -> Artifact | None:
+def _find(store: Store, dataset: str, name: str) -> tuple[Artifact, dict[str, Any]] | None:
+    """Return an artifact and its document as it was read, None where there is none."""
     try:
-        made = Artifact.from_dict(json.loads(store.get(layout.artifact_name(dataset, name))))
+        doc = json.loads(store.get(layout.artifact_name(dataset, name)))
+        made = Artifact.from_dict(doc)
     except NotThere:
         return None
     except (ValueError, RecursionError) as error:
         _log.warning("artifact %s of %s passed over: %s", name, dataset, error)
         return None
     if (made.dataset, made.name) != (dataset, name):  # a file system may take `A` and `a` for one
-        raise CheckpointError(f"{name} of {dataset} cannot be told from {made.name} of {made.dataset} at {store.url}")
-    return made
+        raise CheckpointError(
+            f"{name} of {dataset} cannot be told from {made.name} of {made.dataset} at {store.url}",
+            hint=f"its document was moved there, or the disk takes both names for one: save {name} again",
+        )
+    return made, doc
 
 
 @contextmanager

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
+from ...errors import StoreError
 from ...store import layout
-from ...store.protocol import NotThere, Store
-from ..kept import PassedOver, usable_checkpoint
+from ...store.protocol import Entry, NotThere, Store
+from ..kept import PassedOver, concerns_one_file, usable_checkpoint
 from ..manifest import BadCheckpoint, Checkpoint, oldest_first, split_name
 
 
@@ -51,11 +53,38 @@ def by_id(store: Store, checkpoint_id: str) -> tuple[Checkpoint | None, list[Pas
 
 
 def datasets(store: Store) -> list[str]:
-    """Return the names of all datasets that have anything here, sorted. Raises `StoreError`."""
-    found: dict[str, None] = {}
+    """Return the names of all datasets that have anything here, sorted. Raises `StoreError`.
+
+    A name that is too long for a folder stands in the documents alone: then one of them is read.
+    """
+    inside: dict[str, list[Entry]] = {}
     for entry in store.list(""):
-        folder, inside, rest = entry.name.partition("/")
-        if not inside or f"{folder}/" == layout.DATASET_LOCKS or folder in found or "/" in rest:
-            continue
-        found[folder] = None
-    return sorted(name for folder in found if (name := layout.dataset_of(folder)) is not None)
+        folder, _, rest = entry.name.partition("/")
+        if rest and f"{folder}/" != layout.DATASET_LOCKS and "/" not in rest:
+            inside.setdefault(folder, []).append(entry)
+    found = (layout.dataset_of(folder) or _named_inside(store, folder, some) for folder, some in inside.items())
+    return sorted(name for name in found if name is not None)
+
+
+def _named_inside(store: Store, folder: str, entries: list[Entry]) -> str | None:
+    """Return the dataset that belongs to a folder, as one of the documents there tells it; None where none does.
+
+    Small ones are asked first, and journals, whose first line tells it, last.
+    """
+    journals = [entry for entry in entries if layout.journal_of(entry.name.partition("/")[2]) is not None]
+    documents = [entry for entry in entries if entry.name.endswith(".json")]
+    for some, field in ((documents, "dataset"), (journals, "journal")):
+        for entry in sorted(some, key=lambda each: each.bytes):
+            try:
+                data = store.get(entry.name)
+                doc = json.loads(data.partition(b"\n")[0] if field == "journal" else data)
+            except (ValueError, RecursionError, NotThere):
+                continue
+            except StoreError as error:
+                if not concerns_one_file(error):
+                    raise
+                continue
+            name = doc.get(field) if isinstance(doc, dict) else None
+            if isinstance(name, str) and name and layout.stage_folder(name, "") == f"{folder}/":
+                return name
+    return None

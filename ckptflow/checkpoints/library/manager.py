@@ -26,9 +26,11 @@ from ...errors import CheckpointError
 from ...spec.measures import parse_duration
 from ...store import layout
 from ..kept import PassedOver, point_to
+from ..keys import key_given
 from ..locks import hold
 from ..manifest import Checkpoint, oldest_first, split_name, to_remove
 from ..records import Durability
+from ..signing import Signer
 from . import artifacts, checking
 from .artifacts import Artifact
 from .checking import Problem
@@ -54,19 +56,24 @@ class CheckpointManager:
         options: Mapping[str, Any] | None = None,
         durability: str = "batch",
         trust: bool = False,
+        key: str | bytes | os.PathLike[str] | None = None,
     ) -> None:
         """`base` is a folder, or a URL (`s3://bucket/checkpoints`, `gs://`, `memory://`, any that fsspec knows).
 
         `keep` checkpoints of each data set stay. `options` go to the driver of a URL (`key`, `endpoint_url`, ...).
         `durability` says what survives a loss of power: all up to the last second (`batch`), to the last item
-        (`strict`), or what the system has written by itself (`off`); a kill loses nothing under any. `trust` lets
-        pickles load from a URL. Raises ValueError.
+        (`strict`), or what the system has written by itself (`off`); a kill loses nothing under any. `key` signs what
+        `save` keeps, and lets pickles that were signed with it load from a URL: the key or the path of its file, else
+        that of the environment (CKPTFLOW_KEY). `trust` lets all pickles load from a URL. Raises ValueError, and
+        `KeyUnusable` for a key that is too short or cannot be read.
         """
         if keep < 1:
             raise ValueError(f"`keep` is {keep}: at least one checkpoint has to stay")
         self._keep = keep
         self._place = Place(base, options or {}, Durability(durability))
         self._trust = trust
+        found = key_given(key)
+        self._signer = None if found is None else Signer(found.secret, "")
         self._leases: dict[str, Lease] = {}
 
     @property
@@ -249,11 +256,11 @@ class CheckpointManager:
         Tables (pyarrow, pandas, polars) and mappings of records (dicts of dicts) are kept as Parquet and come back as
         they were; everything else is pickled.
         """
-        return artifacts.save(self._place, dataset, name, value, metadata or {})
+        return artifacts.save(self._place, dataset, name, value, metadata or {}, self._signer)
 
     def load(self, dataset: str, name: str) -> Any:
         """Return what was saved under `name`. Raises `CheckpointError` where there is nothing or it is damaged."""
-        return artifacts.load(self._place, dataset, name, trust=self._trust)
+        return artifacts.load(self._place, dataset, name, trust=self._trust, signer=self._signer)
 
     def describe(self, dataset: str, name: str) -> Artifact:
         """Return what is known of a saved value, its metadata among it, without loading it."""

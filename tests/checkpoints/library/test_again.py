@@ -135,3 +135,50 @@ def test_generators_are_refused() -> None:
         @auto_resume()
         def function():
             yield 1
+
+
+def test_without_parentheses(local, slept) -> None:
+    given = []
+
+    @auto_resume
+    def function(manager, dataset, checkpoint=None):
+        """Text."""
+        given.append(checkpoint)
+        with manager.track(dataset) as run:
+            run.done(len(given))
+            if len(given) < 4:
+                raise OSError
+        return "done"
+
+    assert function.__doc__ == "Text."
+    assert function(local, "d") == "done"
+    assert [c and c.status for c in given] == [None, "failed", "failed", "failed"]
+    assert slept == [1.0, 2.0, 4.0]
+
+    class Object:
+        calls = 0
+
+        @auto_resume
+        def method(self):
+            self.calls += 1
+            if self.calls == 1:
+                raise OSError
+            return self.calls
+
+    assert Object().method() == 2
+
+
+def test_the_types_of_both_forms(tmp_path) -> None:
+    """A decorated function keeps its type: a checker sees what is called, with and without parentheses."""
+    api = pytest.importorskip("mypy.api", reason="mypy is not installed; it comes with the extra `check`")
+    program = tmp_path / "program.py"
+    program.write_text(
+        "from ckptflow.checkpoints import auto_resume\n"
+        "@auto_resume\ndef bare(n: int) -> str: return str(n)\n"
+        "@auto_resume(retries=3)\ndef full(n: int) -> str: return str(n)\n"
+        "texts: list[str] = [bare(1), full(1)]\n"
+        "bare('x')\nfull('x')\n"
+    )
+    said, _, _ = api.run([str(program), "--strict", f"--cache-dir={tmp_path}"])
+    wrong = [line for line in said.splitlines() if "error:" in line]
+    assert len(wrong) == 2 and all("incompatible type" in line for line in wrong), said

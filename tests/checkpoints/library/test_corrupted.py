@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import shutil
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -244,3 +245,56 @@ def test_prune_removes_what_cannot_be_used(local, tmp_path) -> None:
     assert f"{DATASET}/{bad.name}" in removed and f"{DATASET}/{stray.name}" in removed
     assert not bad.exists() and not stray.exists() and (folder / "keep.txt").exists()
     assert local.validate() == []
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["truncated", "empty", "wrong JSON", "unknown version", "wrong data set", "binary noise", "future date", "gone"],
+)
+def test_the_newest_valid_one_is_gone_on_from_wherever_it_is(kind, make, caplog) -> None:
+    manager = make()
+    with pytest.raises(ZeroDivisionError):
+        done_by(manager, range(20), stop=10)
+    newest, older = manager.latest(DATASET), manager.list(DATASET)[-2]
+    assert newest.status == "failed" and older.status == "in_progress"
+    store = manager._place.needed()
+    name = f"{DATASET}/{newest.checkpoint_id}_failed.json"
+    data = store.get(name)
+    doc = json.loads(data)
+    damaged = {
+        "truncated": data[: len(data) // 2],
+        "empty": b"",
+        "wrong JSON": b'["a", "list"]',
+        "unknown version": json.dumps(doc | {"version": "7.0"}).encode(),
+        "wrong data set": json.dumps(doc | {"dataset": "other"}).encode(),
+        "binary noise": bytes(range(256)) * 9,
+    }
+    store.delete(name)
+    if kind == "future date":
+        ahead = f"{DATASET}_20991231235959"
+        store.put(f"{DATASET}/{ahead}_failed.json", json.dumps(doc | {"checkpoint_id": ahead}).encode())
+    elif kind != "gone":
+        store.put(name, damaged[kind])
+    caplog.set_level(logging.WARNING, "ckptflow.checkpoints")
+    assert make().latest(DATASET) == older
+    assert ("passed over" in caplog.text) == (kind != "gone")
+    assert done_by(make(), range(20)) == list(range(10, 20))
+    latest = make().latest(DATASET)
+    assert (latest.status, latest.processed_count, latest.last_generated_id) == ("completed", 20, "S20")
+
+
+def test_of_two_of_one_second_the_one_updated_last_counts(local, tmp_path) -> None:
+    with pytest.raises(ZeroDivisionError):
+        done_by(local, range(20), stop=10)
+    newest = local.latest(DATASET)
+    folder = tmp_path / "checkpoints" / DATASET
+    doc = json.loads((folder / f"{newest.checkpoint_id}_failed.json").read_text())
+    updated = datetime.fromisoformat(newest.last_update)
+    for status, seconds in (("resuming", 2), ("completed", 1)):
+        moment = (updated + timedelta(seconds=seconds)).isoformat()
+        twin = doc | {"status": status, "last_update": moment, "error": None}
+        (folder / f"{newest.checkpoint_id}_{status}.json").write_text(json.dumps(twin))
+    assert local.latest(DATASET).status == local.find(newest.checkpoint_id).status == "resuming"
+    (folder / f"{newest.checkpoint_id}_resuming.json").unlink()
+    assert local.latest(DATASET).status == "completed"
+    assert done_by(local, range(20)) == list(range(10, 20))
