@@ -19,6 +19,7 @@ from ..dataclass import dataclass, replace
 from ..errors import CkptflowError, Failure
 from ..formats.deliver import as_form
 from ..formats.forms import TABLE_FORMS, Form
+from ..formats.registry import TABULAR
 from .calling import Read, run_call
 from .itemised import ItemSource, item_source
 from .messages import Input, Task, Tried
@@ -80,6 +81,15 @@ class _Trials:
         self.desk.tried(Tried(self.task.id, failure))
         return failure
 
+    def make_nothing(self) -> bool:
+        """Make of no items tables of which no columns are known, for a function that does not take a chunk without items;
+        False where an out is no table, or a state is handed on.
+        """
+        if self.task.state is not None or any(output.format not in TABULAR for output in self.task.outputs):
+            return False
+        self._made = {output.label: Rows(output).finish(self.staging) for output in self.task.outputs}, None
+        return True
+
     def outcome(self, items: Items | None = None, quarantine: Part | None = None) -> Outcome:
         """Return what the last trial has made."""
         outs, state = self._made
@@ -98,7 +108,7 @@ def _without_bad(
             raise Known(failure)
         left = [index for index in left if index not in bad]
         again = trials.next(_giving(read, source, some, left))
-        if again is None:
+        if again is None or (not left and trials.make_nothing()):
             rows = Rows(QUARANTINE)
             rows.add([bad_row(i, items, bad[i], task.attempt, {}) for i in sorted(bad)])
             return trials.outcome(Items(ok=len(left), failed=len(bad)), rows.finish(trials.staging))
@@ -147,7 +157,9 @@ def _some_files(item: Input, where: AtFiles, read: Read) -> _Some:
 
 
 def _some_rows(item: Input, table: Any) -> _Some:
-    return lambda indexes: as_form(table.take(indexes), item.form)
+    import pyarrow as pa
+
+    return lambda indexes: as_form(table.take(pa.array(indexes, pa.int64())), item.form)
 
 
 def _some_values(value: str | list[Any]) -> _Some:
