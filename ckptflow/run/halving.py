@@ -82,8 +82,8 @@ class _Trials:
         return failure
 
     def make_nothing(self) -> bool:
-        """Make of no items tables of which no columns are known, for a function that does not take a chunk without items;
-        False where an out is no table, or a state is handed on.
+        """Make tables without rows and columns, for a function that takes no chunk without items; False where an out is
+        no table, or a state is handed on.
         """
         if self.task.state is not None or any(output.format not in TABULAR for output in self.task.outputs):
             return False

@@ -336,11 +336,15 @@ class Pool:
                 continue
             if self._collect(worker) and worker.deadline is not None and worker.deadline <= now:
                 assert worker.current is not None
-                limit = getattr(worker.batch[worker.current], "timeout", 0.0)
-                note = read_note(worker.notes.fileno(), worker.current)
-                if note is not None and note.began + limit > now:  # it is at another call by now
-                    worker.deadline = note.began + limit
-                    continue
+                task = worker.batch[worker.current]
+                assert isinstance(task, Task) and task.timeout is not None
+                limit = task.timeout
+                if task.each is not None or task.halve:
+                    note = read_note(worker.notes.fileno(), task.id)
+                    began = now if note is None or note.number is None else note.began
+                    if began + limit > now:  # it is at another call by now, or at none
+                        worker.deadline = began + limit
+                        continue
                 failure = Failure("timeout", f"took longer than {limit:g} s", hint="raise `timeout` of the stage")
                 self._fail_current(worker, failure)
 
