@@ -21,6 +21,7 @@ from ..formats.deliver import as_form
 from ..formats.forms import TABLE_FORMS, Form
 from ..formats.registry import TABULAR
 from .calling import Read, run_call
+from .inhand import Pad
 from .itemised import ItemSource, item_source
 from .messages import Input, Task, Tried
 from .outcome import Desk, Known, Outcome
@@ -40,7 +41,7 @@ def run_halving(task: Task, staging: Staging, read: Read, desk: Desk) -> Outcome
 
     Raises as `run_call`, but for what the function raises: that comes as `Known`.
     """
-    trials = _Trials(task, staging, desk)
+    trials = _Trials(task, staging, desk, desk.pad(task.id))
     failure = trials.next(read)
     if failure is not None:
         found = _cut_dep(task, read)
@@ -57,6 +58,7 @@ class _Trials:
     task: Task
     staging: Staging
     desk: Desk
+    pad: Pad
     _number: int = 0
     _made: tuple[Any, ...] = ()
 
@@ -68,8 +70,7 @@ class _Trials:
         number, self._number = self._number, self._number + 1
         if number < len(self.task.tried):
             return self.task.tried[number]
-        pad = self.desk.pad(self.task.id)
-        pad.at(number)
+        self.pad.at(number)
         failure = None
         try:
             self._made = run_call(self.task, self.staging, read, trial=not stored)
@@ -77,7 +78,7 @@ class _Trials:
             if isinstance(error, CkptflowError | MemoryError):
                 raise
             failure = self.desk.failure(error)
-        pad.between()
+        self.pad.between()
         self.desk.tried(Tried(self.task.id, failure))
         return failure
 

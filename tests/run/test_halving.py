@@ -188,11 +188,14 @@ def test_it_is_noted_which_trial_is_at_hand(desk):
     notes = []
 
     def function(row):
-        notes.append(desk.note().number)
+        notes.append((desk.note().number, desk.note().first))
         if 1 in row["x"].to_pylist():
             raise ValueError
         return row
 
     desk.halves(function, 4)
-    assert notes == [0, 1, 2, 3, 4, 5]
+    assert notes == [(0, True), (1, False), (2, False), (3, False), (4, False), (5, False)]
     assert desk.note().number is None
+    notes.clear()
+    desk.halves(function, 4, tried=tuple(desk.trials[:2]))
+    assert notes == [(2, True), (3, False), (4, False), (5, False)]
