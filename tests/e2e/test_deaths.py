@@ -49,8 +49,8 @@ FUNCTIONS = """
     BAD = {}
 
     def touch(x):
-        fails = os.path.exists(os.environ["SIDE"] + f".mended{x}")
-        if x in BAD and not fails:
+        mended = os.path.exists(os.environ["SIDE"] + f".mended{x}")
+        if x in BAD and not mended:
             BAD[x](x)
 
     def one(row):
@@ -178,6 +178,14 @@ def test_a_worker_that_runs_out_of_memory_by_and_by_costs_nobody_anything(place,
     place.repro()
     assert made(place) == list(range(40))
     assert quarantine(place) == {}
+
+
+def test_nor_do_trials_that_come_after_others_in_one_process(place, stage):
+    stage("many", "**dict.fromkeys(range(8), leaking), 1: killed", rows=8, count=8)
+    place.repro(code=3)
+    assert list(quarantine(place)) == [1]
+    assert made(place) == [0, 2, 3, 4, 5, 6, 7]
+    assert place.traces()[-2:] == ["7", "7"], "the last call was in a process that had done too much before"
 
 
 def test_a_dying_item_has_its_attempts_and_one_that_lives_then_is_done(place, stage):
