@@ -11,6 +11,20 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
+
+WRITING: dict[str, Any] = {
+    "version": "2.6",
+    "data_page_version": "1.0",
+    "compression": "zstd",
+    "compression_level": 1,
+    "use_dictionary": False,
+    "write_page_checksum": True,
+    "store_schema": True,
+}
+"""The options with which ckptflow writes Parquet."""
+
+DICTS_AT_ONCE = 1024
 
 
 def chunks(table: str, out: str, rows: str) -> None:
@@ -28,26 +42,45 @@ def chunks(table: str, out: str, rows: str) -> None:
     for number, start in enumerate(range(0, whole.num_rows, step)):
         part = whole.slice(start, step)
         result = part.append_column("double", pc.multiply(part["x"], 2.0))
-        pq.write_table(
-            result,
-            f"{out}/part-{number:06d}.parquet",
-            version="2.6",
-            data_page_version="1.0",
-            compression="zstd",
-            compression_level=1,
-            use_dictionary=False,
-            write_page_checksum=True,
-            store_schema=True,
-        )
+        pq.write_table(result, f"{out}/part-{number:06d}.parquet", **WRITING)
     ended.set()
     syncing.join()
 
 
+def items(table: str, out: str, rows: str) -> None:
+    """Read a table, compute each row as a dict, write so many at a time as a part; sync at the end."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    target = Path(out)
+    target.mkdir()
+    step = int(rows)
+    whole = pq.read_table(table).combine_chunks()
+    names = whole.column_names
+    for number, start in enumerate(range(0, whole.num_rows, step)):
+        parts = []
+        for first in range(start, min(start + step, whole.num_rows), DICTS_AT_ONCE):
+            some = whole.slice(first, min(DICTS_AT_ONCE, start + step - first))
+            made = []
+            for values in zip(*(column.to_pylist() for column in some.columns), strict=True):
+                row = dict(zip(names, values, strict=True))
+                row["double"] = row["x"] * 2.0
+                made.append(row)
+            parts.append(pa.Table.from_pylist(made))
+        part = pa.concat_tables(parts).combine_chunks()
+        pq.write_table(part, target / f"part-{number:06d}.parquet", **WRITING)
+    _sync(target)
+
+
 def _sync_each_second(directory: Path, ended: threading.Event) -> None:
+    while not ended.wait(1.0):
+        _sync(directory)
+    _sync(directory)
+
+
+def _sync(directory: Path) -> None:
     from ckptflow.store.syncing import sync_file_system
 
-    while not ended.wait(1.0):
-        sync_file_system(str(directory))
     sync_file_system(str(directory))
 
 
@@ -107,7 +140,7 @@ def records(count: int) -> dict[str, dict[str, float]]:
     return made
 
 
-PROGRAMS = {f.__name__: f for f in (chunks, blake3, commands, dicts, unpickle, save, load)}
+PROGRAMS = {f.__name__: f for f in (chunks, items, blake3, commands, dicts, unpickle, save, load)}
 
 if __name__ == "__main__":
     PROGRAMS[sys.argv[1]](*sys.argv[2:])

@@ -28,6 +28,11 @@ def double(rows: pa.Table) -> pa.Table:
     return rows.append_column("double", pc.multiply(rows["x"], 2.0))
 
 
+def double_one(rows: dict) -> dict:
+    rows["double"] = rows["x"] * 2.0
+    return rows
+
+
 def traced(rows: pa.Table) -> pa.Table:
     with open(os.environ["TRACE"], "a") as file:
         file.write(f"{rows['id'][0]}\\n")

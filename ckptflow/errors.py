@@ -253,11 +253,12 @@ class FieldMissing(CkptflowError):
 class Failure:
     """Why one attempt at a chunk ended badly, as plain data that travels from a worker.
 
-    `kind` is one of `exception` (the user's code raised), `result` (wrong type returned), `exit` (a command's status),
-    `timeout`, `killed` (the worker died), `dep` (a dep could not be read), `dep-changed` (a dep, or a module of
-    the project, changed under the run), `damaged` (an object in the store that a dep is made of is missing or not what
-    its name says, or what was kept of a cut is: plan again), `store` (the store could not be used: disk
-    full, read-only). `traceback` has no engine frames. `lost` names objects that a remote should hold and does not.
+    `kind` is one of `exception` (the user's code raised), `memory` (it raised MemoryError), `result` (wrong type
+    returned), `exit` (a command's status), `timeout`, `killed` (the worker died), `dep` (a dep could not be read),
+    `dep-changed` (a dep, or a module of the project, changed under the run), `damaged` (an object in the store that a
+    dep is made of is missing or not what its name says, or what was kept of a cut is: plan again), `store` (the store
+    could not be used: disk full, read-only). `traceback` has no engine frames. `lost` names objects that a remote
+    should hold and does not. `error` names the class of an exception.
     """
 
     kind: str
@@ -268,3 +269,4 @@ class Failure:
     hint: str | None = None
     notes: tuple[str, ...] = field(default=())
     lost: tuple[str, ...] = field(default=())
+    error: str = ""

@@ -1,7 +1,7 @@
 """Edge. The rows of the table, by name, in the order of SPEC section 14."""
 
 from ..bench import Row
-from .chunks import insert, tiny
+from .chunks import each_item, insert, tiny
 from .data import cut, first_hash, tree
 from .first import first
 from .memory import memory
@@ -19,6 +19,7 @@ ROWS: dict[str, Row] = {
     "hash": first_hash,
     "cut": cut,
     "chunks": tiny,
+    "items": each_item,
     "insert": insert,
     "restart": restart,
     "memory": memory,

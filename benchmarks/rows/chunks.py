@@ -17,6 +17,7 @@ from ..peers import Jobs, Ready
 from .startup import wanted
 
 ROWS_A_CHUNK = 100
+ITEMS_A_CHUNK = 10_000
 
 
 def tiny(bench: Bench) -> Iterator[Line]:
@@ -116,6 +117,39 @@ def _a_job(bench: Bench) -> Line:
         limit=own.over(beside),
         peers=against(own, more),
         figures=figures(ours=own, loop=beside, **more),
+    )
+
+
+def each_item(bench: Bench) -> Iterator[Line]:
+    """A function that takes one row and does next to nothing, beside a loop over the same rows: the same files."""
+    count = bench.pick(2_000, 200_000, 1_000_000)
+    stage = over(ITEMS_A_CHUNK, "work:double_one", cut="fixed", each="item")
+    project = projects.make(bench.scratch / "project", {"double": stage})
+    projects.write_table(project / "data/table.parquet", count)
+
+    def ours() -> Cost:
+        projects.forget(project, "data/out.parquet")
+        return ckptflow(project, "repro", "-q", "-j", "1")
+
+    def loop() -> Cost:
+        shutil.rmtree(project / "loop", ignore_errors=True)
+        return bare("items", "data/table.parquet", "loop", str(ITEMS_A_CHUNK), cwd=project)
+
+    costs = alternate(bench.rounds, {"ours": ours, "loop": loop})
+    _same_files(project / "data/out.parquet", project / "loop", -(-count // ITEMS_A_CHUNK))
+    mine, beside = costs["ours"], costs["loop"]
+    extra = (mine.cpu - beside.cpu) / count
+    yield Line(
+        name=f"items/{count}",
+        work=f"{count:,} rows, each by one call (`each: item`), {ITEMS_A_CHUNK:,} a chunk",
+        ours=f"{shown(mine)}; {mine.cpu / count * 1e6:.1f} µs CPU an item",
+        beside=f"bare loop over the same rows as dicts, the same files: {shown(beside)}; "
+        f"{beside.cpu / count * 1e6:.1f} µs CPU an item",
+        ratio=f"{extra * 1e6:+.1f} µs CPU an item",
+        target="at most 20 µs an item more",
+        met=bench.held(extra <= 20e-6),
+        limit=mine.over(beside),
+        figures={**figures(ours=mine, loop=beside), "items": count},
     )
 
 

@@ -64,6 +64,13 @@ class AtPart:
 
 
 @dataclass(frozen=True, slots=True)
+class AtColumns:
+    """The columns of a part of a table, and no rows: what stands for a part of which no columns are known."""
+
+    part: Part
+
+
+@dataclass(frozen=True, slots=True)
 class AtRows:
     """Rows `start` to `stop` (excluded) of the dep's table, all its files or parts taken in order."""
 
@@ -94,7 +101,7 @@ class AtSlot:
     slot: int
 
 
-Where: TypeAlias = Whole | AtPart | AtRows | AtBytes | AtFiles | AtSlot
+Where: TypeAlias = Whole | AtPart | AtColumns | AtRows | AtBytes | AtFiles | AtSlot
 """How to find a piece. Position only: no part of any identity."""
 
 
@@ -132,6 +139,8 @@ def where_to_json(where: Where) -> list[Any]:
             return ["whole"]
         case AtPart(part):
             return ["part", *part.to_list()]
+        case AtColumns(part):
+            return ["columns", *part.to_list()]
         case AtRows(start, stop):
             return ["rows", start, stop]
         case AtBytes(start, stop):
@@ -149,6 +158,8 @@ def where_from_json(row: list[Any]) -> Where:
             return Whole()
         case ["part", *part]:
             return AtPart(Part.from_list(part))
+        case ["columns", *part]:
+            return AtColumns(Part.from_list(part))
         case ["rows", start, stop]:
             return AtRows(start, stop)
         case ["bytes", start, stop]:

@@ -38,11 +38,12 @@ from ..plan.model import CutRequest, Partial, Record, State
 from ..plan.schedule import Schedule
 from ..plan.selection import Retry
 from ..plan.stagerun import ChunkState, Phase, StageRun
-from ..run.messages import CutDone, Done, Failed, Kept, Progress, Report, Returned, Started, Task
+from ..run.messages import CutDone, Done, Failed, InHand, Kept, Progress, Report, Returned, Started, Task, Tried
 from ..run.pool import Pool
 from ..spec.model import Out
 from ..workspace.place import OutState
 from .facts import ProjectFacts
+from .losses import Losses
 from .session import Session, StorePast
 from .stop import Stop
 from .tasks import TaskMaker
@@ -103,6 +104,7 @@ class Loop:
     _merges: dict[int, tuple[StageName, Merge]] = field(default_factory=dict)
     _delayed: list[tuple[float, StageName, int]] = field(default_factory=list)
     _makers: dict[str, tuple[StageRun, Out]] = field(default_factory=dict)
+    _losses: Losses = field(default_factory=Losses)
     _number: int = 0
 
     def run(self) -> Outcome:
@@ -175,14 +177,14 @@ class Loop:
                 self.pool.submit((self.tasks.merge(number, run, work.merge),))
                 continue
             batch = _Batch(work.stage, len(work.indexes))
-            tasks = [self.tasks.chunk(self._next(), run, index) for index in work.indexes]
+            tasks = [self._losses.told(self.tasks.chunk(self._next(), run, index)) for index in work.indexes]
             self._chunks.update({task.id: (task, batch) for task in tasks})
             self.pool.submit(tuple(tasks))
 
     def _batch_size(self, run: StageRun) -> int:
         """Return how many chunks to send at once: as many as take a moment, and leave some for the other workers."""
         ran = run.count(ChunkState.RAN)
-        if not ran or run.stage.timeout is not None:
+        if not ran or run.stage.timeout is not None or self._losses.any_in(run.name):
             return 1
         fit = int(BATCH_SECONDS / max(run.seconds / ran, 1e-6))
         share = len(run.ready) // (2 * (self.pool.idle() + self.pool.running()))
@@ -231,6 +233,8 @@ class Loop:
                     self.reporter.emit(ChunkProgress(task.stage, task.index, done, total))
                 case Kept(number, headway, last):
                     self._kept(number, headway, last, checked)
+                case Tried(number, failure):
+                    self._losses.tried(self._chunks[number][0], failure)
                 case CutDone(number, sheet):
                     self.past.brought(*report.brought)
                     request = self._cuts.pop(number)
@@ -266,6 +270,7 @@ class Loop:
     def _done(self, report: Done, checked: dict[tuple[StageName, str], bool]) -> None:
         task = self._leave(report.task)
         index = task.index or 0
+        self._losses.forget(task)
         self.past.brought(*report.brought)
         changed = self._changed_dep(task, checked)
         if changed is not None:
@@ -292,6 +297,7 @@ class Loop:
         partial = Partial(task.key, headway, task.stage, self.run_id, now)
         for part in headway.parts:
             self.session.objects.trust(part.object)
+        self._losses.kept(task, headway)
         self.log.add_partial(partial)
         self.past.index.add_partial(partial)
         self.watcher.kept(self.schedule.stages[task.stage], task.index or 0, headway, last)
@@ -393,15 +399,27 @@ class Loop:
             self.past.disown(failure.lost)
             self.replan = failure.message
             return
+        if report.at is not None:
+            delay = self._losses.died(task, failure, report.at)
+            if delay is not None:
+                self.schedule.failed(task.stage, task.index or 0, failure, counts=False)
+                self._again(task, report.at.attempt, _placed(failure, task, report.at), delay)
+                return
+            failure = _placed(failure, task, report.at)
+        self._losses.forget(task)
         itself = task.each is not None and failure.kind in ITEM_KINDS
         verdict = self.schedule.failed(task.stage, task.index or 0, failure, final=itself)
         if isinstance(verdict, Retry):
-            self.reporter.emit(ChunkRetry(task.stage, task.index, verdict.attempt, failure, verdict.delay))
-            heapq.heappush(self._delayed, (time.monotonic() + verdict.delay, task.stage, task.index or 0))
+            self._again(task, verdict.attempt, failure, verdict.delay)
         else:
             label = self._label(task)
             self.reporter.emit(ChunkFailed(task.stage, task.index, verdict.attempts, failure, label))
         self.watcher.progress(self.schedule.stages[task.stage], task.index or 0, None, None)
+
+    def _again(self, task: Task, attempt: int, failure: Failure, delay: float) -> None:
+        """Let a chunk be taken up again after `delay` seconds."""
+        self.reporter.emit(ChunkRetry(task.stage, task.index, attempt, failure, delay))
+        heapq.heappush(self._delayed, (time.monotonic() + delay, task.stage, task.index or 0))
 
     def _for_people(self, failure: Failure) -> Failure:
         """Name the log as users would, from the project's directory."""
@@ -442,6 +460,12 @@ class Loop:
     def _next(self) -> int:
         self._number += 1
         return self._number
+
+
+def _placed(failure: Failure, task: Task, at: InHand) -> Failure:
+    """Say at which item a worker died."""
+    where = f"at item {at.number} of the chunk" if task.each is not None else "while the item to blame was looked for"
+    return replace(failure, message=f"{failure.message}, {where}")
 
 
 def _unstarted() -> Failure:

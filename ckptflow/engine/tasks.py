@@ -162,9 +162,9 @@ class TaskMaker:
         cut = chunked_deps(run.stage.chunk)
         if cut[0] in run.sheets:
             return run.sheets[cut[0]].pieces[label][index]
-        part = self._schedule.reads.part(run, label, index)
-        assert part is not None
-        return Piece(self._schedule.reads.part_digest(run, label, part), AtPart(part), part.rows, part.bytes)
+        piece = self._schedule.reads.piece(run, label, index)
+        assert piece is not None
+        return piece
 
     def _piece_source(self, run: StageRun, label: str) -> WorkerSource:
         if label in run.sources:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..chunk.model import Part
+from ..chunk.model import AtColumns, AtPart, Part, Piece
 from ..chunk.tree import Layout, Tree
+from ..fingerprint.encode import digest_of
 from ..fingerprint.recipe import stage_key
 from ..ids import Digest, StageName
 from ..spec.model import Dep, OverParts, chunked_deps
@@ -31,6 +32,8 @@ class Reads:
         self._graph = graph
         self._facts = facts
         self._stages = stages
+        self._sought: dict[tuple[StageName, str], tuple[int, tuple[Part, ...]]] = {}
+        self._waiting: dict[StageName, list[int]] = {}
 
     def resolve(self, run: StageRun) -> bool:
         """Find the source of every dep; return whether all are known, but for the parts of a stream."""
@@ -117,8 +120,46 @@ class Reads:
         if cut[0] in run.sheets:
             sheet = run.sheets[cut[0]]
             return [(label, sheet.pieces[label][index].digest) for label in cut]
-        part = self.part(run, cut[0], index)
-        return None if part is None else [(cut[0], self.part_digest(run, cut[0], part))]
+        piece = self.piece(run, cut[0], index)
+        return None if piece is None else [(cut[0], piece.digest)]
+
+    def piece(self, run: StageRun, label: str, index: int) -> Piece | None:
+        """Return what chunk `index` reads of dep `label`, whose parts are the chunks; None while that is not known.
+
+        For a part of which no columns are known it is the columns of the first part that has some: the first in the
+        order of the chunks, whichever is made first.
+        """
+        part = self.part(run, label, index)
+        dep = self._dep(run, label)
+        if part is None:
+            return None
+        if part.is_void and (dep.format is None or dep.format in TABULAR):
+            columns = self._columns(run, label)
+            if columns is None:
+                self._waiting.setdefault(run.name, []).append(index)
+                return None
+            if columns:
+                return Piece(digest_of(["columns", columns[0].values]), AtColumns(columns[0]), 0, 0)
+        return Piece(self.part_digest(run, label, part), AtPart(part), part.rows, part.bytes)
+
+    def following(self, run: StageRun, index: int) -> list[int]:
+        """Return the chunks of a stage whose pieces may be known now that part `index` of its stream is."""
+        assert run.stream is not None
+        if run.name not in self._waiting or self._columns(run, run.stream) is None:
+            return [index]
+        return [index, *self._waiting.pop(run.name)]
+
+    def _columns(self, run: StageRun, label: str) -> tuple[Part, ...] | None:
+        """Return the first part that has columns, nothing where none has; None while that is not known."""
+        at, found = self._sought.get((run.name, label), (0, ()))
+        chunks = self.chunks(run)
+        while not found and at < chunks:
+            part = self.part(run, label, at)
+            if part is None:
+                break
+            at, found = at + 1, () if part.is_void else (part,)
+        self._sought[run.name, label] = at, found
+        return found if found or at == chunks else None
 
     def part(self, run: StageRun, label: str, index: int) -> Part | None:
         """Return part `index` of the out that dep `label` is; None while it is not made yet."""

@@ -482,7 +482,7 @@ class Schedule:
             if down is not None and down.phase is Phase.OPEN and down.stream is not None:
                 exact = self._graph.origins[name, down.stream].exact
                 if exact is not None and exact[0] == run.name and down.states[index] == ChunkState.UNKNOWN:
-                    self._identify(down, (index,))
+                    self._identify(down, self.reads.following(down, index))
 
     def _carry_on(self, run: StageRun, index: int) -> None:
         """With the state that a chunk has left the next one is known; and so on, as long as they are found done."""

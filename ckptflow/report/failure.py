@@ -15,6 +15,7 @@ _KINDS = {
     "exception": "raised an exception",
     "result": "returned what its outs cannot hold",
     "exit": "ended with an error",
+    "memory": "ran out of memory",
     "timeout": "took longer than its timeout",
     "killed": "was lost with its worker process",
     "dep": "could not read a dep",

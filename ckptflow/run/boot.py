@@ -35,12 +35,15 @@ _FIXED = {"TZ": "UTC", "LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "0"}
 
 @dataclass(slots=True, eq=False)
 class Booted:
-    """A process that waits for its setup. `channel` is the descriptor of our end; `words` is what it says meanwhile."""
+    """A process that waits for its setup. `channel` is the descriptor of our end; `words` is what it says meanwhile,
+    `notes` what it is at (`inhand`).
+    """
 
     process: subprocess.Popen[bytes]
     channel: int
     lifeline: int
     words: IO[bytes]
+    notes: IO[bytes]
 
 
 _ahead: list[Booted] = []
@@ -50,31 +53,33 @@ def boot() -> Booted:
     """Start a worker process. Raises OSError where there is no room for one."""
     ours, theirs = socket.socketpair()
     alive, lifeline = os.pipe()
-    words = _unnamed_file()
+    words, notes = _unnamed_file(), _unnamed_file()
+    passed = (theirs.fileno(), alive, notes.fileno())
     try:
         process = subprocess.Popen(
-            [sys.executable, "-P", "-c", _BOOT, _HERE, str(theirs.fileno()), str(alive)],
+            [sys.executable, "-P", "-c", _BOOT, _HERE, *map(str, passed)],
             stdin=subprocess.DEVNULL,
             stdout=words,
             stderr=words,
             env={**{name: os.environ[name] for name in os.environ if name not in _KEPT_BACK}, **_FIXED},
-            pass_fds=(theirs.fileno(), alive),
+            pass_fds=passed,
             start_new_session=True,
         )
     except OSError:
         ours.close()
         os.close(lifeline)
         words.close()
+        notes.close()
         raise
     finally:
         theirs.close()
         os.close(alive)
     os.set_blocking(ours.fileno(), False)
-    return Booted(process, ours.detach(), lifeline, words)
+    return Booted(process, ours.detach(), lifeline, words, notes)
 
 
 def _unnamed_file() -> IO[bytes]:
-    """Return a file for what a worker says outside of its tasks: in memory where the system can do that."""
+    """Return a file that nobody else finds: in memory where the system can do that."""
     if hasattr(os, "memfd_create"):
         with suppress(OSError):
             return open(os.memfd_create("ckptflow"), "w+b")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..checkpoints.remote import Remote
 from ..checkpoints.trees import get_listing, get_tree
-from ..chunk.model import AtFiles, AtPart, AtRows, AtSlot, Part, Whole
+from ..chunk.model import AtColumns, AtFiles, AtPart, AtRows, AtSlot, Part, Whole
 from ..chunk.tree import Layout, Tree
 from ..ids import Digest
 from ..store.bucket import Bucket
@@ -80,7 +80,7 @@ def _parts(objects: Objects, item: Input) -> Iterator[Part]:
     """Yield the parts of outs that are read; none for rows of a table, which may be in a few of many parts."""
     where = item.piece.where if item.piece is not None else None
     match where:
-        case AtPart(part):
+        case AtPart(part) | AtColumns(part):
             yield part
         case AtRows() | AtSlot():
             return

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ..chunk.model import AtBytes, AtFiles, AtPart, AtRows, Piece, Sheet, Whole
+from ..chunk.model import AtBytes, AtColumns, AtFiles, AtPart, AtRows, Piece, Sheet, Whole
 from ..errors import CkptflowError, DepUnreadable
 from ..formats.forms import FILE_FORMS
 from ..formats.registry import LINES
@@ -34,6 +35,11 @@ from ..store.hashing import hash_file
 from .messages import CutTask, Input
 from .sources import Found, Kind, SourceFile, find, known_shape
 from .spills import spill_keys, spill_rows
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from ..chunk.values import TableHasher
 
 _READ_BYTES = 4 << 20
 
@@ -86,14 +92,18 @@ def _over(spec: ChunkSpec, item: Input, found: Found, spill_dir: Path) -> tuple[
 def _parts(item: Input, found: Found) -> tuple[tuple[Piece, ...], tuple[str, ...]]:
     if found.kind is Kind.DIR:
         return _files(found, 1, Cut.FIXED)
-    pieces = tuple(_part(item, found, file) for file in found.files)
+    columns = next((f for f in found.files if f.part is not None and not f.part.is_void), None)
+    pieces = tuple(_part(item, found, file, columns) for file in found.files)
     if not pieces:
         return (_no_files(),), ()
     return pieces, tuple(file.name for file in found.files) if found.kind is Kind.PARTS else ()
 
 
-def _part(item: Input, found: Found, file: SourceFile) -> Piece:
+def _part(item: Input, found: Found, file: SourceFile, columns: SourceFile | None) -> Piece:
     part = file.part
+    if part is not None and part.is_void and columns is not None and columns.part is not None:
+        schema = found.table(columns=item.columns, files=(columns,)).schema
+        return Piece(_hasher(schema).digest(), AtColumns(columns.part), 0, 0)
     where = AtPart(part) if part is not None else AtFiles((file.name,)) if file.name else Whole()
     if not found.tabular:
         return Piece(_content(found, file), where, part.rows if part is not None else None, file.bytes)
@@ -104,12 +114,16 @@ def _part(item: Input, found: Found, file: SourceFile) -> Piece:
 
 
 def _values(table: TableSource) -> tuple[Digest, int]:
-    from ..chunk.values import TableHasher
-
-    hasher = TableHasher(table.schema)
+    hasher = _hasher(table.schema)
     for batch in table.batches():
         hasher.update(batch)
     return hasher.digest(), hasher.rows
+
+
+def _hasher(schema: pa.Schema) -> TableHasher:
+    from ..chunk.values import TableHasher
+
+    return TableHasher(schema)
 
 
 def _no_files() -> Piece:

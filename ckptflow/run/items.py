@@ -3,7 +3,9 @@
 Rules: what came of an item is added whole, together with its number and the state after it, or not at all. What is
 added is kept every so often, by time or by number, when no more is to be begun, and when something fails: only what is
 new is stored, then the engine is told. An attempt that finds something kept goes on behind it, and comes to the same
-bytes as one that was not disturbed.
+bytes as one that was not disturbed. Which item is at hand is noted where the death of this process leaves it. An
+attempt that follows a death keeps each item up to the one at which it happened, and passes over those whose attempts
+are used up.
 """
 
 from __future__ import annotations
@@ -16,12 +18,13 @@ from typing import Any
 from ..chunk.headway import Headway, Items
 from ..chunk.model import Part
 from ..dataclass import dataclass, field
-from ..errors import CkptflowError, ResultError
+from ..errors import CkptflowError, Failure, ResultError
 from . import context
 from .calling import Read, bind_results, plain, split_state
+from .inhand import Pad
 from .itemised import ItemSource, item_source
 from .loading import load_function
-from .messages import Each, Kept, Task
+from .messages import Each, Fallen, Kept, Task
 from .minding import Minder
 from .outcome import Desk, Outcome, Stopped
 from .quarantined import QUARANTINE, bad_row, read_rows
@@ -40,7 +43,7 @@ def run_items(task: Task, staging: Staging, read: Read, desk: Desk) -> Outcome:
     arguments.update({i.name: read(i) for i in task.inputs if i.name is not None and i.label != task.each.label})
     source = next(i for i in task.inputs if i.label == task.each.label)
     items = item_source(read(source), source)
-    loop = _Loop(task, task.each, desk, items, str(staging.root), function, arguments, source.name or "")
+    loop = _Loop(task, task.each, desk, items, desk.pad(task.id), function, arguments, source.name or "")
     if task.headway is not None and task.headway.finished:
         loop.mend(staging, task.headway)
     else:
@@ -94,7 +97,7 @@ class _Loop:
     each: Each
     desk: Desk
     items: ItemSource
-    root: str
+    pad: Pad
     function: Callable[..., Any]
     arguments: dict[str, Any]
     name: str
@@ -108,10 +111,12 @@ class _Loop:
     _failed: int = 0
     _state: tuple[Any, ...] = ()
     _broken: bool = False
+    _fallen: dict[int, Fallen] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._shelves = {output.label: _Shelf(sink_for(output)) for output in self.task.outputs}
         self._state = () if self.task.state is None else (plain(self.task.state[0], "state"),)
+        self._fallen = {fallen.number: fallen for fallen in self.task.fallen}
 
     def take_up(self, staging: Staging) -> None:
         """Go on where an earlier attempt kept something. Raises `StoreDamaged`, `NotThere`."""
@@ -131,13 +136,15 @@ class _Loop:
         """Do the items that are left. Raises `Stopped`."""
         told = context.context()
         total = len(self.items)
+        careful = max(self._fallen, default=-1) + 1
         with self.desk.minder(self.task.keep_seconds, self._keep) as minder:
             try:
                 for item in self.items.after(self._position):
                     minder.check()
                     self._one(item, minder)
                     told.progress(self._position, total)
-                    if self._position - self._kept >= self.task.keep_items and self._position < total:
+                    unkept = self._position - self._kept
+                    if unkept >= (1 if self._position <= careful else self.task.keep_items) and self._position < total:
                         self._keep()
             except Stopped:
                 self._keep()
@@ -183,26 +190,35 @@ class _Loop:
     def _one(self, item: Any, minder: Minder) -> None:
         """Process one item, with its retries."""
         context.context().item = self.items.within(self._position)
-        attempt = 0
+        fallen = self._fallen.get(self._position)
+        attempt = fallen.attempts if fallen is not None else 0
+        if fallen is not None and attempt > self.each.retries:
+            self._set_aside(fallen.failure, attempt)
+            return
+        delay = 0.0
         while True:
+            attempt += 1
+            self.pad.at(self._position, attempt, delay)
+            if delay:
+                minder.pause(delay)
             if minder.stopping:
                 raise Stopped
-            attempt += 1
             try:
                 pieces, state = self._call(item)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 if not _is_the_items(error):
                     raise
                 if attempt <= self.each.retries and not isinstance(error, ResultError):
-                    minder.pause(self.each.backoff * 2 ** (attempt - 1))
+                    delay = self.each.backoff * 2 ** (attempt - 1)
                     continue
                 if not self.each.quarantine:
                     with suppress(AttributeError, TypeError):
                         error.add_note(f"at {self.items.shown(self._position)} of the chunk")
                     raise
-                self._set_aside(error, attempt)
+                self._set_aside(self.desk.failure(error), attempt)
                 return
             self._add(pieces, state)
+            self.pad.between()
             return
 
     def _call(self, item: Any) -> tuple[dict[str, Any] | None, tuple[Any, ...]]:
@@ -231,11 +247,12 @@ class _Loop:
             self._state = state
             self._broken = False
 
-    def _set_aside(self, error: Exception, attempts: int) -> None:
+    def _set_aside(self, failure: Failure, attempts: int) -> None:
+        self.pad.between()
         with self._lock:
             self._broken = True
             lengths = {label: shelf.sink.length for label, shelf in self._shelves.items()}
-            self._bad.sink.add([bad_row(self._position, self.items, error, attempts, self.root, lengths)])
+            self._bad.sink.add([bad_row(self._position, self.items, failure, attempts, lengths)])
             self._failed += 1
             self._position += 1
             self._broken = False
@@ -257,7 +274,7 @@ class _Loop:
             self.desk.kept(Kept(self.task.id, headway, self.items.name(self._position - 1)))
 
 
-def _is_the_items(error: Exception) -> bool:
+def _is_the_items(error: BaseException) -> bool:
     """Tell whether an error says something of the item, and not of the machine or the run."""
     if isinstance(error, MemoryError):
         return False

@@ -80,15 +80,28 @@ class Each:
 
 
 @dataclass(frozen=True, slots=True)
+class Fallen:
+    """An item at which workers died: its number in the chunk, how many of its attempts are used up, and why."""
+
+    number: int
+    attempts: int
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """One chunk to be processed, complete in itself.
 
     `kwargs` are args and params by argument name. `log` is the path that takes the standard output and error of this
-    chunk. `index` is None in a stage that is not chunked. `timeout` in seconds. `state` holds the state that the chunk
+    chunk. `index` is None in a stage that is not chunked. `state` holds the state that the chunk
     gets, where its stage carries one. With `merge`, the inputs are the outs of so many results, one result after the
     other, and `call` merges two of them. With `each` the function is called for one item after the other. With `halve`,
     where the function fails, the items that make it fail are found by halving and set aside. What is finished is kept
     every `keep_seconds` and `keep_items`; `headway` is what an earlier attempt kept.
+
+    Where workers died at it, `fallen` are the items (with `each`), and `tried` is what came of the trials so far (with
+    `halve`): None, or why it failed. `fresh`: a worker that has done nothing yet is to do it. `timeout`, in seconds,
+    is that of one call of the function: of an item, of a trial, or of the whole.
     """
 
     id: int
@@ -113,6 +126,9 @@ class Task:
     keep_seconds: float = 300.0
     keep_items: int = 1000
     headway: Headway | None = None
+    fallen: tuple[Fallen, ...] = ()
+    tried: tuple[Failure | None, ...] = ()
+    fresh: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,12 +185,33 @@ class CutDone:
 
 
 @dataclass(frozen=True, slots=True)
+class Tried:
+    """A trial of a chunk that is halved came to its end."""
+
+    task: int
+    failure: Failure | None
+
+
+@dataclass(frozen=True, slots=True)
+class InHand:
+    """The call at which a worker died, or ran out of memory: the number of the item or of the trial, and its attempt.
+
+    `to_blame`: nothing else can be: the call itself took too long or crashed, or a fresh worker began with it.
+    """
+
+    number: int
+    attempt: int
+    to_blame: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
-    """The task ended badly; nothing of it is recorded."""
+    """The task ended badly; nothing of it is recorded. `at`: see there."""
 
     task: int
     failure: Failure
     seconds: float
+    at: InHand | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +230,7 @@ class Returned:
     tasks: tuple[int, ...]
 
 
-Report: TypeAlias = Started | Done | Kept | CutDone | Failed | Progress | Returned
+Report: TypeAlias = Started | Done | Kept | Tried | CutDone | Failed | Progress | Returned
 
 
 @dataclass(frozen=True, slots=True)

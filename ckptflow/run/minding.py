@@ -58,6 +58,12 @@ class Minder:
         os.close(self._wake_read)
         os.close(self._wake_write)
 
+    def _take(self, message: int | None) -> None:
+        self._hear(message)
+        if message is None:
+            self._stopping.set()
+            self._keep()
+
     def _run(self) -> None:
         due = time.monotonic() + self._seconds
         channel: tuple[int, ...] = (self._channel.fd,)
@@ -71,13 +77,9 @@ class Minder:
                     due = time.monotonic() + self._seconds
                     continue
                 try:
-                    message = self._channel.recv()
+                    while self._channel.pending():  # several may come at once
+                        self._take(self._channel.recv())
                 except EOFError:  # the engine is gone, and so is this process in a moment
                     channel = ()
-                    continue
-                self._hear(message)
-                if message is None:
-                    self._stopping.set()
-                    self._keep()
         except BaseException as error:
             self._error = error

@@ -8,15 +8,25 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ..chunk.headway import Items
 from ..chunk.model import Part
 from ..dataclass import dataclass
-from .messages import Kept
+from ..errors import Failure
+from .messages import Kept, Tried
 from .storing import Staging
 
 if TYPE_CHECKING:
+    from .inhand import Pad
     from .minding import Minder
 
 
 class Stopped(Exception):
     """No more is to be begun; what was finished is kept."""
+
+
+class Known(Exception):
+    """What an earlier worker has found out of the task: it fails."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +51,18 @@ class Desk(Protocol):
 
     def kept(self, report: Kept) -> None:
         """Tell the engine what is kept. For any thread."""
+        ...
+
+    def tried(self, report: Tried) -> None:
+        """Tell the engine what came of a trial."""
+        ...
+
+    def pad(self, task: int) -> Pad:
+        """Return where it is noted which call is at hand."""
+        ...
+
+    def failure(self, error: BaseException) -> Failure:
+        """Return an error as plain data."""
         ...
 
     def keeping(self) -> Staging:

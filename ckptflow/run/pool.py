@@ -16,14 +16,29 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Self
 
-from ..dataclass import dataclass, field
+from ..dataclass import dataclass, field, replace
 from ..errors import CkptflowError, Failure
 from .aside import recover
 from .boot import take
 from .capture import log_tail
 from .channel import Channel
 from .command import discard, signal_name
-from .messages import CutDone, CutTask, Done, Failed, Kept, Progress, Report, Returned, Started, Task, WorkerSetup
+from .inhand import read_note
+from .messages import (
+    CutDone,
+    CutTask,
+    Done,
+    Failed,
+    InHand,
+    Kept,
+    Progress,
+    Report,
+    Returned,
+    Started,
+    Task,
+    Tried,
+    WorkerSetup,
+)
 
 if TYPE_CHECKING:
     import subprocess
@@ -32,11 +47,15 @@ _POLL_SECONDS = 0.2
 _LEAVE_SECONDS = 2.0
 _TERM_SECONDS = 1.0
 _PIDFD = hasattr(os, "pidfd_open")
+_CRASHES = (signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE)
 
 
 @dataclass(slots=True, eq=False)
 class _Worker:
-    """One process and what it was given. `batch` holds the tasks without a final report, by id, in order."""
+    """One process and what it was given. `batch` holds the tasks without a final report, by id, in order.
+
+    `used`: it has ended a task.
+    """
 
     number: int
     process: subprocess.Popen[bytes]
@@ -45,6 +64,7 @@ class _Worker:
     lifeline: int
     staging: Path
     words: IO[bytes]
+    notes: IO[bytes]
     batch: dict[int, Task | CutTask] = field(default_factory=dict)
     ended: int = 0
     waiting: bool = False
@@ -52,6 +72,7 @@ class _Worker:
     deadline: float | None = None
     stage: str = ""
     begun: bool = False
+    used: bool = False
     since: float = 0.0
 
 
@@ -90,11 +111,14 @@ class Pool:
     def submit(self, batch: tuple[Task | CutTask, ...]) -> int:
         """Give `batch` (not empty) to an idle worker, preferring one that knows the stage; return its number.
 
+        Where the first task asks for a fresh worker, to one that has done nothing yet.
         Raises CkptflowError where a worker is needed and the system cannot start one.
         """
         assert batch and self.idle() > 0
         while True:
             free = [worker for worker in self._workers.values() if not worker.batch]
+            if isinstance(batch[0], Task) and batch[0].fresh:
+                free = self._unused(free)
             known = [worker for worker in free if worker.stage == batch[0].stage]
             worker = (known or free or [None])[0] or self._start()  # type: ignore[list-item]
             try:
@@ -107,6 +131,13 @@ class Pool:
             worker.waiting = False
             worker.stage = batch[0].stage
             return worker.number
+
+    def _unused(self, free: list[_Worker]) -> list[_Worker]:
+        """Return those of the idle workers that have done nothing yet; if there is none, make room for one."""
+        unused = [worker for worker in free if not worker.used]
+        if not unused and len(self._workers) >= self._size:
+            self._bury(free[0])
+        return unused
 
     def wait(self, timeout: float | None = None) -> list[Report]:
         """Return the reports that have come, waiting up to `timeout` seconds (None: for ever) for the first.
@@ -216,6 +247,7 @@ class Pool:
             lifeline=booted.lifeline,
             staging=Path(self._setup.store) / "tmp" / f"{self._token}-{number}",
             words=booted.words,
+            notes=booted.notes,
         )
         self._workers[number] = worker
         for fd in (worker.channel.fd, worker.pidfd):
@@ -261,16 +293,19 @@ class Pool:
                 case Started(task):
                     self._begun(worker, task)
                 case Done(task) | CutDone(task) | Failed(task):
+                    if isinstance(report, Failed) and report.failure.kind == "memory":
+                        report = replace(report, at=_in_hand(worker, task, certain=False))
                     del worker.batch[task]
                     worker.current = worker.deadline = None
                     worker.ended += 1
+                    worker.used = True
                     worker.waiting = bool(worker.batch)
                 case Returned(tasks):
                     for task in tasks:
                         del worker.batch[task]
                     worker.current = worker.deadline = None
                     worker.waiting = False
-                case Progress(task) | Kept(task) if task != worker.current:
+                case Progress(task) | Kept(task) | Tried(task) if task != worker.current:
                     continue  # from a thread that the function left behind
             self._early.append(report)
         return True
@@ -300,7 +335,16 @@ class Pool:
             if worker.deadline is None or worker.deadline > now:
                 continue
             if self._collect(worker) and worker.deadline is not None and worker.deadline <= now:
-                limit = worker.deadline - worker.since
+                assert worker.current is not None
+                task = worker.batch[worker.current]
+                assert isinstance(task, Task) and task.timeout is not None
+                limit = task.timeout
+                if task.each is not None or task.halve:
+                    note = read_note(worker.notes.fileno(), task.id)
+                    began = now if note is None or note.number is None else note.began
+                    if began + limit > now:  # it is at another call by now, or at none
+                        worker.deadline = began + limit
+                        continue
                 failure = Failure("timeout", f"took longer than {limit:g} s", hint="raise `timeout` of the stage")
                 self._fail_current(worker, failure)
 
@@ -320,8 +364,13 @@ class Pool:
         rest = tuple(worker.batch)
         seconds = time.monotonic() - worker.since if worker.begun else 0.0
         status = self._end(worker)
+        at = _in_hand(worker, task.id, certain=failure is not None or _crashed(status))
         failure = failure or _death(worker, status)
-        self._early.append(Failed(task.id, log_tail(failure, task.log), seconds))
+        if at is not None:
+            from .crashes import crash
+
+            failure = replace(failure, traceback=crash(task.log, self._setup.root))
+        self._early.append(Failed(task.id, log_tail(failure, task.log), seconds, at))
         if rest:
             self._early.append(Returned(rest))
         self._part(worker)
@@ -352,6 +401,7 @@ class Pool:
         self._end(worker)
         os.close(worker.lifeline)
         worker.words.close()
+        worker.notes.close()
         with suppress(OSError):
             discard(worker.staging)
         if any(isinstance(task, Task) and task.cmd and task.index is None for task in tasks):
@@ -372,6 +422,21 @@ def _is_dead(worker: _Worker) -> bool:
     return worker.process.poll() is not None
 
 
+def _in_hand(worker: _Worker, task: int, *, certain: bool) -> InHand | None:
+    """Return the call at which the worker left a task; with `certain` it is to blame for that in any case."""
+    note = read_note(worker.notes.fileno(), task)
+    if note is None or note.number is None:
+        return None
+    return InHand(note.number, note.attempt, certain or (note.first and not worker.used))
+
+
+def _crashed(status: int) -> bool:
+    """Tell whether a process ended through what it did itself at that moment. The kernel kills for lack of memory whom
+    it chooses, and programs abort themselves for it.
+    """
+    return status >= 0 or -status in _CRASHES
+
+
 def _death(worker: _Worker, status: int) -> Failure:
     """Say what is known of a worker that ended by itself while it had work."""
     if not worker.begun:
@@ -384,6 +449,6 @@ def _death(worker: _Worker, status: int) -> Failure:
     hint = None
     if -status == signal.SIGKILL:
         hint = "often the kernel, out of memory: use fewer workers or smaller chunks"
-    elif -status in (signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE):
+    elif -status in (*_CRASHES, signal.SIGABRT):
         hint = "native code crashed; the log shows where, if it could tell"
     return Failure("killed", f"the worker process was killed by {name}", hint=hint)

@@ -6,18 +6,17 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..chunk.model import Part
-from ..errors import ResultError
+from ..errors import Failure
 from ..formats.tables import one_file
 from .itemised import ItemSource
 from .messages import Output
 from .storing import Staging
-from .tracebacks import message, user_traceback
 
 QUARANTINE = Output("quarantine", "quarantine.parquet", "parquet")
 
 
 def bad_row(
-    index: int, items: ItemSource, error: BaseException, attempts: int, root: str, lengths: Mapping[str, int]
+    index: int, items: ItemSource, failure: Failure, attempts: int, lengths: Mapping[str, int]
 ) -> dict[str, Any]:
     """Return the row of the quarantine for an item. No times in it: equal failures give equal bytes.
 
@@ -26,9 +25,9 @@ def bad_row(
     return {
         "index": index,
         "item": items.text(index),
-        "error": type(error).__qualname__,
-        "message": message(error),
-        "traceback": "" if isinstance(error, ResultError) else user_traceback(error, root),
+        "error": failure.error or failure.kind,
+        "message": f"{failure.message} while at this item" if failure.kind == "killed" else failure.message,
+        "traceback": failure.traceback,
         "attempts": attempts,
         "before": [{"out": label, "length": length} for label, length in sorted(lengths.items())],
     }

@@ -11,7 +11,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..chunk.model import AtBytes, AtFiles, AtPart, AtRows, AtSlot, Whole
+from ..chunk.model import AtBytes, AtColumns, AtFiles, AtPart, AtRows, AtSlot, Whole
 from ..dataclass import replace
 from ..errors import DepChanged, DepUnreadable, UsageError
 from ..formats.deliver import as_form, source_as
@@ -68,7 +68,7 @@ class _Reading:
         where = item.piece.where if item.piece is not None else Whole()
         self._where = where
         match where:
-            case AtPart(part):
+            case AtPart(part) | AtColumns(part):
                 kind = Kind.DIR if part.listing else Kind.FILE
                 single = (SourceFile("", part.bytes, object=part.object, part=part),)
                 source = replace(item.source, identity=part.object, tree=None)
@@ -135,6 +135,8 @@ class _Reading:
                 return self._found.table(columns=columns, files=self._found.picked(names)).to_table()
             case AtPart():
                 return self._found.table(columns=columns).to_table()
+            case AtColumns():
+                return self._found.table(columns=columns).schema.empty_table()
             case AtBytes(start, stop):
                 return self._parsed(start, stop)
             case Whole():

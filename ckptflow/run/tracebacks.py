@@ -46,18 +46,19 @@ def has_user_frames(error: BaseException, root: str) -> bool:
     at = error.__traceback__
     while at is not None:
         name = at.tb_frame.f_code.co_filename
-        if name.startswith(f"{root}/") and not _ours(name) and "/site-packages/" not in name:
+        if name.startswith(f"{root}/") and not is_ours(name) and "/site-packages/" not in name:
             return True
         at = at.tb_next
     return False
 
 
-def _ours(filename: str) -> bool:
+def is_ours(filename: str) -> bool:
+    """Tell whether a frame is of the engine, or of what imports modules."""
     return filename.startswith((_PACKAGE, *_IMPORTS))
 
 
 def _trim(shown: traceback.TracebackException, root: str) -> None:
-    kept = [frame for frame in shown.stack if not _ours(frame.filename)]
+    kept = [frame for frame in shown.stack if not is_ours(frame.filename)]
     if len(kept) > _DEEPEST:
         kept = kept[: _DEEPEST // 2] + kept[-_DEEPEST // 2 :]
     for frame in kept:

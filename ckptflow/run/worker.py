@@ -55,23 +55,25 @@ from .messages import (
     Returned,
     Started,
     Task,
+    Tried,
     WorkerSetup,
 )
-from .outcome import Outcome, Stopped
+from .outcome import Known, Outcome, Stopped
 from .ownpoint import OwnPoint
 from .storing import Staging
 
 if TYPE_CHECKING:
     from .bringing import Bringer
+    from .inhand import Pad
     from .minding import Minder
     from .readcache import ReadCache
 
 
 def main() -> None:
-    """Run until the pool closes the channel. Arguments: two descriptors (channel, lifeline)."""
-    channel_fd, lifeline = (int(text) for text in sys.argv[2:4])
+    """Run until the pool closes the channel. Arguments: three descriptors (channel, lifeline, notes)."""
+    channel_fd, lifeline, notes = (int(text) for text in sys.argv[2:5])
     sys.argv[1:] = []
-    for fd in (channel_fd, lifeline):
+    for fd in (channel_fd, lifeline, notes):
         os.set_inheritable(fd, False)
     die_with_engine(lifeline)
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -81,7 +83,7 @@ def main() -> None:
     with suppress(EOFError, BrokenPipeError):
         number, staging, setup = channel.recv()
         os.environ.update(setup.env)
-        worker = Worker(channel, number, Path(staging), setup)
+        worker = Worker(channel, number, Path(staging), setup, notes)
         atexit.register(worker.close)
         worker.serve()
     # What users registered to run at exit runs; tearing down the interpreter and freeing its memory is not waited for.
@@ -118,10 +120,11 @@ def die_with_engine(lifeline: int) -> None:
 class Worker:
     """State of one worker process: its channel, the store, what it has read and loaded."""
 
-    def __init__(self, channel: Channel, number: int, staging: Path, setup: WorkerSetup) -> None:
+    def __init__(self, channel: Channel, number: int, staging: Path, setup: WorkerSetup, notes: int) -> None:
         self._channel = channel
         self._sending = threading.Lock()  # `progress` may be called from threads of the user's
         self._number = number
+        self._notes = notes
         self._root = Path(setup.root)
         self._spills = Path(setup.spills)
         self._setup = setup
@@ -192,7 +195,7 @@ class Worker:
             self._capture.end()
             return Returned((task.id,))
         except BaseException as error:
-            failure = self._failure(error)
+            failure = self.failure(error)
             if self._capture.end():
                 failure = log_tail(failure, task.log)
             return Failed(task.id, failure, time.perf_counter() - began)
@@ -253,7 +256,7 @@ class Worker:
             if task.halve:
                 from .halving import run_halving
 
-                return run_halving(task, self._staging, self._read)
+                return run_halving(task, self._staging, self._read, self)
             with OwnPoint(task, told, self):
                 return Outcome(*run_call(task, self._staging, self._read))
         finally:
@@ -268,6 +271,16 @@ class Worker:
     def kept(self, report: Kept) -> None:
         """See `Desk`."""
         self._send(report)
+
+    def tried(self, report: Tried) -> None:
+        """See `Desk`."""
+        self._send(report)
+
+    def pad(self, task: int) -> Pad:
+        """See `Desk`."""
+        from .inhand import Pad
+
+        return Pad(self._notes, task)
 
     def keeping(self) -> Staging:
         """See `Desk`."""
@@ -305,17 +318,20 @@ class Worker:
             "cache": self._cache,
         }
 
-    def _failure(self, error: BaseException) -> Failure:
+    def failure(self, error: BaseException) -> Failure:
+        """See `Desk`."""
         full = self._staging.disk_error(error) if isinstance(error, OSError) else None
         if full and not tracebacks.has_user_frames(error, self._setup.root):
             error = full
         told = error if isinstance(error, CkptflowError) else full
         hint = told.hint if told else None
         match error:
+            case Known():
+                return error.failure
             case CommandFailed():
                 return Failure("exit", error.message, hint=hint)
             case ResultError():
-                return Failure("result", error.message, hint=hint)
+                return Failure("result", error.message, hint=hint, error=type(error).__qualname__)
             case CodeChanged() | DepChanged():
                 return Failure("dep-changed", error.message, hint=hint)
             case DepMissing() | DepUnreadable():
@@ -329,9 +345,10 @@ class Worker:
             case CkptflowError():
                 return Failure("exception", error.message, hint=hint)
         return Failure(
-            "exception",
+            "memory" if isinstance(error, MemoryError) else "exception",
             tracebacks.message(error),
             hint=hint,
             traceback=tracebacks.user_traceback(error, self._setup.root),
             notes=tracebacks.notes(error),
+            error=type(error).__qualname__,
         )

@@ -146,7 +146,7 @@ STAGE = record(
     Field("workers", Count(1), "Chunks at the same time, at most."),
     Field("retries", Count(0), "Further attempts at a chunk that failed."),
     Field("backoff", Duration(), "Time before the first retry; it doubles."),
-    Field("timeout", Duration(), "Time a chunk may take."),
+    Field("timeout", Duration(), "Time a call of the function may take: for a chunk or, with `each: item`, an item."),
     Field("on_error", Choice(tuple(OnError)), "What a failing chunk, or item, does to its stage."),
     Field("max_errors", _errors, "So many items in quarantine, or such a share of all, are borne."),
     Field(

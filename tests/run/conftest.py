@@ -134,3 +134,12 @@ def until() -> Callable[[Callable[[], Any]], Any]:
         return value
 
     return wait_until
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Any]:
+    from tests.run.desk import Desk
+
+    made = Desk(tmp_path)
+    yield made
+    made.close()

@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from ckptflow.chunk.model import AtRows, Piece
+from ckptflow.dataclass import replace
 from ckptflow.errors import CkptflowError
-from ckptflow.run.messages import Done, Failed, Returned, Started
+from ckptflow.ids import digest
+from ckptflow.run.messages import Done, Each, Failed, InHand, Input, Output, Returned, Source, Started
 
 STEPS = """
 import os, sys, time, signal, subprocess
@@ -294,3 +297,72 @@ def test_workers_and_what_they_started_die_with_a_killed_engine(bench, until, ki
         engine.wait()
     for pid in pids:
         until(lambda pid=pid: not alive(pid))
+
+
+ITEMS = """
+import ctypes, os, signal, time
+def one(row, kind, at):
+    if row["x"] == at:
+        kill = {"crash": lambda: ctypes.string_at(0), "leave": lambda: os._exit(3), "raise": None,
+                "kill": lambda: os.kill(os.getpid(), signal.SIGKILL), "hang": lambda: time.sleep(1000)}
+        if kill[kind] is None:
+            raise MemoryError
+        kill[kind]()
+    time.sleep(0.02)
+    return row
+def pid(row): return {"x": os.getpid()}
+"""
+
+
+def items(bench, function, *, rows=4, **more):
+    """Return a task that takes rows of a CSV one by one."""
+    (bench.root / "rows.csv").write_text("x\n" + "".join(f"{n}\n" for n in range(rows)))
+    piece = Piece(digest(b"rows"), AtRows(0, rows), rows, 0)
+    source = Source("rows.csv", "csv", "rows")
+    table = Output("out", "out.parquet", "parquet", name="out")
+    bench.write(ITEMS, "one.py")
+    made = bench.call(
+        function, (table,), inputs=(Input("row", source, name="row", piece=piece),), each=Each("row"), **more
+    )
+    return replace(made, call=f"one:{function}")
+
+
+@pytest.mark.parametrize(
+    ("kind", "at", "blamed"),
+    [
+        ("crash", 2, True),
+        ("leave", 2, True),
+        ("hang", 2, True),
+        ("kill", 2, False),
+        ("kill", 0, True),
+        ("raise", 2, False),
+        ("raise", 0, True),
+    ],
+)
+def test_it_is_told_at_which_item_a_worker_died_and_whether_that_is_to_blame(bench, kind, at, blamed):
+    task = items(bench, "one", kwargs={"kind": kind, "at": at}, timeout=2.0 if kind == "hang" else None)
+    assert bench.one(task).at == InHand(at, 1, blamed)
+
+
+def test_in_a_worker_that_has_done_something_before_the_first_item_is_not_to_blame_either(bench):
+    before, task = bench.call("fine"), items(bench, "one", kwargs={"kind": "kill", "at": 0})
+    assert bench.run(before, task)[task.id].at == InHand(0, 1, False)
+
+
+def test_the_timeout_is_that_of_an_item(bench):
+    report = bench.one(items(bench, "one", rows=100, kwargs={"kind": "hang", "at": -1}, timeout=1.5))
+    assert isinstance(report, Done), "a hundred times 20 ms: no item took long"
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_fresh_worker_is_one_that_has_done_nothing(bench, workers):
+    with bench.pool(workers) as pool:
+        seen = []
+        for fresh in (False, True, False, True):
+            task = replace(bench.call("pid"), fresh=fresh)
+            pool.submit((task,))
+            seen.append(bench.text(bench.finish(pool)[task.id]))
+        assert pool.idle() == workers
+    assert seen[0] != seen[1]
+    assert seen[2] in seen[:2]
+    assert seen[3] not in seen[:3]

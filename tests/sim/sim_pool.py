@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import random
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,14 +33,16 @@ class _Silence:
 
 
 class _Nowhere:
-    """Stands for the channel to the engine: progress is not told, and nothing is heard."""
+    """Stands for the channel to the engine: progress is not told, nothing is heard, and nobody reads the notes."""
 
     def __init__(self) -> None:
         self.fd, self._other = os.pipe()
+        self.notes = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
 
     def close(self) -> None:
         os.close(self.fd)
         os.close(self._other)
+        self.notes.close()
 
     def send(self, reports: object) -> None:
         pass
@@ -115,7 +118,8 @@ class InlinePool:
             InlinePool.made += 1
             staging = Path(self._setup.store) / "tmp" / f"inline-{os.getpid()}-{InlinePool.made}"
             self._nowhere = _Nowhere()
-            self._worker = worker_module.Worker(self._nowhere, 1, staging, self._setup)  # type: ignore[arg-type]
+            notes = self._nowhere.notes.fileno()
+            self._worker = worker_module.Worker(self._nowhere, 1, staging, self._setup, notes)  # type: ignore[arg-type]
         try:
             if InlinePool.before is not None:
                 InlinePool.before(task)
