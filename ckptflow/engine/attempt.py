@@ -263,6 +263,7 @@ class Attempt:
                 result.failed,
                 result.rows,
                 result.bytes,
+                result.quarantined,
             )
         )
 

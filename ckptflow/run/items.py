@@ -136,7 +136,7 @@ class _Loop:
                 for item in self.items.after(self._position):
                     minder.check()
                     self._one(item, minder)
-                    told.progress(self._position, total)
+                    told.progress(self._position, total, failed=self._failed)
                     if self._position - self._kept >= self.task.keep_items and self._position < total:
                         self._keep()
             except Stopped:
