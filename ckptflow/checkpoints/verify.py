@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -17,18 +19,20 @@ from ..chunk.tree import Listing, MalformedDocument, Tree
 from ..dataclass import dataclass
 from ..errors import StoreDamaged, StoreError
 from ..ids import ChunkKey, Digest, digest, is_digest
+from ..plan.model import Record
 from ..store import layout
 from ..store.marker import open_store
 from ..store.objects import Objects
 from ..store.protocol import NotThere, Store
 from .index import Past
-from .kept import read_checkpoint
-from .manifest import BadCheckpoint, split_name
 from .records import RecordLog
+from .shelf import Shelf, read_shelf
 
 _TREE = b'{"ckptflow":"tree"'
 _LISTING = b'{"ckptflow":"listing"'
 _SET_ASIDE = "set aside; `ckptflow repro` makes it again"
+_PASSED_OVER = "it is passed over; `ckptflow checkpoints prune --state corrupt` removes it"
+_POINTED_ANEW = "the next checkpoint sets it right; so does `ckptflow checkpoints prune --state corrupt`"
 _FORGET = "forgotten; `ckptflow repro` makes it again"
 
 
@@ -151,14 +155,19 @@ def _records(store: Store, sizes: dict[Digest, int], bad: set[Digest]) -> Iterat
             remedy = "the chunk is made again when it is needed; nothing else is lost"
             yield Finding(What.RECORD, f"{damage.segment}:{damage.offset}", damage.problem, remedy)
         for record in past.iter():
-            for label, part in record.outs.items():
-                problem = _part_problem(part, sizes, bad)
-                if problem:
-                    text = f"out `{label}` of a chunk of `{record.stage}` {problem}"
-                    yield Finding(What.RECORD, record.key, text, _FORGET, key=record.key)
-                    break
+            problem = _record_problem(record, sizes, bad)
+            if problem is not None:
+                yield Finding(What.RECORD, record.key, problem, _FORGET, key=record.key)
     finally:
         past.close()
+
+
+def _record_problem(record: Record, sizes: dict[Digest, int], bad: set[Digest]) -> str | None:
+    for label, part in record.outs.items():
+        problem = _part_problem(part, sizes, bad)
+        if problem is not None:
+            return f"out `{label}` of a chunk of `{record.stage}` {problem}"
+    return None
 
 
 def _part_problem(part: Part, sizes: dict[Digest, int], bad: set[Digest]) -> str | None:
@@ -171,15 +180,52 @@ def _part_problem(part: Part, sizes: dict[Digest, int], bad: set[Digest]) -> str
 
 
 def _checkpoints(store: Store) -> Iterator[Finding]:
-    for entry in store.list(layout.CHECKPOINTS):
-        if split_name(entry.name.rpartition("/")[2]) is None:
-            continue
-        try:
-            read_checkpoint(store, entry.name)
-        except BadCheckpoint as error:
-            yield Finding(What.CHECKPOINT, entry.name, str(error), "it is passed over; remove it when you like")
-        except NotThere:
-            continue
+    return shelf_findings(read_shelf(store, datetime.now(UTC)))
+
+
+def shelf_findings(shelf: Shelf) -> Iterator[Finding]:
+    """Yield what is wrong with checkpoints, and with what points to the latest ones."""
+    for document in shelf.documents:
+        if document.problem is not None:
+            yield Finding(What.CHECKPOINT, document.name, document.problem, _PASSED_OVER)
+    for pointer in shelf.pointers.values():
+        if pointer.problem is not None:
+            yield Finding(What.CHECKPOINT, pointer.name, pointer.problem, _POINTED_ANEW)
+
+
+def check_records(store: Store, records: Iterable[Record], *, deep: bool) -> Iterator[Finding]:
+    """Yield what is wrong with the objects that `records` name: a finding for each record, with its key, and one for
+    each object whose bytes are bad. With `deep` they are hashed.
+    """
+    objects = Objects(store)
+    sizes: dict[Digest, int] = {}
+    bad: set[Digest] = set()
+    for record in records:
+        named = list(_named(objects, record))
+        for object_ in named:
+            if object_ in sizes or object_ in bad:
+                continue
+            size = objects.size(object_)
+            if size is not None:
+                sizes[object_] = size
+                if deep and not objects.check(object_):
+                    bad.add(object_)
+                    yield _bad_object(object_)
+        problem = _record_problem(record, sizes, bad)
+        lost = [object_ for object_ in named if object_ in bad or object_ not in sizes]
+        if problem is None and lost:
+            problem = f"a chunk of `{record.stage}` names {lost[0]}, which is missing or damaged"
+        if problem is not None:
+            yield Finding(What.RECORD, record.key, problem, _FORGET, key=record.key)
+
+
+def _named(objects: Objects, record: Record) -> Iterator[Digest]:
+    """Yield all objects that a record leads to. Nothing is set aside."""
+    for part in record.parts:
+        yield part.object
+        if part.listing and objects.is_here(part.object) and objects.check(part.object):
+            with suppress(MalformedDocument, NotThere):
+                yield from (file.object for file in Listing.decode(objects.get(part.object)).files)
 
 
 def _runs(store: Store, sizes: dict[Digest, int], bad: set[Digest]) -> Iterator[Finding]:

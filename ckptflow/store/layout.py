@@ -22,6 +22,7 @@ RUNS = "runs/"
 TEMPORARY = "tmp/"
 PROBES = "probes/"
 QUARANTINE = "quarantine/"
+TRASH = "trash/"
 LATEST = "latest.json"
 ARTIFACT = ".artifact.json"
 DATASET_LOCKS = "_locks/"
@@ -31,6 +32,7 @@ _NAME = re.compile(r"(?:[A-Za-z0-9_@%~=+-][A-Za-z0-9_@%~=+.-]*/)*[A-Za-z0-9_@%~=
 _SEGMENT = re.compile(r"records/(?P<run>[A-Za-z0-9][A-Za-z0-9-]*)-(?P<seq>[0-9]{6,})\.jsonl")
 _MERGED = "m"  # no hexadecimal digit
 _JOURNAL = re.compile(r"(?P<lane>.+_[0-9]{14})(?:\.(?P<first>[0-9]{6,})-(?P<last>[0-9]{6,}))?\.journal")
+_TRASH = re.compile(r"(?P<folder>trash/(?P<when>[0-9]{14})-[0-9a-f]{8}/)(?P<name>.+)")
 _ESCAPED = re.compile(rb"%([0-9a-f]{2})")
 _RUN = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
 _PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-@")
@@ -232,6 +234,21 @@ def probe_name(token: str, what: str) -> str:
 def quarantine_name(object_: Digest, token: str) -> str:
     """Return the name under which a bad object is set aside for people to look at."""
     return check_name(f"{QUARANTINE}{object_}-{token}")
+
+
+RECORDS_FILE = "records.jsonl"
+"""Lines of records that were made to be forgotten, in a folder of the trash."""
+
+
+def trash_folder(when: str, token: str) -> str:
+    """Return the folder for what one command put away: `trash/<when>-<token>/`; `when` is `YYYYmmddHHMMSS`."""
+    return f"{check_name(f'{TRASH}{when}-{token}')}/"
+
+
+def trash_of(name: str) -> tuple[str, str, str] | None:
+    """Return (folder, when, the name that it had) of something in the trash; None for any other name."""
+    found = _TRASH.fullmatch(name)
+    return (found["folder"], found["when"], found["name"]) if found else None
 
 
 def is_aside_for(name: str, object_: Digest) -> bool:

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from ckptflow.errors import Failure
 from ckptflow.chunk.headway import Items
+from ckptflow.errors import Failure
 from ckptflow.events import (
     ChunkDone,
     ChunkFailed,

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from ckptflow.errors import Failure
 from ckptflow.chunk.headway import Items
+from ckptflow.errors import Failure
 from ckptflow.events import (
     ChunkDone,
     ChunkFailed,
