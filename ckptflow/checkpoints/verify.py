@@ -22,7 +22,7 @@ from ..ids import ChunkKey, Digest, digest, is_digest
 from ..plan.model import Record
 from ..store import layout
 from ..store.marker import open_store
-from ..store.objects import Objects
+from ..store.objects import Elsewhere, Objects
 from ..store.protocol import NotThere, Store
 from .index import Past
 from .records import RecordLog
@@ -193,39 +193,65 @@ def shelf_findings(shelf: Shelf) -> Iterator[Finding]:
             yield Finding(What.CHECKPOINT, pointer.name, pointer.problem, _POINTED_ANEW)
 
 
-def check_records(store: Store, records: Iterable[Record], *, deep: bool) -> Iterator[Finding]:
-    """Yield what is wrong with the objects that `records` name: a finding for each record, with its key, and one for
-    each object whose bytes are bad. With `deep` they are hashed.
+class RecordCheck:
+    """One look at what records name; nothing is changed, nothing set aside. With `deep` objects are hashed.
+
+    What `elsewhere` holds need not be here.
     """
-    objects = Objects(store)
-    sizes: dict[Digest, int] = {}
-    bad: set[Digest] = set()
-    for record in records:
-        named = list(_named(objects, record))
-        for object_ in named:
-            if object_ in sizes or object_ in bad:
-                continue
-            size = objects.size(object_)
-            if size is not None:
-                sizes[object_] = size
-                if deep and not objects.check(object_):
-                    bad.add(object_)
-                    yield _bad_object(object_)
-        problem = _record_problem(record, sizes, bad)
-        lost = [object_ for object_ in named if object_ in bad or object_ not in sizes]
-        if problem is None and lost:
-            problem = f"a chunk of `{record.stage}` names {lost[0]}, which is missing or damaged"
-        if problem is not None:
-            yield Finding(What.RECORD, record.key, problem, _FORGET, key=record.key)
 
+    def __init__(self, store: Store, *, deep: bool, elsewhere: Elsewhere | None = None) -> None:
+        self._objects = Objects(store)
+        self._deep = deep
+        self._elsewhere = elsewhere
+        self._sizes: dict[Digest, int] = {}
+        self._bad: set[Digest] = set()
+        self.records = 0
 
-def _named(objects: Objects, record: Record) -> Iterator[Digest]:
-    """Yield all objects that a record leads to. Nothing is set aside."""
-    for part in record.parts:
-        yield part.object
-        if part.listing and objects.is_here(part.object) and objects.check(part.object):
-            with suppress(MalformedDocument, NotThere):
-                yield from (file.object for file in Listing.decode(objects.get(part.object)).files)
+    @property
+    def objects(self) -> int:
+        """How many objects were looked at."""
+        return len(self._sizes)
+
+    @property
+    def bytes(self) -> int:
+        """Their size."""
+        return sum(self._sizes.values())
+
+    def look(self, records: Iterable[Record]) -> Iterator[Finding]:
+        """Yield a finding for each record that names what is missing or bad, with its key, and for each bad object."""
+        for record in records:
+            self.records += 1
+            lost: list[Digest] = []
+            for object_ in self._named(record):
+                yield from self._see(object_)
+                if object_ in self._bad or not self._is_there(object_):
+                    lost.append(object_)
+            lost += (p.object for p in record.parts if not p.listing and self._sizes.get(p.object, p.bytes) != p.bytes)
+            if lost:
+                problem = f"a chunk of `{record.stage}` names {lost[0]}, which is missing or damaged"
+                yield Finding(What.RECORD, record.key, problem, _FORGET, key=record.key)
+
+    def _see(self, object_: Digest) -> Iterator[Finding]:
+        if object_ in self._sizes:
+            return
+        size = self._objects.size(object_)
+        if size is None:
+            return
+        self._sizes[object_] = size
+        if self._deep and not self._objects.check(object_):
+            self._bad.add(object_)
+            yield _bad_object(object_)
+
+    def _is_there(self, object_: Digest) -> bool:
+        return object_ in self._sizes or (self._elsewhere is not None and self._elsewhere.holds(object_))
+
+    def _named(self, record: Record) -> Iterator[Digest]:
+        """Yield all objects that a record leads to."""
+        for part in record.parts:
+            yield part.object
+            if part.listing and self._objects.is_here(part.object) and self._objects.check(part.object):
+                with suppress(MalformedDocument, NotThere):
+                    yield from (file.object for file in Listing.decode(self._objects.get(part.object)).files)
 
 
 def _runs(store: Store, sizes: dict[Digest, int], bad: set[Digest]) -> Iterator[Finding]:

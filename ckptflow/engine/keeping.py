@@ -153,7 +153,7 @@ class Keeper:
 
     def _progress(self, run: StageRun, kept: _Kept) -> dict[str, Any]:
         """Return what it takes to tell later how far the run is by then: see `engine.headway`."""
-        done: dict[str, Any] = {"ran": _ran(run, kept)}
+        done: dict[str, Any] = {"counts": "items" if run.stage.each else "chunks", "ran": _ran(run, kept)}
         if (end := self.log.end) is not None:
             done["log"] = list(end)
         unfinished = {run.keys[index]: headway.items.to_list() for index, headway in kept.headways.items()}

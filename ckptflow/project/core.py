@@ -22,6 +22,7 @@ from ..events import Event, Reporter
 from ..ids import Digest
 from ..plan.view import PlanView
 from ..spec.catalog import Artifact, NamedDataset
+from .checkpoints import Checkpointed
 from .compared import Compared
 from .edits import Edits
 from .remotes import Remotes
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from ..formats.dataset import Dataset
 
 
-class Project(Edits, Compared, Remotes, Transfers):
+class Project(Edits, Compared, Remotes, Transfers, Checkpointed):
     """A directory with a pipeline file, and all that can be done with it."""
 
     def repro(
