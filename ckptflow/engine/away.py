@@ -299,7 +299,7 @@ def _forget(shelves: Shelves, chunks: Sequence[StoredChunk], held: Held, folder:
         log.sync()
     session.cache.drop_documents("fresh")
     for stage, number in counted(chunks).items():
-        ops.info(f"{number} chunks of {stage} forgotten")
+        ops.info(f"{number} chunk(s) of {stage} forgotten")
 
 
 def _unsettle(session: Session, chunks: Iterable[StoredChunk], held: Held) -> None:

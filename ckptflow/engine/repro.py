@@ -20,6 +20,7 @@ from ..run.aside import recover
 from ..store import layout
 from .attempt import Attempt, Outcome
 from .result import RunResult, StageResult
+from .runlog import CHECKPOINT_LOG
 from .runtexts import keep_texts
 from .session import Session, failed_before, new_run_id
 from .stop import Stop
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
     from .sharing import Sharing
 
 ATTEMPTS_MOST = 6
-CHECKPOINT_LOG = "checkpoints.log"
-"""In the directory of a run's logs: no stage's, whose names have a number before `.log`."""
-
 SYNC_SECONDS = 1.0
 
 

@@ -208,7 +208,7 @@ def _restore_records(
     _drop_done(bins, wanted, {r.key for r in good} | known)
     restored = counted(good)
     for stage, number in restored.items():
-        ops.info(f"{number} records of {stage} restored")
+        ops.info(f"{number} chunk(s) of {stage} restored")
     return restored
 
 
@@ -223,10 +223,10 @@ def _tell_lost(
     records: Sequence[Record], good: Sequence[Record], known: Collection[ChunkKey], notes: list[str]
 ) -> None:
     for stage, number in counted(r for r in records if r.key in known).items():
-        notes.append(f"{number} records of {stage} are not restored: the chunks were made again since")
+        notes.append(f"{number} chunk(s) of {stage} not restored: made again since")
     lost = [r for r in records if r.key not in known and r not in good]
     for stage, number in counted(lost).items():
-        notes.append(f"{number} records of {stage} are not restored: their objects are gone; a run makes them again")
+        notes.append(f"{number} chunk(s) of {stage} not restored: the objects are gone; a run makes them again")
 
 
 def _drop_done(bins: _Bins, wanted: Collection[Trashed], keys: Collection[ChunkKey]) -> None:

@@ -31,6 +31,7 @@ from .transfers import Transfers
 if TYPE_CHECKING:
     from ..checkpoints.verify import Finding
     from ..engine.inspect import Check, GraphView, OutView, RunSummary
+    from ..engine.runlog import RunDetail
     from ..formats.dataset import Dataset
 
 
@@ -115,6 +116,15 @@ class Project(Edits, Compared, Remotes, Transfers, Checkpointed):
 
         with self._session() as session:
             return looking.log(session, limit)
+
+    def run(self, run: str) -> RunDetail:
+        """Return one run, by its name or the beginning of it: what it came to, what happened to checkpoints meanwhile.
+        Raises `VersionNotFound`.
+        """
+        from ..engine.runlog import run_detail
+
+        with self._session() as session:
+            return run_detail(session, run)
 
     def doctor(self) -> Sequence[Check]:
         """Return what there is to say about this machine and project."""

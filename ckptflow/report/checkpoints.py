@@ -1,4 +1,4 @@
-"""Edge. What `checkpoints` prints: what is kept of stages, how far one is, what is damaged, what goes, what comes back."""
+"""Edge. What `checkpoints` prints: what is kept of stages, how far one is, what is damaged, what goes, what is back."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def checkpoint_lines(checkpoints: Sequence[CheckpointView], style: Style) -> lis
         for each in checkpoints
     ]
     headings = ("", "STAGE", "ID", "STATUS", "DONE", "ERRORS", "SKIPPED", "STARTED", "UPDATED", "")
-    lines = table(headings, rows, right="llllrrrlll", width=style.width)
+    lines = table(headings, rows, right="llllrrrlll")  # not cut: the reasons stand last
     bad = sum(each.problem is not None for each in checkpoints)
     total = f"{plural(len(checkpoints), 'checkpoint')} of {plural(len({c.stage for c in checkpoints}), 'stage')}"
     if not bad:
@@ -48,7 +48,8 @@ def checkpoint_lines(checkpoints: Sequence[CheckpointView], style: Style) -> lis
 
 
 def _told(each: CheckpointView) -> str:
-    return f"{each.problem} ({each.file.rpartition('/')[2]})" if each.problem is not None else each.run or ""
+    """Return what is wrong, with the file that it is wrong with: of one second there may be several."""
+    return f"{each.file.rpartition('/')[2]}: {each.problem}" if each.problem is not None else ""
 
 
 def _progress(each: CheckpointView) -> str:
@@ -250,11 +251,3 @@ def trash_lines(documents: Sequence[CheckpointView], records: Mapping[tuple[str,
     ]
     lines = table(("STAGE", "WHAT", "STATUS", "DONE", "PUT AWAY"), rows, right="lllrl", width=style.width)
     return [*lines, f"`ckptflow checkpoints restore` brings back; `gc` removes what is older than {_DAYS}."]
-
-
-def plain_log(lines: Sequence[tuple[str, str, str]], style: Style) -> list[str]:
-    """Return the log of a run's checkpoints: time, level, text."""
-    return [
-        f"  {_moment(when)} {style.paint('warning: ', 'warn') if level == 'warning' else ''}{clean(text)}"
-        for when, level, text in lines
-    ]
