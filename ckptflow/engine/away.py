@@ -19,7 +19,7 @@ from ..checkpoints.kept import point_to
 from ..checkpoints.locks import hold, share
 from ..checkpoints.manifest import oldest_first, to_remove
 from ..checkpoints.oplog import OperationLog
-from ..checkpoints.records import Durability, RecordLog
+from ..checkpoints.records import Durability, RecordLog, segments
 from ..checkpoints.shelf import Document, Pointer, Shelf
 from ..checkpoints.verify import Finding, What
 from ..dataclass import dataclass, replace
@@ -291,9 +291,9 @@ def _forget(shelves: Shelves, chunks: Sequence[StoredChunk], held: Held, folder:
     with shared_remote(shelves) as remote:
         if remote is not None:
             text = b"".join(map(lines.encode_forget, keys))
-            remote.bucket.put(layout.segment_name(f"{new_run_id()}-{os.urandom(4).hex()}", 1), text)
+            remote.bucket.put(layout.segment_name(behind(remote.mirror.segments()), 1), text)
             remote.refresh()
-        log = RecordLog(session.store, new_run_id(), durability=Durability(session.settings.durability))
+        log = log_behind(session)
         for key in keys:
             log.forget(key)
         log.sync()
@@ -340,6 +340,19 @@ def _point_anew(shelves: Shelves, stage: str, ops: OperationLog) -> None:
         else:
             point_to(store, newest.name, newest.checkpoint)
             ops.info(f"{pointer.name} points to {newest.name} now")
+
+
+def behind(names: Iterable[str]) -> str:
+    """Return the name of a run for lines that are to stand behind these segments, and before those of any run that has
+    begun and waits for the lock.
+    """
+    return layout.run_behind(names, new_run_id(), os.urandom(4).hex())
+
+
+def log_behind(session: Session) -> RecordLog:
+    """Return a log whose lines stand behind all that the store here has."""
+    run = behind(name for name, _, _ in segments(session.store))
+    return RecordLog(session.store, run, durability=Durability(session.settings.durability))
 
 
 def counted(things: Iterable[Record | StoredChunk]) -> dict[str, int]:

@@ -18,7 +18,6 @@ from ..checkpoints.index import Past as RecordIndex
 from ..checkpoints.kept import point_to, usable_checkpoint
 from ..checkpoints.manifest import BadCheckpoint, Checkpoint, split_name
 from ..checkpoints.oplog import OperationLog
-from ..checkpoints.records import Durability, RecordLog
 from ..checkpoints.shelf import Document, Shelf
 from ..checkpoints.trash import Trashed
 from ..checkpoints.trees import is_present
@@ -28,8 +27,8 @@ from ..ids import ChunkKey
 from ..plan.model import Record
 from ..store import layout
 from ..store.protocol import NotThere, Store
-from .away import counted, files_of, shared_remote, writing
-from .session import Session, new_run_id
+from .away import behind, counted, files_of, log_behind, shared_remote, writing
+from .session import Session
 from .shelves import TIME, CheckpointView, Shelves, named, pipeline_of, view
 from .targets import CHUNKS
 
@@ -197,7 +196,7 @@ def _restore_records(
         finally:
             index.close()
         good = [r for r in records if r.key not in known and all(is_present(session.objects, p) for p in r.parts)]
-        log = RecordLog(session.store, new_run_id(), durability=Durability(session.settings.durability))
+        log = log_behind(session)
         for record in good:
             log.add(record)
         log.sync()
@@ -216,7 +215,7 @@ def _send(session: Session, remote: Remote, records: Sequence[Record]) -> None:
     from ..checkpoints.sending import Sender
     from .gate import Gate
 
-    Sender(remote, session.objects, new_run_id(), sign=Gate(session, remote).sign).send(records)
+    Sender(remote, session.objects, behind(remote.mirror.segments()), sign=Gate(session, remote).sign).send(records)
 
 
 def _tell_lost(
@@ -230,10 +229,15 @@ def _tell_lost(
 
 
 def _drop_done(bins: _Bins, wanted: Collection[Trashed], keys: Collection[ChunkKey]) -> None:
-    """Remove the files of the trash all of whose records count again."""
+    """Let the trash hold no more of the records that count again."""
     for store, some in bins:
         for each in some:
-            if each in wanted and each.is_records and all(r.key in keys for r in trash.read_records(store, each)):
+            if each not in wanted or not each.is_records:
+                continue
+            left = [record for record in trash.read_records(store, each) if record.key not in keys]
+            if left:
+                trash.put_records_away(store, left, each.folder)
+            else:
                 store.delete(each.where)
 
 

@@ -7,6 +7,7 @@ documents; only `checkpoints/` shows a stage's name, escaped so that any text is
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from ..errors import StoreError
 from ..ids import Digest, digest, is_digest
@@ -31,6 +32,7 @@ SEEN = "seen.json"
 _NAME = re.compile(r"(?:[A-Za-z0-9_@%~=+-][A-Za-z0-9_@%~=+.-]*/)*[A-Za-z0-9_@%~=+-][A-Za-z0-9_@%~=+.-]*")
 _SEGMENT = re.compile(r"records/(?P<run>[A-Za-z0-9][A-Za-z0-9-]*)-(?P<seq>[0-9]{6,})\.jsonl")
 _MERGED = "m"  # no hexadecimal digit
+_BEHIND = "z"  # behind digits, and what is merged
 _JOURNAL = re.compile(r"(?P<lane>.+_[0-9]{14})(?:\.(?P<first>[0-9]{6,})-(?P<last>[0-9]{6,}))?\.journal")
 _TRASH = re.compile(r"(?P<folder>trash/(?P<when>[0-9]{14})-[0-9a-f]{8}/)(?P<name>.+)")
 _ESCAPED = re.compile(rb"%([0-9a-f]{2})")
@@ -124,6 +126,14 @@ def merged_run(run: str, token: str) -> str:
     They sort behind it. `token` makes them unique: hexadecimal digits.
     """
     return f"{'-'.join(run.split('-')[:2])}-{_MERGED}{token}"
+
+
+def run_behind(segments: Iterable[str], run: str, token: str) -> str:
+    """Return what stands for the run in the name of a segment that is to sort directly behind all `segments`, so that
+    whatever a later run writes sorts behind it; `run` where there are none. `token` makes it unique.
+    """
+    latest = max((parts[0] for name in segments if (parts := segment_of(name))), default=None)
+    return run if latest is None else f"{latest}-{_BEHIND}{token}"
 
 
 def is_merged(segment: str) -> bool:
