@@ -83,7 +83,7 @@ def chunk_lines(chunks: Sequence[StoredChunk], style: Style) -> list[str]:
         for c in chunks
     ]
     headings = ("STAGE", "CHUNK", "LABEL", "STATE", "ROWS", "SIZE", "TIME", "RUN", "FORMAT", "")
-    lines = table(headings, rows, right="llllrrrlll", width=style.width)
+    lines = table(headings, rows, right="llllrrrlll")  # not cut: what is wrong stands last
     states: dict[str, int] = {}
     for chunk in chunks:
         states[str(chunk.state)] = states.get(str(chunk.state), 0) + 1
@@ -212,7 +212,7 @@ def put_away_lines(found: PutAway, style: Style) -> list[str]:
         parts.append(plural(len(found.chunks), "chunk"))
     if found.pointers:
         parts.append(plural(len(found.pointers), "pointer"))
-    what, stay = " and ".join(parts), f"{plural(found.kept, 'checkpoint')} stay" + ("s" if found.kept == 1 else "")
+    what, stay = ", ".join(parts), f"{plural(found.kept, 'checkpoint')} stay" + ("s" if found.kept == 1 else "")
     if not found.done:
         return [*lines, f"Nothing was done: {what} would go, {stay}. `--yes` does it."]
     again = " `ckptflow repro` makes the chunks again." if found.chunks else ""
