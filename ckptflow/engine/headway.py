@@ -169,12 +169,14 @@ def _since(store: Store, stage: str, run: str, progress: Mapping[str, Any]) -> _
 
 def _lines(store: Store, run: str, end: Any) -> Iterator[Record | Partial]:
     """Yield the good lines of a run's log behind `end`: a segment and an offset in it; from the start for None."""
-    segment, offset = end if isinstance(end, list) and len(end) == 2 else ("", 0)
+    segment, offset = "", 0
+    if isinstance(end, list) and len(end) == 2 and isinstance(end[1], int):
+        segment, offset = str(end[0]), end[1]
     for entry in store.list(layout.RECORDS):
         parts = layout.segment_of(entry.name)
-        if parts is None or parts[0] != run or entry.name < str(segment):
+        if parts is None or parts[0] != run or entry.name < segment:
             continue
-        at = int(offset) if entry.name == segment else 0
+        at = offset if entry.name == segment else 0
         with suppress(NotThere), SegmentReader(store, entry.name) as reader:
             for _, line in split_lines(reader.read(at, max(0, entry.bytes - at)), at):
                 with suppress(lines.BadLine):
