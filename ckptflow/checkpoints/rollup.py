@@ -14,7 +14,7 @@ from contextlib import suppress
 
 from ..errors import Locked
 from ..ids import ChunkKey, Digest
-from ..plan.model import Record
+from ..plan.model import Partial, Record
 from ..store import layout
 from ..store.packs import Held
 from . import lines
@@ -79,12 +79,19 @@ def _mergeable(remote: Remote) -> list[str]:
 
 
 def _merged(remote: Remote, names: list[str], objects: Container[Digest], keys: Container[ChunkKey]) -> Iterator[bytes]:
-    """Yield the lines that are left of segments, each with its end of line; the latest of each key."""
+    """Yield the lines that are left of segments, each with its end of line; the latest of each key. What unfinished
+    chunks have kept comes last and in its order: a line that takes back what was kept before it hides no later one.
+    """
     seen: set[bytes] = set()
+    partials: list[bytes] = []
     told: set[Held] = set()
     loose: list[Held] = []
     for name in reversed(names):
         for _, line in reversed(list(split_lines(remote.mirror.read(name)))):
+            if (unfinished := lines.partial_key(line)) is not None:
+                if unfinished not in seen and unfinished.hex() not in keys and not _names(line, objects):
+                    partials.append(line + b"\n")
+                continue
             if not lines.is_holding(line):
                 key, _ = lines.glance(line)
                 if key not in seen and key.hex() not in keys and not _names(line, objects):
@@ -102,13 +109,19 @@ def _merged(remote: Remote, names: list[str], objects: Container[Digest], keys: 
                 del loose[:PACK_OBJECTS]
     if loose:
         yield lines.encode_holding(loose)
+    yield from reversed(partials)
 
 
 def _names(line: bytes, objects: Container[Digest]) -> bool:
     if objects == ():
         return False
-    record = lines.decode(line)
-    return isinstance(record, Record) and any(part.object in objects for part in record.outs.values())
+    match lines.decode(line):
+        case Record(outs=outs):
+            return any(part.object in objects for part in outs.values())
+        case Partial(headway=headway):
+            return any(part.object in objects for part in headway.parts)
+        case _:
+            return False
 
 
 def _segments(texts: Iterator[bytes]) -> Iterator[bytes]:

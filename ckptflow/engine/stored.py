@@ -96,6 +96,9 @@ def stored_chunks(session: Session, survey: Survey, stages: frozenset[StageName]
         look_ahead(session, schedule, facts)
         look = _Look(session, survey, past, {f.key: f.problem for f in bad if f.key is not None})
         records = _records(past, _remote_of(session), stages)
+        for key, record in past.borrowed.items():  # what the remote that runs share was seen to have
+            if record.stage in stages:
+                records.setdefault(record.stage, {}).setdefault(key, record)
         chunks: list[StoredChunk] = []
         for name in survey.graph.order:
             if name in stages:

@@ -152,7 +152,9 @@ def test_what_has_ended_is_not_added_to(world):
     assert counts(report) == Items(10) and report.seconds_left == 0.0
 
 
-@pytest.mark.parametrize("noted", ["text", {"log": "x", "unfinished": 7}, {"log": [f"records/{RUN}-000001.jsonl", "y"]}, [], None])
+@pytest.mark.parametrize(
+    "noted", ["text", {"log": "x", "unfinished": 7}, {"log": [f"records/{RUN}-000001.jsonl", "y"]}, [], None]
+)
 def test_what_others_have_written_there_does_no_harm(world, noted):
     world.record("a", 10)
     world.checkpoint()
