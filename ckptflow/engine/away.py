@@ -96,25 +96,25 @@ def prune(
     session = shelves.session
     pipeline = pipeline_of(session)
 
-    def plan() -> tuple[Shelf, PutAway, Held | None, tuple[Finding, ...]]:
+    def plan() -> tuple[PutAway, Held | None, tuple[Finding, ...]]:
         shelf = shelves.read()
         asked = choose(pipeline, shelf, targets)
         if not corrupt:
-            going = tuple(_old(shelf, pipeline, asked, keep, older_than))
-            return shelf, PutAway(going, kept=len(shelf.documents) - len(going)), None, ()
-        bad = tuple(_damaged(shelves, asked, older_than))
+            going = tuple(_old(shelf, pipeline, _whole(asked), keep, older_than))
+            return PutAway(going, kept=len(shelf.documents) - len(going)), None, ()
+        bad = tuple(_damaged(shelves, asked))
         pointers = tuple(
             p.name for p in _pointers(shelves) if p.problem and (asked.stages is None or p.stage in asked.stages)
         )
         held, findings = _corrupt_chunks(shelves, asked)
         chunks = tuple(c for c in held.chunks if c.state is ChunkStatus.CORRUPT) if held is not None else ()
-        return shelf, PutAway(bad, chunks, pointers, len(shelf.documents) - len(bad)), held, findings
+        return PutAway(bad, chunks, pointers, len(shelf.documents) - len(bad)), held, findings
 
     if not yes:
-        return plan()[1]
+        return plan()[0]
     with writing(session, files_of(session, pipeline, None)):
-        shelf, found, held, findings = plan()
-        return _carry_out(shelves, shelf, found, held, ops or OperationLog(), findings)
+        found, held, findings = plan()
+        return _carry_out(shelves, found, held, ops or OperationLog(), findings)
 
 
 def remove(shelves: Shelves, targets: Sequence[str], *, yes: bool = False, ops: OperationLog | None = None) -> PutAway:
@@ -123,7 +123,7 @@ def remove(shelves: Shelves, targets: Sequence[str], *, yes: bool = False, ops: 
     """
     session = shelves.session
 
-    def plan() -> tuple[Shelf, PutAway, Held | None]:
+    def plan() -> tuple[PutAway, Held | None]:
         shelf = shelves.read()
         documents: dict[str, Document] = {}
         chunks = [target for target in targets if CHUNKS.fullmatch(target)]
@@ -140,14 +140,14 @@ def remove(shelves: Shelves, targets: Sequence[str], *, yes: bool = False, ops: 
             documents[found.name] = found
         going = tuple(Going(view(document), "named") for document in documents.values())
         held, forgotten = _named_chunks(session, chunks) if chunks else (None, ())
-        return shelf, PutAway(going, forgotten, kept=len(shelf.documents) - len(going)), held
+        return PutAway(going, forgotten, kept=len(shelf.documents) - len(going)), held
 
     if not yes:
-        return plan()[1]
+        return plan()[0]
     stages = {m["stage"] for target in targets if (m := CHUNKS.fullmatch(target))}
     with writing(session, files_of(session, pipeline_of(session), stages if len(stages) == len(targets) else None)):
-        shelf, found, held = plan()
-        return _carry_out(shelves, shelf, found, held, ops or OperationLog(), ())
+        found, held = plan()
+        return _carry_out(shelves, found, held, ops or OperationLog(), ())
 
 
 # ---- what goes
@@ -173,14 +173,22 @@ def _old(
                 yield Going(view(document), "older than asked")
 
 
-def _damaged(shelves: Shelves, asked: Asked, older_than: float | None) -> Iterator[Going]:
+def _whole(asked: Asked) -> Asked:
+    """Return what was asked for, if that is stages: one checkpoint may not go before an older one."""
+    if asked.files:
+        file = min(asked.files).rpartition("/")[2]
+        raise UsageError(
+            f"`{file}` is one checkpoint, and no stage", hint="`ckptflow checkpoints remove` takes it away"
+        )
+    return asked
+
+
+def _damaged(shelves: Shelves, asked: Asked) -> Iterator[Going]:
     """Yield the documents that are damaged in any place."""
     seen: set[str] = set()
     for _, shelf in shelves.each():
         for document in reversed(shelf.documents):
-            if document.problem is None or document.name in seen or not asked.means(document):
-                continue
-            if is_older(document, older_than):
+            if document.problem is not None and document.name not in seen and asked.means(document):
                 seen.add(document.name)
                 yield Going(view(document), document.problem)
 
@@ -256,7 +264,7 @@ def files_of(session: Session, pipeline: Pipeline | None, stages: Collection[str
 
 
 def _carry_out(
-    shelves: Shelves, shelf: Shelf, plan: PutAway, held: Held | None, ops: OperationLog, findings: Sequence[Finding]
+    shelves: Shelves, plan: PutAway, held: Held | None, ops: OperationLog, findings: Sequence[Finding]
 ) -> PutAway:
     if plan.is_empty and not findings:
         return replace(plan, done=True)
@@ -267,8 +275,11 @@ def _carry_out(
             trash.put_away(store, going.checkpoint.file, folder)
         ops.info(f"checkpoint {going.checkpoint.file} put away: {going.why}")
     if held is not None and plan.chunks:
-        _forget(shelves, plan.chunks, held, folder, ops)
+        records = [held.records[key] for key in {c.key: None for c in plan.chunks} if key in held.records]
+        for store in shelves.stores if records else ():
+            trash.put_records_away(store, records, folder)
         _unsettle(session, plan.chunks, held)
+        _forget(shelves, plan.chunks, ops)
     _set_aside(shelves, findings)
     stages = {going.checkpoint.stage for going in plan.documents}
     stages |= {pointer.stage for pointer in _pointers(shelves) if pointer.name in plan.pointers}
@@ -279,15 +290,10 @@ def _carry_out(
     return replace(plan, done=True, folder=folder.rstrip("/"))
 
 
-def _forget(shelves: Shelves, chunks: Sequence[StoredChunk], held: Held, folder: str, ops: OperationLog) -> None:
-    """Keep the records in the trash, then let them be used no more: here, and in the remote that runs share. Of a chunk
-    that is not finished there is no record; what was kept of it is not used any more either.
-    """
+def _forget(shelves: Shelves, chunks: Sequence[StoredChunk], ops: OperationLog) -> None:
+    """Let what is recorded of chunks be used no more, finished or not: in the remote that runs share, and here."""
     session = shelves.session
     keys = dict.fromkeys(chunk.key for chunk in chunks)
-    records = [held.records[key] for key in keys if key in held.records]
-    for store in shelves.stores if records else ():
-        trash.put_records_away(store, records, folder)
     with shared_remote(shelves) as remote:
         if remote is not None:
             text = b"".join(map(lines.encode_forget, keys))
@@ -303,7 +309,9 @@ def _forget(shelves: Shelves, chunks: Sequence[StoredChunk], held: Held, folder:
 
 
 def _unsettle(session: Session, chunks: Iterable[StoredChunk], held: Held) -> None:
-    """See to it that no lock file says that the stages are done: their chunks are to be looked up."""
+    """See to it that no lock file says that the stages are done: their chunks are to be looked up. Before they are
+    forgotten: if it stops there, they are found, and nothing has happened.
+    """
     survey: Survey = read_pipeline(session)
     stages = {StageName(chunk.stage) for chunk in chunks if chunk.state is not ChunkStatus.STALE}
     entries = [

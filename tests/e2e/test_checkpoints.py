@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import shutil
 import time
 from contextlib import redirect_stderr, redirect_stdout
@@ -245,7 +246,8 @@ def test_old_checkpoints_go_and_come_back(made) -> None:
     assert not dry["done"] and {d["why"] for d in dry["checkpoints"]} == {"older than asked"}
     assert {d["file"] for d in listed(made, "items")} == set(before)
     going = [d["file"] for d in dry["checkpoints"]]
-    assert going == sorted(going) and newest not in going
+    stamps = [re.search(r"_(\d{14})_", file)[1] for file in going]
+    assert stamps == sorted(stamps) and newest not in going
     done = checkpoints(made, "prune", "items", "--older-than", "30d", "--yes", "-v")
     assert f"info: checkpoint {going[0]} put away: older than asked" in done.err
     assert "Undo within 7 days: `ckptflow checkpoints restore --from-trash`" in done.out
@@ -574,6 +576,9 @@ def test_wrong_command_lines(made) -> None:
     assert checkpoints(made, "prune", "--state", "corrupt", "--keep", "3", code=2).err.startswith("error[CF003]")
     checkpoints(made, "list", "--trash", "--chunks", code=2)
     checkpoints(made, "prune", "--keep", "0", code=2)
+    made.repro("whole")
+    ended = checkpoints(made, "prune", listed(made, "whole")[0]["id"], code=2)
+    assert "is one checkpoint, and no stage" in ended.err
     checkpoints(made, "remove", code=2)
     assert "did you mean `ckptflow checkpoints remove`?" in checkpoints(made, "rm", "x", code=2).err
     assert "did you mean `ckptflow checkpoints prune`?" in made.run("prune").err
