@@ -21,6 +21,7 @@ from ..checkpoints.records import SegmentReader, split_lines
 from ..checkpoints.shelf import Document
 from ..chunk.headway import Items
 from ..dataclass import dataclass
+from ..ids import StageName
 from ..plan.model import Partial, Record
 from ..spec.model import Pipeline
 from ..store import layout
@@ -117,7 +118,7 @@ def report_on(session: Session, pipeline: Pipeline | None, document: Document) -
         latest=document.latest,
         processor=checkpoint.processor,
         run=run,
-        running=None if who is None else f"pid {who.pid} on {who.host} since {who.since}",
+        running=None if who is None else _shown(who),
         unit=unit,
         processed=processed,
         total=total,
@@ -137,6 +138,56 @@ def report_on(session: Session, pipeline: Pipeline | None, document: Document) -
         error=checkpoint.error,
         state=checkpoint.processor_state.dataset_specific_state,
     )
+
+
+def report_without(session: Session, pipeline: Pipeline, stage: str, newest: Document | None) -> StageReport | None:
+    """Return how far a living run is with a stage that it has written no checkpoint of yet: what it has recorded, not
+    what it has reused. None where no such run is at work on it; `newest` is the stage's newest checkpoint.
+    """
+    declared = pipeline.stages.get(StageName(stage))
+    who = holder(session.store_root, f"pipeline {declared.file}") if declared is not None else None
+    if declared is None or who is None or not who.run or not _lives(who):
+        return None
+    if newest is not None and newest.checkpoint is not None and newest.checkpoint.extra.get("run") == who.run:
+        return None
+    since = _since(session.store, stage, who.run, {})
+    unit = ITEMS if declared.each else CHUNKS
+    done = since.counts if unit == ITEMS else Items(ok=since.chunks)
+    if not done.total:
+        return None
+    elapsed = max(0.0, _seconds(who.since, datetime.now(UTC).isoformat()))
+    return StageReport(
+        id="",
+        stage=stage,
+        status=Status.IN_PROGRESS.value,
+        file="",
+        latest=False,
+        processor=declared.call or "\n".join(declared.cmd),
+        run=who.run,
+        running=_shown(who),
+        unit=unit,
+        processed=done.total,
+        total=None,
+        ok=done.ok,
+        errors=done.failed,
+        skipped=done.skipped,
+        since=done.total,
+        started=who.since,
+        updated=since.last,
+        seconds=round(since.seconds, 6),
+        elapsed=round(elapsed, 3),
+        average_ms=round(1000 * since.seconds / (done.ok + done.failed), 3) if done.ok + done.failed else 0.0,
+        rate=round(done.total / elapsed, 6) if elapsed > 0 else None,
+        seconds_left=None,
+        last_processed_id=None,
+        last_generated_id=None,
+        error=None,
+        state={},
+    )
+
+
+def _shown(who: Holder) -> str:
+    return f"pid {who.pid} on {who.host} since {who.since}"
 
 
 def _unit(pipeline: Pipeline | None, checkpoint: Checkpoint, progress: Mapping[str, Any]) -> str:

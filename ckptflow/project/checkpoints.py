@@ -85,14 +85,20 @@ class Checkpoints:
 
     def report(self, target: str) -> StageReport:
         """Return how far a stage is: by its newest valid checkpoint, or by one that is named, and by what its run has
-        recorded since. Raises `StoreDamaged` for one that cannot be used, `CheckpointError` where a stage has none.
+        recorded since; where a run has written none yet, by what it has recorded. Raises `StoreDamaged` for one that
+        cannot be used, `CheckpointError` where a stage has none.
         """
-        from ..engine.headway import report_on
-        from ..engine.shelves import pipeline_of
+        from ..engine.headway import report_on, report_without
+        from ..engine.shelves import named, pipeline_of, stages_of
 
         with self._shelves() as (session, shelves):
-            document = self._find(session, shelves, target)
-            return report_on(session, pipeline_of(session), document)
+            shelf, pipeline = shelves.read(), pipeline_of(session)
+            if pipeline is not None and named(shelf, target) is None:
+                for stage in stages_of(pipeline, shelf, *self._from_here(session, [target])):
+                    begun = report_without(session, pipeline, stage, shelf.newest(stage))
+                    if begun is not None:
+                        return begun
+            return report_on(session, pipeline, self._find(session, shelves, target))
 
     def document(self, target: str) -> dict[str, Any]:
         """Return a checkpoint as it was written, unknown fields included. Raises as `report` does."""

@@ -118,7 +118,7 @@ def report_lines(report: StageReport, style: Style) -> list[str]:
         ("stage", report.stage),
         ("status", _status(report)),
         ("done", f"{done}: {', '.join(counts)}"),
-        ("since", f"{plural(report.since, report.unit[:-1])} after the checkpoint was written" if report.since else ""),
+        ("since", _since(report)),
         ("rate", _rate(report.rate, report.unit)),
         ("average", f"{report.average_ms:,.3f} ms of work for one of the {report.unit}" if report.average_ms else ""),
         ("time left", _left(report)),
@@ -130,7 +130,10 @@ def report_lines(report: StageReport, style: Style) -> list[str]:
         ("error", report.error or ""),
         ("run", report.run or ""),
         ("code", report.processor),
-        ("checkpoint", f"{report.file}{'  (latest)' if report.latest else ''}"),
+        (
+            "checkpoint",
+            f"{report.file}{'  (latest)' if report.latest else ''}" if report.file else "none of this run yet",
+        ),
     ]
     width = max(len(name) for name, text in facts if text)
     lines = [f"{name.ljust(width)}  {clean(text)}" for name, text in facts if text]
@@ -143,6 +146,17 @@ def _status(report: StageReport) -> str:
     if report.running is None:
         return f"{report.status}; nobody is at work on it: `ckptflow repro {report.stage}` goes on"
     return f"{report.status}, by {report.running}"
+
+
+def _since(report: StageReport) -> str:
+    if not report.since:
+        return ""
+    recorded = f"{plural(report.since, report.unit[:-1])} recorded"
+    return (
+        f"{recorded} after the checkpoint was written"
+        if report.file
+        else f"{recorded} by this run; what was reused is not among them"
+    )
 
 
 def _rate(rate: float | None, unit: str) -> str:

@@ -183,6 +183,23 @@ def test_a_report_while_the_run_goes_on(made, kill_all) -> None:
     assert "completed" in checkpoints(made, "show", "items").out
 
 
+def test_a_report_before_the_first_checkpoint_of_a_run(made) -> None:
+    """A run that has written none yet is told of by what it has recorded, whatever an earlier one came to."""
+    made.pipeline(PIPELINE.replace("items: 10, keep", "items: 1000, keep"))
+    for wait, rows, begun, done in ((43, 100, 44, 40), (125, 150, 26, 20)):
+        made.rows(rows)
+        made.forget()
+        process = made.start("repro", "items", "-q", WAIT=str(wait))
+        made.await_traces(begun)
+        text = checkpoints(made, "show", "items").out
+        assert f"in_progress, by pid {process.pid}" in text and "none of this run yet" in text
+        assert f"{done} items: " in text and f"{done} items recorded by this run" in text
+        made.let("go")
+        assert made.finish(process).code == 3
+        Path(f"{made.side}.go").unlink()
+    assert "150 of 150 items" in checkpoints(made, "show", "items").out
+
+
 @pytest.mark.parametrize("items", [7, 30, 1000])
 def test_a_killed_run_is_reported_up_to_its_last_record(made, kill_all, items) -> None:
     """However seldom checkpoints are written: chunks that were recorded since are counted, and none twice."""
@@ -192,7 +209,7 @@ def test_a_killed_run_is_reported_up_to_its_last_record(made, kill_all, items) -
     kill_all(process)
     records = made.records()
     assert records == 4
-    if items == 1000:  # no checkpoint yet
+    if items == 1000:  # no checkpoint was written
         checkpoints(made, "show", "items", code=1)
         return
     text = checkpoints(made, "show", "items").out
