@@ -144,7 +144,7 @@ def _status(report: StageReport) -> str:
     if report.status not in ("in_progress", "resuming"):
         return report.status
     if report.running is None:
-        return f"{report.status}; nobody is at work on it: `ckptflow repro {report.stage}` goes on"
+        return f"{report.status}; nobody here is at work on it: `ckptflow repro {report.stage}` goes on"
     return f"{report.status}, by {report.running}"
 
 

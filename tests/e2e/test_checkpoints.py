@@ -214,7 +214,7 @@ def test_a_killed_run_is_reported_up_to_its_last_record(made, kill_all, items) -
         return
     text = checkpoints(made, "show", "items").out
     kept = 7 if items == 7 else 0
-    assert f"{80 + kept} of 100 items" in text and "nobody is at work on it" in text
+    assert f"{80 + kept} of 100 items" in text and "nobody here is at work on it" in text
     made.repro("items", code=3)
     assert "100 of 100 items (100%): 92 ok, 4 failed, 4 skipped" in checkpoints(made, "show", "items").out
 
