@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
         def __call__(self, work: Callable[[_T], _R], items: list[_T], /) -> Iterable[_R]: ...
 
+
+_LOOKS = 3
+"""A pointer that leads nowhere is looked at again so often: a run may have moved it meanwhile."""
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
@@ -120,18 +123,20 @@ def read_shelf(
     def judged(item: tuple[str, str, str]) -> Document | None:
         return _judge(store, *item, now)
 
-    def pointed(item: tuple[str, str]) -> Pointer | None:
-        return _pointer(store, *item)
-
     do: Map = at_once if at_once is not None else _one_by_one
     found = [document for document in do(judged, named) if document is not None]
     found += [_document(each.name, stage, problem=each.problem) for stage, each in hidden]
-    pointers = {pointer.stage: pointer for pointer in do(pointed, pointing) if pointer is not None}
-    there = {document.name for document in found if document.problem is None}
-    for stage, pointer in pointers.items():
-        if pointer.to is not None and pointer.to not in there:
-            problem = f"points to {pointer.to.rpartition('/')[2]}, which is damaged or not there"
-            pointers[stage] = Pointer(pointer.name, stage, problem=problem)
+    known = {document.name: document for document in found}
+
+    def pointed(item: tuple[str, str]) -> tuple[Pointer | None, Document | None]:
+        return _pointed(store, *item, known, now)
+
+    pointers: dict[str, Pointer] = {}
+    for pointer, new in do(pointed, pointing):
+        if pointer is not None:
+            pointers[pointer.stage] = pointer
+        if new is not None:
+            found.append(new)
     targets = {pointer.to for pointer in pointers.values() if pointer.to is not None}
     found = [_pointed_to(each) if each.name in targets else each for each in found]
     found.sort(key=lambda each: each.age, reverse=True)
@@ -196,6 +201,30 @@ def _document(name: str, stage: str, checkpoint: Checkpoint | None = None, probl
 
 def _pointed_to(each: Document) -> Document:
     return Document(each.name, each.stage, each.timestamp, each.status, each.checkpoint, each.problem, latest=True)
+
+
+def _pointed(
+    store: Store, folder: str, stage: str, known: Mapping[str, Document], now: datetime
+) -> tuple[Pointer | None, Document | None]:
+    """Return what `latest.json` of a folder points to, and that itself if it was written since the folder was listed,
+    which gave what is `known`: a run may be at it.
+    """
+    for _ in range(_LOOKS):
+        pointer = _pointer(store, folder, stage)
+        if pointer is None or pointer.to is None:
+            return pointer, None
+        document = known.get(pointer.to)
+        if document is not None:
+            break
+        file = pointer.to.removeprefix(folder)
+        new = _judge(store, folder, stage, file, now) if pointer.to == folder + file and split_name(file) else None
+        if new is not None and new.problem is None:
+            return pointer, new
+    assert pointer is not None and pointer.to is not None
+    if document is not None and document.problem is None:
+        return pointer, None
+    problem = f"points to {pointer.to.rpartition('/')[2]}, which is damaged or not there"
+    return Pointer(pointer.name, stage, problem=problem), None
 
 
 def _pointer(store: Store, folder: str, stage: str) -> Pointer | None:

@@ -121,3 +121,30 @@ def test_documents_may_be_read_several_at_once(store):
 
     assert read_shelf(store, NOW, at_once=at_once) == read_shelf(store, NOW)
     assert groups == [5, 1]
+
+
+class Busy(MemoryStore):
+    """A store in which a run writes a checkpoint, and removes the one before it, whenever somebody reads a pointer."""
+
+    def __init__(self, runs):
+        super().__init__()
+        self.runs = runs
+        self.second = 10
+
+    def get(self, name):
+        if name.endswith(layout.LATEST) and self.runs:
+            self.runs -= 1
+            self.second += 1
+            write_checkpoint(self, checkpoint(self.second), keep=1)
+        return super().get(name)
+
+
+@pytest.mark.parametrize("runs", [0, 1, 3])
+def test_a_run_that_is_going_on_makes_no_pointer_dangle(runs):
+    store = Busy(0)
+    write_checkpoint(store, checkpoint(1), keep=1)
+    store.runs = runs
+    shelf = read_shelf(store, NOW)
+    assert shelf.pointers["load"].problem is None
+    assert [d.problem for d in shelf.documents] == [None] * len(shelf.documents)
+    assert [d.timestamp[-2:] for d in shelf.documents if d.latest] == [str(store.second) if runs else "01"]

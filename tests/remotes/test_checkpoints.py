@@ -137,6 +137,21 @@ def test_objects_that_are_bad_in_the_bucket(moto_bucket, machine, tmp_path) -> N
     assert b.outs() == outs and b.traces() != []
 
 
+def test_gc_sweeps_the_trash_of_a_bucket(moto_bucket, machine, tmp_path) -> None:
+    a = machine("a")
+    in_bucket(a, moto_bucket)
+    a.repro()
+    far = Far(moto_bucket, tmp_path / "far")
+    old = "trash/20200101000000-0123abcd/checkpoints/half/half_20200101000000_failed.json"
+    far.bucket.put(old, b"{}")
+    ask(a, "remove", "half#0", "--yes")
+    young = [name for name in far.names("trash/") if name != old]
+    assert len(young) == 1 and young[0].endswith("/records.jsonl")
+    assert "trash" in a.run("gc", "-r", "store").out
+    assert a.run("gc", "-r", "store", "--yes").code == 0
+    assert far.names("trash/") == young
+
+
 def test_a_bucket_that_does_not_answer_is_an_error(machine) -> None:
     a = machine("a")
     a.config()
