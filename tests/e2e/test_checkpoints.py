@@ -17,7 +17,7 @@ import pytest
 
 from ckptflow.cli.main import main
 
-from .place import Ended
+from .place import Ended, until
 
 FUNCTIONS = """
     def item(row):
@@ -97,6 +97,19 @@ def latest(place, stage="items") -> str:
     return os.readlink(folder(place, stage) / "latest.json")
 
 
+def shown(place, word, stage="items") -> str:
+    """Return the report on a stage once it says so: a run writes down what it did a moment after it."""
+    until(lambda: word in checkpoints(place, "show", stage).out, word)
+    return checkpoints(place, "show", stage).out
+
+
+def kept(place) -> int:
+    """How often what an unfinished chunk has kept was recorded."""
+    return sum(
+        path.read_bytes().count(b'{"partial"') for path in (folder(place).parents[1] / "records").glob("*.jsonl")
+    )
+
+
 def age(place, days=40, stage="items") -> None:
     """Let the checkpoints that are there be so many days older: names and texts."""
     for path in sorted(folder(place, stage).glob(f"{stage}_*.json")):
@@ -164,17 +177,11 @@ def test_a_report_while_the_run_goes_on(made, kill_all) -> None:
     process = made.start("repro", "items", "-q", WAIT="57")
     made.await_traces(58)
     # 40 items are in records of chunks; of the third chunk ten are kept: the checkpoint of the 50th item tells of them.
-    text = checkpoints(made, "show", "items").out
-    assert f"in_progress, by pid {process.pid} on " in text
-    assert "50 of 100 items (50%)" in text and "about" in text
+    text = shown(made, "50 of 100 items (50%)")
+    assert f"in_progress, by pid {process.pid} on " in text and "about" in text
     document = checkpoints(made, "show", "items", "--json").json
     assert document["processed_count"] == 50 and document["progress"]["counts"] == "items"
-    # As if that checkpoint had never been written: the one before it and the log come to the same.
-    newest = folder(made) / latest(made)
-    aside = newest.read_bytes()
-    before = json.loads(aside)
-    kept = dict(before["progress"]["unfinished"])
-    assert list(kept.values()) == [[9, 1, 0]]
+    assert list(document["progress"]["unfinished"].values()) == [[9, 1, 0]]
     assert "valid" in checkpoints(made, "list", "--chunks", "items").out
     states = [(c["chunk"], c["state"]) for c in chunks(made, "items")]
     assert states == [(0, "valid"), (1, "valid"), (2, "unfinished")]
@@ -186,11 +193,12 @@ def test_a_report_while_the_run_goes_on(made, kill_all) -> None:
 def test_a_report_before_the_first_checkpoint_of_a_run(made) -> None:
     """A run that has written none yet is told of by what it has recorded, whatever an earlier one came to."""
     made.pipeline(PIPELINE.replace("items: 10, keep", "items: 1000, keep"))
-    for wait, rows, begun, done in ((43, 100, 44, 40), (125, 150, 26, 20)):
+    for wait, rows, begun, records, done in ((43, 100, 44, 2, 40), (125, 150, 26, 6, 20)):
         made.rows(rows)
         made.forget()
         process = made.start("repro", "items", "-q", WAIT=str(wait))
         made.await_traces(begun)
+        until(lambda wanted=records: made.records() == wanted, "the records")
         text = checkpoints(made, "show", "items").out
         assert f"in_progress, by pid {process.pid}" in text and "none of this run yet" in text
         assert f"{done} items: " in text and f"{done} items recorded by this run" in text
@@ -206,15 +214,13 @@ def test_a_killed_run_is_reported_up_to_its_last_record(made, kill_all, items) -
     made.pipeline(PIPELINE.replace("items: 10, keep", f"items: {items}, keep"))
     process = made.start("repro", "items", "-q", WAIT="89")
     made.await_traces(90)
+    until(lambda: made.records() == 4 and kept(made) == {7: 9, 30: 0, 1000: 0}[items], "what was done to be recorded")
     kill_all(process)
-    records = made.records()
-    assert records == 4
     if items == 1000:  # no checkpoint was written
         checkpoints(made, "show", "items", code=1)
         return
     text = checkpoints(made, "show", "items").out
-    kept = 7 if items == 7 else 0
-    assert f"{80 + kept} of 100 items" in text and "nobody here is at work on it" in text
+    assert f"{87 if items == 7 else 80} of 100 items" in text and "nobody here is at work on it" in text
     made.repro("items", code=3)
     assert "100 of 100 items (100%): 92 ok, 4 failed, 4 skipped" in checkpoints(made, "show", "items").out
 
@@ -355,6 +361,7 @@ def test_a_chunk_whose_objects_are_gone_cannot_be_restored(made) -> None:
 def test_what_was_kept_of_an_unfinished_chunk_can_be_forgotten(made, kill_all) -> None:
     process = made.start("repro", "items", "-q", WAIT="15")
     made.await_traces(16)
+    until(lambda: kept(made) == 1, "what is kept")
     kill_all(process)
     assert [(c["state"], c["items"]["ok"]) for c in chunks(made)] == [("unfinished", 9)]
     checkpoints(made, "remove", "items#0", "--yes")
@@ -424,6 +431,7 @@ def test_what_happens_to_checkpoints_is_logged(made) -> None:
 def test_a_run_goes_on_from_what_was_interrupted_and_says_so(made, kill_all) -> None:
     process = made.start("repro", "items", "-q", WAIT="45")
     made.await_traces(46)
+    until(lambda: any(d["processed"] == 40 for d in listed(made, "items")), "the checkpoint")
     kill_all(process)
     run = sorted(path.name for path in (made.root / ".ckptflow/logs").iterdir())[-1]
     killed = made.run("log", run).out
