@@ -237,7 +237,8 @@ def test_stored_chunks_and_what_they_are_worth(made) -> None:
     assert stored[0]["items"] == {"ok": 19, "failed": 0, "skipped": 1} and stored[0]["rows"] == 19
     assert stored[5]["label"] and stored[5]["rows"] == 25
     assert [c["chunk"] for c in chunks(made, "parts#1..2", "items#4")] == [4, 1, 2]
-    checkpoints(made, "list", "--chunks", "parts#9", code=5)
+    assert checkpoints(made, "list", "--json", "parts#1..2").json["chunks"] == chunks(made, "parts#1..2")
+    checkpoints(made, "list", "parts#9", code=5)
     text = (made.root / "rows.csv").read_text()
     (made.root / "rows.csv").write_text(text.replace("30,900", "30,901"))
     states = {(c["chunk"], c["state"]) for c in chunks(made, "--stage", "parts")}

@@ -40,8 +40,9 @@ def command(
 ) -> None:
     """List the checkpoints of the TARGETs or of all stages, newest first; with --chunks, what is stored of them.
 
-    A TARGET is a stage, chunks of one (`STAGE#3..7`), or the id of a checkpoint.
+    A TARGET is a stage, the id of a checkpoint, or chunks of a stage: `STAGE#3..7` stands for --chunks.
     """
+    from ....engine.targets import CHUNKS
     from ....report.checkpoints import checkpoint_lines, chunk_lines, trash_lines
 
     found = session.project().checkpoints
@@ -56,7 +57,7 @@ def command(
             terminal.document({"checkpoints": [each.to_json() for each in documents], "records": rows})
         else:
             terminal.lines(trash_lines(documents, records, style))
-    elif chunks or state or deep:
+    elif chunks or state or deep or any(map(CHUNKS.fullmatch, asked)):
         states = () if state in (None, "all") else (str(state),)
         stored = found.chunks(asked, states=states, run=run, older_than=older_than, deep=deep)
         if as_json:
