@@ -124,6 +124,7 @@ def test_everything(golden: Callable[[str, str], None]) -> None:
         "show, nobody at work": report_lines(
             changed(REPORT, running=None, state={str(i): i for i in range(25)}), STYLE
         ),
+        "show, no checkpoint yet": report_lines(changed(REPORT, file="", latest=False, total=None, state={}), STYLE),
         "verify": checked_lines(CheckedCheckpoints(3, 0, 0, 0, False, ()), STYLE),
         "verify --deep": checked_lines(CheckedCheckpoints(273, 270, 276, 1_900_000_000, True, (FINDING,)), STYLE),
         "prune": put_away_lines(gone, STYLE),
