@@ -94,11 +94,6 @@ def signed_text(data: bytes, signer: Signer) -> bytes:
         return data
 
 
-def read_checkpoint(store: Store, name: str) -> Checkpoint:
-    """Read one checkpoint. Raises `BadCheckpoint`, `NotThere`, `StoreError`."""
-    return Checkpoint.from_dict(_document(store, name))
-
-
 def usable_checkpoint(store: Store, stage: str, file: str, *, base: str = layout.CHECKPOINTS) -> Checkpoint:
     """Return the checkpoint of `stage` in `file`, which is its name without the folder.
 

@@ -101,20 +101,15 @@ class Shelf:
         return next((document for document in self.of(stage) if document.problem is None), None)
 
 
-def read_shelf(
-    store: Store, now: datetime, *, folders: Iterable[str] | None = None, at_once: Map | None = None
-) -> Shelf:
-    """Read the checkpoints of all stages, or of those with these folders. Raises `StoreError`.
+def read_shelf(store: Store, now: datetime, *, at_once: Map | None = None) -> Shelf:
+    """Read the checkpoints of all stages. Raises `StoreError`.
 
     `at_once` is how several documents are read, where that is not one after the other.
     """
-    wanted = None if folders is None else set(folders)
     named: list[tuple[str, str, str]] = []
     hidden: list[tuple[str, PassedOver]] = []
     pointing: list[tuple[str, str]] = []
     for folder, files in sorted(_files(store).items()):
-        if wanted is not None and folder not in wanted:
-            continue
         stage = _stage_of(store, folder, files)
         named += [(folder, stage, file) for file in files if split_name(file)]
         hidden += [(stage, each) for each in unseen_files(store, folder, files)]

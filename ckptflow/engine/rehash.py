@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..checkpoints.index import Past as RecordIndex
-from ..checkpoints.verify import Finding, RecordCheck, What
+from ..checkpoints.verify import Finding, RecordCheck
 from ..dataclass import dataclass
 from ..ids import StageName
 from ..plan.model import Record
@@ -49,8 +49,3 @@ def records_of(session: Session, stages: frozenset[StageName] | None) -> Iterato
         yield from (record for record in past.iter() if stages is None or record.stage in stages)
     finally:
         past.close()
-
-
-def names_of(findings: tuple[Finding, ...]) -> set[str]:
-    """Return the keys of the records that findings are about."""
-    return {finding.key for finding in findings if finding.what is What.RECORD and finding.key is not None}

@@ -93,12 +93,6 @@ def test_a_pointer_is_a_link_or_a_copy(store):
     assert list(shelf_findings(read_shelf(store, NOW))) == [], "a pointer is for people"
 
 
-def test_only_folders_that_are_asked_for_are_read(store):
-    for stage in ("load", "other"):
-        write_checkpoint(store, checkpoint(1, stage=stage), keep=10)
-    assert [d.stage for d in read_shelf(store, NOW, folders=["checkpoints/other/"]).documents] == ["other"]
-
-
 def test_what_a_store_does_not_show_is_told_of_too(tmp_path):
     store = LocalStore(tmp_path / "store", create=True)
     folder = tmp_path / "store/checkpoints/load"
