@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,8 @@ def test_documents_go_and_come_back_there_and_here(moto_bucket, machine, tmp_pat
     for each in (a, b):
         in_bucket(each, moto_bucket)
     a.repro()
+    second = int(time.time())
+    until(lambda: time.time() > second + 1, "another second: checkpoints are named by it")
     a.repro("-f", "half")
     far = Far(moto_bucket, tmp_path / "far")
     before = files(a, "half")
