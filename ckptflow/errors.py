@@ -98,6 +98,17 @@ class TargetNotFound(CkptflowError):
         self.target = target
 
 
+class CheckpointNotFound(TargetNotFound):
+    """A target matches no checkpoint, and no stage that could have one."""
+
+    code = "CF019"
+
+    def __init__(self, target: str, *, hint: str | None = None) -> None:
+        super().__init__(target, hint=hint or "`ckptflow checkpoints list` shows what there is")
+        self.message = f"no checkpoint or stage matches `{target}`"
+        self.args = (self.message,)
+
+
 class DepMissing(CkptflowError):
     """A dep is neither in the workspace nor the out of a stage."""
 

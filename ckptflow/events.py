@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol, TypeAlias
 
+from .chunk.headway import Items
 from .dataclass import asdict, dataclass, field
 from .errors import Failure
 from .ids import StageName
@@ -52,11 +53,15 @@ class Cutting:
 
 @dataclass(frozen=True, slots=True)
 class StagePlanned:
-    """It is known how many chunks the stage has and how many of them need no run. May come again as more is known."""
+    """It is known how many chunks the stage has and how many of them need no run. May come again as more is known.
+
+    `quarantined` items of those that need no run failed when they were run.
+    """
 
     stage: StageName
     chunks: int
     reused: int
+    quarantined: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +76,20 @@ class ChunkStarted:
 
 @dataclass(frozen=True, slots=True)
 class ChunkProgress:
-    """How far the function says it is inside a chunk."""
+    """How far the function says it is inside a chunk. `failed` of the items that are `done` were set aside."""
 
     stage: StageName
     index: int | None
     done: int
     total: int | None
+    failed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class ChunkDone:
-    """A chunk is finished and recorded. `rows` and `bytes` are what it wrote."""
+    """A chunk is finished and recorded. `rows` and `bytes` are what it wrote; `items` what became of its items, where
+    they were taken one by one or some were set aside.
+    """
 
     stage: StageName
     index: int | None
@@ -89,6 +97,7 @@ class ChunkDone:
     rows: int | None
     bytes: int
     reused: bool = False
+    items: Items | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +124,9 @@ class ChunkFailed:
 
 @dataclass(frozen=True, slots=True)
 class StageDone:
-    """Nothing more will happen in this stage. `state` is one of those of SPEC section 8."""
+    """Nothing more will happen in this stage. `state` is one of those of SPEC section 8; `quarantined` items are not in
+    its outs because they failed.
+    """
 
     stage: StageName
     state: str
@@ -126,6 +137,7 @@ class StageDone:
     failed: int
     rows: int | None = None
     bytes: int | None = None
+    quarantined: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from ..dataclass import dataclass, field, replace
 from ..ids import Digest
 from ..store import layout
 from ..store.packs import Held
-from .garbage import Item, Keys, Row, Segment, is_alive, latest_run
+from .garbage import Item, Keys, Row, Segment, hidden_by, is_alive, latest_run
 
 VERSION = 1
 LEAST_NS = 3600 * 10**9
@@ -260,7 +260,7 @@ class _Decision:
         segments = sorted(self.stock.segments, key=lambda s: s.name)
         alone = {s.name for s in segments if s.is_left_alone(self.since)}
         keys = Keys.of(segments)
-        hidden = {r.key for s in segments if s.name in alone for r in s.rows if r.key and not r.forget}
+        hidden = hidden_by(s for s in segments if s.name in alone)
         go: list[str] = []
         lines: list[Kept] = []
         dropped: list[Kept] = []

@@ -121,6 +121,10 @@ class Keys:
                         found.forgotten.discard(row.key)
         return found
 
+    def hide(self, segment: str, row: Row) -> bool:
+        """Tell whether what an unfinished chunk has kept, in this row, was taken back later."""
+        return row.partial in self.forgotten and (segment, row.at) < self.last[row.partial]
+
     def have(self, key: bytes) -> bool:
         """Tell whether there is a record of `key`."""
         return key in self.last and key not in self.forgotten
@@ -135,7 +139,10 @@ def named_by_young(segments: Sequence[Segment], since_ns: int) -> Named:
         if segment.is_left_alone(since_ns):
             objects.update(held.object for row in segment.rows for held in row.held)
         for row in segment.rows:
-            wanted = row.key not in keys.forgotten if row.key else row.partial and not keys.have(row.partial)
+            if row.key:
+                wanted = row.key not in keys.forgotten
+            else:
+                wanted = bool(row.partial) and not keys.have(row.partial) and not keys.hide(segment.name, row)
             if wanted and segment.is_young(row, since_ns):
                 objects.update(row.names)
                 listings.update(row.listings)
@@ -156,7 +163,7 @@ def sort_out(segments: Sequence[Segment], since_ns: int, reached: Collection[Dig
     keys = Keys.of(segments)
     old = [s for s in sorted(segments, key=lambda s: s.name) if not s.is_left_alone(since_ns)]
     young = [s for s in segments if s.is_left_alone(since_ns)]
-    hidden = {row.key for segment in young for row in segment.rows if row.key and not row.forget}
+    hidden = hidden_by(young)
     go: list[str] = []
     moved: list[tuple[str, Row]] = []
     dropped: list[Row] = []
@@ -173,6 +180,11 @@ def sort_out(segments: Sequence[Segment], since_ns: int, reached: Collection[Dig
     return Log(tuple(go), tuple(moved), tuple(dropped), kept + len(moved), latest_run(segments))
 
 
+def hidden_by(segments: Iterable[Segment]) -> set[bytes]:
+    """Return the keys of which segments have lines that a `Forget` may hide."""
+    return {row.key or row.partial for s in segments for row in s.rows if row.partial or (row.key and not row.forget)}
+
+
 def latest_run(segments: Iterable[Segment]) -> str:
     """Return the run of the segment that sorts last, empty where there is none."""
     return max((parts[0] for s in segments if (parts := layout.segment_of(s.name))), default="")
@@ -184,7 +196,8 @@ def is_alive(segment: str, row: Row, keys: Keys, hidden: Collection[bytes], reac
     `reached` are the objects that stay, `hidden` the keys of which segments that are left alone have records.
     """
     if row.partial:
-        return bool(row.names) and not keys.have(row.partial) and all(name in reached for name in row.names)
+        wanted = not keys.have(row.partial) and not keys.hide(segment, row)
+        return bool(row.names) and wanted and all(name in reached for name in row.names)
     if not row.key:
         return all(held.object in reached for held in row.held)
     if keys.last[row.key] != (segment, row.at):

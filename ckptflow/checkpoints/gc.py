@@ -24,8 +24,9 @@ from ..store.oserrors import store_error
 from ..store.protocol import Entry, NotThere, Store
 from . import lines
 from .garbage import Group, Item, Log, Row, Segment, beside, dead, grouped, named_by_young, sort_out
-from .reach import LISTING, TREE, Documents, Reached, Roots, from_checkpoints, from_runs, reach
+from .reach import LISTING, TREE, Documents, Reached, Roots, from_checkpoints, from_runs, from_trash, reach
 from .records import SEGMENT_BYTES, SegmentReader, split_lines
+from .trash import sweep
 
 SECOND_NS = 10**9
 LITTER_SECONDS = 86400
@@ -63,6 +64,7 @@ class Plan:
 
     runs: Documents
     checkpoints: Documents
+    trash: Documents
     log: Log
     objects: tuple[Digest, ...]
     quarantine: tuple[str, ...]
@@ -88,6 +90,7 @@ def survey(store: Store, roots: Roots, terms: Terms) -> Plan:
     segments = read_segments(store)
     runs = from_runs(roots, store.list(layout.RUNS), store.get, terms.keep_runs, since)
     checkpoints = from_checkpoints(roots, store.list(layout.CHECKPOINTS), store.get, since, all_known=terms.all_known)
+    trash = from_trash(roots, store.list(layout.TRASH), store.get, since)
     roots.named(named_by_young(segments, since))
     named = {name: row.stage for segment in segments for row in segment.rows for name in row.names}
     young = {o: head(store, o) for o, item in items.items() if item.written_ns > since and o not in named}
@@ -102,6 +105,7 @@ def survey(store: Store, roots: Roots, terms: Terms) -> Plan:
         *grouped(((o, items[o].bytes) for o in going), named, stages),
         *_documents("runs", runs, f"beyond the latest {terms.keep_runs}"),
         *_documents("checkpoints", checkpoints, "no pipeline, lock file or run that counts knows their stages"),
+        *_documents("trash", trash, "put away longer ago than the grace time"),
         *_group("records", len(log.dropped), 0, "what they name goes, or later ones stand for them"),
         *_group("quarantine", len(quarantine), sum(size for _, size in quarantine), "set aside long ago"),
         *_group("unfinished files", len(litter), sum(each.bytes for each in litter), "left by what was killed"),
@@ -109,6 +113,7 @@ def survey(store: Store, roots: Roots, terms: Terms) -> Plan:
     return Plan(
         runs,
         checkpoints,
+        trash,
         log,
         tuple(sorted(going, key=lambda o: _rank(store, o))),
         tuple(name for name, _ in quarantine),
@@ -128,6 +133,7 @@ def remove(store: Store, plan: Plan, run: str) -> None:
     token = os.urandom(4).hex()
     for entry, _ in (*plan.runs.go, *plan.checkpoints.go):
         store.delete(entry.name)
+    sweep(store, [entry.name for entry, _ in plan.trash.go])
     for seq, text in enumerate(_texts(store, plan.log), 1):
         store.put(layout.segment_name(layout.merged_run(max(run, plan.log.latest), token), seq), text)
     _reach_the_disk(store)

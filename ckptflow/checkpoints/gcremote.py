@@ -24,7 +24,7 @@ from .condemned import LEAST_NS, BadDocument, Condemned, Kept, Stock, Verdict, b
 from .garbage import Group, Item, Row, Segment, beside, grouped, named_by_young
 from .gc import Terms, parse_row, parse_segment
 from .lease import Lease, server_now, take
-from .reach import Documents, Roots, from_checkpoints, from_runs, reach
+from .reach import Documents, Roots, from_checkpoints, from_runs, from_trash, reach
 from .records import SEGMENT_BYTES, split_lines
 from .remote import Remote
 
@@ -42,6 +42,7 @@ class Found:
     stock: Stock
     runs: Documents
     checkpoints: Documents
+    trash: Documents
     strays: tuple[str, ...]
     condemned: tuple[Group, ...]
     deleted: tuple[Group, ...]
@@ -152,6 +153,7 @@ def survey(remote: Remote, roots: Roots, terms: Terms) -> Found:
         all_known=terms.all_known,
         prepare=reader.prepare,
     )
+    trash = from_trash(roots, bucket.list(layout.TRASH), reader.read, since, reader.prepare)
     roots.named(named_by_young(segments, since))
     named = {name: row.stage for segment in segments for row in segment.rows for name in row.names}
     reached = reach(roots, reader.read, _young(reader, segments, since, named), reader.prepare)
@@ -171,12 +173,14 @@ def survey(remote: Remote, roots: Roots, terms: Terms) -> Found:
         *_group("condemned before", going, blobs, "nothing has led to it since"),
         *_entries("runs", runs, f"beyond the latest {terms.keep_runs}"),
         *_entries("checkpoints", checkpoints, "no pipeline, lock file or run that counts knows their stages"),
+        *_entries("trash", trash, "put away longer ago than the grace time"),
     ]
     return Found(
         verdict,
         stock,
         runs,
         checkpoints,
+        trash,
         tuple(name for name, entry in listed.items() if name not in known and entry.written_ns <= since),
         tuple(condemned),
         tuple(deleted),
@@ -196,7 +200,7 @@ def carry_out(remote: Remote, found: Found, run: str, lease: Lease) -> None:
     """
     bucket, verdict, source = remote.bucket, found.verdict, _Source(remote)
     token = os.urandom(4).hex()
-    _delete(remote, [entry.name for entry, _ in (*found.runs.go, *found.checkpoints.go)], lease)
+    _delete(remote, [entry.name for entry, _ in (*found.runs.go, *found.checkpoints.go, *found.trash.go)], lease)
     moved = list(_repack(remote, verdict.repack))
     document: Condemned | None = None
     if verdict.condemn or verdict.dropped:

@@ -137,11 +137,16 @@ class Past:
         self._partials.setdefault(partial.key, []).append(partial)
 
     def _partials_of(self, key: ChunkKey) -> list[Partial]:
-        rows = self._db.execute(
-            f"SELECT name, at, bytes {_PARTIALS} AND key = ? ORDER BY name, at", (self._store.url, _raw(key))
+        asked = (self._store.url, _raw(key))
+        rows = self._db.execute(f"SELECT name, at, bytes {_PARTIALS} AND key = ? ORDER BY name, at", asked).fetchall()
+        taken_back = (
+            self._db.execute(f"SELECT name, at {_LINES} AND key = ? AND forget", asked).fetchall() if rows else []
         )
+        since = max(taken_back, default=("", -1))
         found = []
-        for segment, at, size in rows.fetchall():
+        for segment, at, size in rows:
+            if (segment, at) < since:
+                continue
             with suppress(lines.BadLine, NotThere), SegmentReader(self._store, segment) as reader:
                 line = lines.decode(reader.read(at, size))
                 if isinstance(line, Partial) and line.key == key:
@@ -164,6 +169,7 @@ class Past:
         if self._log is not None:
             self._log.forget(key)
         self._fresh[key] = None
+        self._partials.pop(key, None)
 
     def refresh(self) -> None:
         """Read what was added to the store's log since the last time, by whomever."""

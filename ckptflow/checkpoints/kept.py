@@ -13,7 +13,7 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -29,6 +29,8 @@ from .signing import Signer
 
 FUTURE = timedelta(days=1)
 """How far a checkpoint may be ahead of this machine's clock: machines disagree by minutes, not by days."""
+
+IN_THE_FUTURE = "its time is in the future"
 
 _OF_ONE_FILE = (errno.EACCES, errno.EPERM, errno.ELOOP, errno.EISDIR, errno.EIO)
 """What says that one file cannot be read, and nothing about the others."""
@@ -92,11 +94,6 @@ def signed_text(data: bytes, signer: Signer) -> bytes:
         return data
 
 
-def read_checkpoint(store: Store, name: str) -> Checkpoint:
-    """Read one checkpoint. Raises `BadCheckpoint`, `NotThere`, `StoreError`."""
-    return Checkpoint.from_dict(_document(store, name))
-
-
 def usable_checkpoint(store: Store, stage: str, file: str, *, base: str = layout.CHECKPOINTS) -> Checkpoint:
     """Return the checkpoint of `stage` in `file`, which is its name without the folder.
 
@@ -121,12 +118,12 @@ def newest_valid(
     """
     passed: list[PassedOver] = []
     folder = layout.stage_folder(stage, base)
-    files, passed_links = _checkpoint_files(store, folder)
-    latest = None if now is None else f"{now.astimezone(UTC) + FUTURE:%Y%m%d%H%M%S}"
+    files, passed_links = checkpoint_files(store, folder)
+    latest = None if now is None else latest_possible(now)
     passed += passed_links
     for timestamp, group in groupby(reversed(oldest_first(files)), key=_timestamp):
         if latest is not None and timestamp > latest:
-            passed += (PassedOver(folder + file, "its time is in the future") for file in group)
+            passed += (PassedOver(folder + file, IN_THE_FUTURE) for file in group)
             continue
         valid: list[tuple[Checkpoint, str]] = []
         for file in group:
@@ -144,6 +141,11 @@ def newest_valid(
             return None, passed
         return checkpoint, passed
     return None, passed
+
+
+def latest_possible(now: datetime) -> str:
+    """Return the timestamp that no checkpoint written by `now` can be behind of."""
+    return f"{now.astimezone(UTC) + FUTURE:%Y%m%d%H%M%S}"
 
 
 def _timestamp(file: str) -> str:
@@ -229,17 +231,22 @@ def _files(store: Store, folder: str) -> Iterator[str]:
             yield file
 
 
-def _checkpoint_files(store: Store, folder: str) -> tuple[list[str], list[PassedOver]]:
-    """Return the files in a folder, and those named like a checkpoint that the store does not show: broken links."""
+def checkpoint_files(store: Store, folder: str) -> tuple[list[str], list[PassedOver]]:
+    """Return the files in a folder, and those named like a checkpoint that the store does not show."""
     files = list(_files(store, folder))
+    return files, unseen_files(store, folder, files)
+
+
+def unseen_files(store: Store, folder: str, seen: Iterable[str]) -> list[PassedOver]:
+    """Return what is named like a checkpoint and is none that a store shows: broken links, directories."""
     path = store.local(f"{folder}{layout.LATEST}")
     if path is None:
-        return files, []
+        return []
     with suppress(OSError):
-        names = sorted(set(os.listdir(path.parent)) - set(files))  # noqa: PTH208 - names, not paths
+        names = sorted(set(os.listdir(path.parent)) - set(seen))  # noqa: PTH208 - names, not paths
         hidden = [name for name in names if age_of(name) and not (path.parent / name).is_file()]
-        return files, [PassedOver(folder + name, "not a file, or a link to nowhere") for name in hidden]
-    return files, []
+        return [PassedOver(folder + name, "not a file, or a link to nowhere") for name in hidden]
+    return []
 
 
 def _point(store: Store, pointer: str, name: str, data: bytes, *, first: bool) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from ..chunk.tree import Listing, MalformedDocument, Tree
@@ -21,6 +22,7 @@ from ..store.protocol import Entry, NotThere
 from .garbage import Named
 from .lockfile import LockFile
 from .manifest import oldest_first
+from .trash import is_due, records_in
 
 _LOCK, _OTHER_LOCK = "pipeline.lock", ".ckptflow.lock"
 TREE = b'{"ckptflow":"tree"'
@@ -162,6 +164,28 @@ def from_checkpoints(
     for name in kept:
         roots.objects.update(_sources(read, name))
     return Documents(tuple(go), len(kept))
+
+
+def from_trash(
+    roots: Roots, listed: Iterable[Entry], read: Read, since_ns: int, prepare: Prepare = _at_once
+) -> Documents:
+    """Add what is needed to put back what was put away after `since_ns`. Return which may go: the rest.
+
+    `listed` are the names under `trash/`.
+    """
+    entries = list(listed)
+    kept = [entry.name for entry in entries if not is_due(entry.name, since_ns)]
+    prepare(kept)
+    for name in kept:
+        if not name.endswith(f"/{layout.RECORDS_FILE}"):
+            roots.objects.update(_sources(read, name))
+            continue
+        with suppress(NotThere):
+            for record in records_in(read(name)):
+                roots.objects.update(part.object for part in record.parts)
+                roots.listings.update(part.object for part in record.parts if part.listing)
+    staying = set(kept)
+    return Documents(tuple((entry, "put away long ago") for entry in entries if entry.name not in staying), len(kept))
 
 
 def _sources(read: Read, name: str) -> Iterable[Digest]:

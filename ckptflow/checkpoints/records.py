@@ -103,6 +103,11 @@ class RecordLog:
             self._listener(what)
         return spot
 
+    @property
+    def end(self) -> tuple[str, int] | None:
+        """The segment that is written to, and how many bytes it has; None before the first line."""
+        return None if self._segment is None else (self._segment, self._size)
+
     def forget(self, key: ChunkKey) -> Spot:
         """Append that what was recorded under `key` so far is not to be used."""
         return self._append(lines.encode_forget(key))

@@ -79,20 +79,23 @@ def _mergeable(remote: Remote) -> list[str]:
 
 
 def _merged(remote: Remote, names: list[str], objects: Container[Digest], keys: Container[ChunkKey]) -> Iterator[bytes]:
-    """Yield the lines that are left of segments, each with its end of line: the latest record of each key, and what is
-    kept of chunks that have none.
+    """Yield the lines that are left of segments, each with its end of line; the latest of each key. What unfinished
+    chunks have kept comes last and in its order: a line that takes back what was kept before it hides no later one.
     """
     seen: set[bytes] = set()
+    partials: list[bytes] = []
     told: set[Held] = set()
     loose: list[Held] = []
     for name in reversed(names):
         for _, line in reversed(list(split_lines(remote.mirror.read(name)))):
+            if (unfinished := lines.partial_key(line)) is not None:
+                if unfinished not in seen and unfinished.hex() not in keys and not _names(line, objects):
+                    partials.append(line + b"\n")
+                continue
             if not lines.is_holding(line):
-                unfinished = lines.partial_key(line)
-                key = unfinished or lines.glance(line)[0]
+                key, _ = lines.glance(line)
                 if key not in seen and key.hex() not in keys and not _names(line, objects):
-                    if unfinished is None:
-                        seen.add(key)
+                    seen.add(key)
                     yield line + b"\n"
                 continue
             held = [h for h in lines.held_in(line) if h not in told and h.object not in objects]
@@ -106,14 +109,19 @@ def _merged(remote: Remote, names: list[str], objects: Container[Digest], keys: 
                 del loose[:PACK_OBJECTS]
     if loose:
         yield lines.encode_holding(loose)
+    yield from reversed(partials)
 
 
 def _names(line: bytes, objects: Container[Digest]) -> bool:
     if objects == ():
         return False
-    told = lines.decode(line)
-    parts = told.parts if isinstance(told, Record) else told.headway.parts if isinstance(told, Partial) else ()
-    return any(part.object in objects for part in parts)
+    match lines.decode(line):
+        case Record(parts=parts):
+            return any(part.object in objects for part in parts)
+        case Partial(headway=headway):
+            return any(part.object in objects for part in headway.parts)
+        case _:
+            return False
 
 
 def _segments(texts: Iterator[bytes]) -> Iterator[bytes]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -17,18 +19,20 @@ from ..chunk.tree import Listing, MalformedDocument, Tree
 from ..dataclass import dataclass
 from ..errors import StoreDamaged, StoreError
 from ..ids import ChunkKey, Digest, digest, is_digest
+from ..plan.model import Record
 from ..store import layout
 from ..store.marker import open_store
-from ..store.objects import Objects
+from ..store.objects import Elsewhere, Objects
 from ..store.protocol import NotThere, Store
 from .index import Past
-from .kept import read_checkpoint
-from .manifest import BadCheckpoint, split_name
 from .records import RecordLog
+from .shelf import Shelf, read_shelf
 
 _TREE = b'{"ckptflow":"tree"'
 _LISTING = b'{"ckptflow":"listing"'
 _SET_ASIDE = "set aside; `ckptflow repro` makes it again"
+_PASSED_OVER = "it is passed over; `ckptflow checkpoints prune --state corrupt` removes it"
+_POINTED_ANEW = "the next checkpoint sets it right; so does `ckptflow checkpoints prune --state corrupt`"
 _FORGET = "forgotten; `ckptflow repro` makes it again"
 
 
@@ -151,14 +155,19 @@ def _records(store: Store, sizes: dict[Digest, int], bad: set[Digest]) -> Iterat
             remedy = "the chunk is made again when it is needed; nothing else is lost"
             yield Finding(What.RECORD, f"{damage.segment}:{damage.offset}", damage.problem, remedy)
         for record in past.iter():
-            for label, part in record.outs.items():
-                problem = _part_problem(part, sizes, bad)
-                if problem:
-                    text = f"out `{label}` of a chunk of `{record.stage}` {problem}"
-                    yield Finding(What.RECORD, record.key, text, _FORGET, key=record.key)
-                    break
+            problem = _record_problem(record, sizes, bad)
+            if problem is not None:
+                yield Finding(What.RECORD, record.key, problem, _FORGET, key=record.key)
     finally:
         past.close()
+
+
+def _record_problem(record: Record, sizes: dict[Digest, int], bad: set[Digest]) -> str | None:
+    for label, part in record.outs.items():
+        problem = _part_problem(part, sizes, bad)
+        if problem is not None:
+            return f"out `{label}` of a chunk of `{record.stage}` {problem}"
+    return None
 
 
 def _part_problem(part: Part, sizes: dict[Digest, int], bad: set[Digest]) -> str | None:
@@ -171,15 +180,78 @@ def _part_problem(part: Part, sizes: dict[Digest, int], bad: set[Digest]) -> str
 
 
 def _checkpoints(store: Store) -> Iterator[Finding]:
-    for entry in store.list(layout.CHECKPOINTS):
-        if split_name(entry.name.rpartition("/")[2]) is None:
-            continue
-        try:
-            read_checkpoint(store, entry.name)
-        except BadCheckpoint as error:
-            yield Finding(What.CHECKPOINT, entry.name, str(error), "it is passed over; remove it when you like")
-        except NotThere:
-            continue
+    return shelf_findings(read_shelf(store, datetime.now(UTC)))
+
+
+def shelf_findings(shelf: Shelf) -> Iterator[Finding]:
+    """Yield what is wrong with checkpoints, and with what points to the latest ones."""
+    for document in shelf.documents:
+        if document.problem is not None:
+            yield Finding(What.CHECKPOINT, document.name, document.problem, _PASSED_OVER)
+    for pointer in shelf.pointers.values():
+        if pointer.problem is not None:
+            yield Finding(What.CHECKPOINT, pointer.name, pointer.problem, _POINTED_ANEW)
+
+
+class RecordCheck:
+    """One look at what records name; nothing is changed, nothing set aside. With `deep` objects are hashed.
+
+    What `elsewhere` holds need not be here.
+    """
+
+    def __init__(self, store: Store, *, deep: bool, elsewhere: Elsewhere | None = None) -> None:
+        self._objects = Objects(store)
+        self._deep = deep
+        self._elsewhere = elsewhere
+        self._sizes: dict[Digest, int] = {}
+        self._bad: set[Digest] = set()
+        self.records = 0
+
+    @property
+    def objects(self) -> int:
+        """How many objects were looked at."""
+        return len(self._sizes)
+
+    @property
+    def bytes(self) -> int:
+        """Their size."""
+        return sum(self._sizes.values())
+
+    def look(self, records: Iterable[Record]) -> Iterator[Finding]:
+        """Yield a finding for each record that names what is missing or bad, with its key, and for each bad object."""
+        for record in records:
+            self.records += 1
+            lost: list[Digest] = []
+            for object_ in self._named(record):
+                yield from self._see(object_)
+                if object_ in self._bad or not self._is_there(object_):
+                    lost.append(object_)
+            lost += (p.object for p in record.parts if not p.listing and self._sizes.get(p.object, p.bytes) != p.bytes)
+            if lost:
+                problem = f"a chunk of `{record.stage}` names {lost[0]}, which is missing or damaged"
+                yield Finding(What.RECORD, record.key, problem, _FORGET, key=record.key)
+
+    def _see(self, object_: Digest) -> Iterator[Finding]:
+        if object_ in self._sizes:
+            return
+        size = self._objects.size(object_)
+        if size is None:
+            return
+        self._sizes[object_] = size
+        if self._deep and not self._objects.check(object_):
+            self._bad.add(object_)
+            yield _bad_object(object_)
+
+    def _is_there(self, object_: Digest) -> bool:
+        return object_ in self._sizes or (self._elsewhere is not None and self._elsewhere.holds(object_))
+
+    def _named(self, record: Record) -> Iterator[Digest]:
+        """Yield all objects that a record leads to."""
+        for part in record.parts:
+            yield part.object
+            if part.listing and self._objects.is_here(part.object) and self._objects.check(part.object):
+                with suppress(MalformedDocument, NotThere):
+                    yield from (file.object for file in Listing.decode(self._objects.get(part.object)).files)
 
 
 def _runs(store: Store, sizes: dict[Digest, int], bad: set[Digest]) -> Iterator[Finding]:

@@ -47,6 +47,7 @@ _SECTIONS: dict[str, dict[str, str]] = {
     "Keep": {
         "init": "Start a project.",
         "import-dvc": "Make a DVC project a ckptflow project.",
+        "checkpoints": "List, show, check, put away and restore checkpoints.",
         "remote": "Add, list, change, remove and check remotes.",
         "gc": "Remove what nothing leads to any more.",
         "verify": "Check what the store holds.",
@@ -59,7 +60,12 @@ _SECTIONS: dict[str, dict[str, str]] = {
 
 _KNOWN_ELSEWHERE = {"run": "repro", "build": "repro", "make": "repro", "graph": "dag", "preview": "show"}
 _KNOWN_ELSEWHERE |= {"explain": "why", "history": "log", "runs": "log", "check": "verify", "create": "init"}
-_KNOWN_ELSEWHERE |= {"clean": "gc", "prune": "gc"}
+_KNOWN_ELSEWHERE |= {
+    "clean": "gc",
+    "prune": "checkpoints prune",
+    "checkpoint": "checkpoints",
+    "restore": "checkpoints restore",
+}
 
 
 class Commands(LazyGroup):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -80,6 +81,29 @@ def set_color(ctx: click.Context, param: click.Parameter, value: str | None) -> 
 def as_json(command: _Command) -> _Command:
     """Give a command `--json`, as the argument `as_json`."""
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")(command)
+
+
+@contextmanager
+def heard(session: Session) -> Iterator[None]:
+    """With `-v`, tell on standard error what is logged of checkpoints meanwhile."""
+    if not session.verbose:
+        yield
+        return
+    import logging  # who asks for no more than the result does without
+
+    class Teller(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            terminal.say(f"{record.levelname.lower()}: {record.getMessage()}\n")
+
+    logger, teller = logging.getLogger("ckptflow.checkpoints"), Teller()
+    level = logger.level
+    logger.addHandler(teller)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(teller)
+        logger.setLevel(level)
 
 
 def tell_edit(session: Session, edited: Edited, done: str, *, dry: bool) -> None:

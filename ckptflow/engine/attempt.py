@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ..checkpoints.manifest import Status
+from ..checkpoints.oplog import OperationLog
 from ..checkpoints.records import RecordLog
 from ..chunk.headway import Headway
 from ..dataclass import dataclass, field
@@ -60,6 +61,7 @@ class Attempt:
     run_id: str
     stop: Stop
     log: RecordLog
+    ops: OperationLog
     sharing: Sharing | None = None
     left: frozenset[str] = frozenset()
     _ran: dict[StageName, int] = field(default_factory=dict)
@@ -87,7 +89,7 @@ class Attempt:
             schedule = Schedule(survey.pipeline, survey.graph, facts, past, selection)
             self._tell_start(survey, selection)
             settler = Settler(session, survey.locks, force=self.options.force, commit=self.options.commit)
-            keeper = Keeper(session.store, session.objects, self.run_id, facts.code, self._publish)
+            keeper = Keeper(session.store, session.objects, self.run_id, facts.code, self.log, self.ops, self._publish)
             try:
                 outcome = self._drive(schedule, facts, past, settler, keeper)
                 if outcome is Outcome.DONE:
@@ -249,6 +251,7 @@ class Attempt:
                 result.failed,
                 result.rows,
                 result.bytes,
+                result.quarantined,
             )
         )
 

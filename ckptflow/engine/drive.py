@@ -154,7 +154,8 @@ class Loop:
             self.reporter.emit(ChunkFailed(name, None, 1, failure, "its deps"))
         for name in self.schedule.opened():
             run = self.schedule.stages[name]
-            self.reporter.emit(StagePlanned(name, run.chunks, run.count(ChunkState.REUSED)))
+            reused = run.count(ChunkState.REUSED)
+            self.reporter.emit(StagePlanned(name, run.chunks, reused, run.items.failed))
 
     def _submit(self) -> None:
         asked = set(map(id, self._cuts.values()))
@@ -228,9 +229,9 @@ class Loop:
                     self.reporter.emit(ChunkStarted(task.stage, task.index, task.attempt, worker))
                 case Started():
                     pass
-                case Progress(number, done, total):
+                case Progress(number, done, total, failed):
                     task, _ = self._chunks[number]
-                    self.reporter.emit(ChunkProgress(task.stage, task.index, done, total))
+                    self.reporter.emit(ChunkProgress(task.stage, task.index, done, total, failed))
                 case Kept(number, headway, last):
                     self._kept(number, headway, last, checked)
                 case Tried(number, failure):
@@ -283,7 +284,8 @@ class Loop:
         self.schedule.done(task.stage, index, record)
         rows = [p.rows for p in report.outs.values() if p.rows is not None]
         size = sum(p.bytes for p in report.outs.values())
-        self.reporter.emit(ChunkDone(task.stage, task.index, report.seconds, sum(rows) if rows else None, size))
+        written = sum(rows) if rows else None
+        self.reporter.emit(ChunkDone(task.stage, task.index, report.seconds, written, size, items=report.items))
         self.watcher.progress(run, index, record, report.last)
 
     def _kept(

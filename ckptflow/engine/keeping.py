@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..checkpoints.kept import newest_valid, write_checkpoint
 from ..checkpoints.manifest import Checkpoint, ProcessorState, Statistics, Status
+from ..checkpoints.oplog import OperationLog
+from ..checkpoints.records import RecordLog
 from ..chunk.headway import Headway, Items
 from ..chunk.model import AtFiles, Piece
 from ..dataclass import dataclass, field
@@ -24,6 +26,7 @@ from ..ids import Digest, StageName, digest
 from ..plan.model import Record
 from ..plan.stagerun import ChunkState, StageRun
 from ..spec.model import Value, chunked_deps
+from ..store import layout
 from ..store.objects import Objects
 from ..store.protocol import Store
 
@@ -51,12 +54,16 @@ class _Kept:
 
 @dataclass(slots=True)
 class Keeper:
-    """Writes the checkpoints of one run; `publish` hears of each: its name, and the objects that it names."""
+    """Writes the checkpoints of one run, and says so in `ops`; `publish` hears of each: its name, and the objects that
+    it names. `log` is the record log of the run.
+    """
 
     store: Store
     objects: Objects
     run_id: str
     code: Mapping[StageName, CodeIdentity]
+    log: RecordLog
+    ops: OperationLog
     publish: Callable[[str, Iterable[Digest]], None] | None = None
     _stages: dict[StageName, _Kept] = field(default_factory=dict)
     _sources: dict[Digest, Digest] = field(default_factory=dict)
@@ -66,8 +73,11 @@ class Keeper:
         if run.name in self._stages:
             return
         kept = self._stages[run.name] = _Kept(_now(), time.monotonic())
-        before, _ = newest_valid(self.store, run.name)
+        before, passed = newest_valid(self.store, run.name, now=datetime.now(UTC))
+        for each in passed:
+            self.ops.warning(f"checkpoint {each.name} passed over: {each.problem}")
         if before is not None and before.status in _UNFINISHED:
+            self.ops.info(f"{run.name} goes on from checkpoint {before.checkpoint_id} ({_described(before)})")
             self._write(run, kept, Status.RESUMING, None)
 
     def progress(self, run: StageRun, index: int, record: Record | None, last: str | int | None) -> None:
@@ -130,11 +140,24 @@ class Keeper:
                 processed_files=tuple(islice(_files(run), FILES_MOST)),
             ),
             statistics=statistics,
-            extra={"run": self.run_id, **self._code(run)},
+            extra={"run": self.run_id, "progress": self._progress(run, kept), **self._code(run)},
         )
-        name = write_checkpoint(self.store, checkpoint, run.stage.checkpoint.keep)
+        keep = run.stage.checkpoint.keep
+        name = write_checkpoint(self.store, checkpoint, keep, on_remove=lambda old: self._removed(old, keep))
+        self.ops.info(f"checkpoint {name} written ({_described(checkpoint)}); {layout.LATEST} points to it")
         if self.publish is not None:
             self.publish(name, self._sources.values())
+
+    def _removed(self, name: str, keep: int) -> None:
+        self.ops.info(f"checkpoint {name} removed: {keep} are kept")
+
+    def _progress(self, run: StageRun, kept: _Kept) -> dict[str, Any]:
+        """Return what it takes to tell later how far the run is by then: see `engine.headway`."""
+        done: dict[str, Any] = {"counts": "items" if run.stage.each else "chunks", "ran": _ran(run, kept)}
+        if (end := self.log.end) is not None:
+            done["log"] = list(end)
+        unfinished = {run.keys[index]: headway.items.to_list() for index, headway in kept.headways.items()}
+        return {**done, "unfinished": unfinished} if unfinished else done
 
     def _code(self, run: StageRun) -> dict[str, Any]:
         code = self.code.get(run.name)
@@ -159,6 +182,21 @@ def _statistics(run: StageRun, kept: _Kept) -> Statistics:
     counts = sum((*finished, *(headway.items for headway in kept.headways.values())), Items())
     failed = counts.failed + run.count(ChunkState.FAILED)
     return Statistics(counts.ok, failed, counts.skipped, run.seconds)
+
+
+def _ran(run: StageRun, kept: _Kept) -> int:
+    """Return how many items, or chunks, this run has done."""
+    if not run.stage.each:
+        return run.count(ChunkState.RAN)
+    made = (r for r, s in zip(run.records, run.states, strict=True) if r is not None and s == ChunkState.RAN)
+    finished = sum(record.items.total for record in made if record.items is not None)
+    return finished + sum(headway.items.total for headway in kept.headways.values())
+
+
+def _described(checkpoint: Checkpoint) -> str:
+    total = checkpoint.processor_state.total_items
+    of = "" if total is None else f" of {total}"
+    return f"{checkpoint.status}, {checkpoint.processed_count}{of} done"
 
 
 def _state_after(run: StageRun, kept: _Kept, last: int | None) -> Value:
@@ -211,7 +249,7 @@ def _pieces(run: StageRun) -> tuple[Piece, ...]:
 
 def sources_of(store: Store, objects: Objects, stage: StageName, code: Digest) -> dict[str, str] | None:
     """Return the normalised source of the code that a stage last ran (symbol -> text), None if it is not kept."""
-    checkpoint, _ = newest_valid(store, stage)
+    checkpoint, _ = newest_valid(store, stage, now=datetime.now(UTC))
     noted = checkpoint.extra.get("code") if checkpoint is not None else None
     if not isinstance(noted, dict) or noted.get("digest") != code:
         return None

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..checkpoints.locks import hold, share
+from ..checkpoints.oplog import OperationLog
 from ..checkpoints.records import Durability, RecordLog
 from ..dataclass import replace
 from ..errors import CkptflowError
@@ -19,6 +20,7 @@ from ..run.aside import recover
 from ..store import layout
 from .attempt import Attempt, Outcome
 from .result import RunResult, StageResult
+from .runlog import CHECKPOINT_LOG
 from .runtexts import keep_texts
 from .session import Session, failed_before, new_run_id
 from .stop import Stop
@@ -75,8 +77,8 @@ def _repro(
                 durability=Durability(session.settings.durability),
                 listener=sharing.add if sharing is not None else None,
             )
-            with _synced(log):
-                attempt = Attempt(session, targets, options, reporter, run_id, stop, log, sharing)
+            with _synced(log), contextlib.closing(_operations(session, run_id, reporter)) as ops:
+                attempt = Attempt(session, targets, options, reporter, run_id, stop, log, ops, sharing)
                 survey, outcome, stages = _until_the_ground_is_still(session, attempt, files)
             result = _result(run_id, outcome, stages, stop, time.monotonic() - began)
             kept = _keep(session, result, survey, locked=options.commit)
@@ -88,6 +90,13 @@ def _repro(
             attempt.testify()
     reporter.emit(RunEnded(run_id, result.ok, result.seconds, result.to_json()))
     return result
+
+
+def _operations(session: Session, run_id: str, reporter: Reporter) -> OperationLog:
+    """Return the log of what the run does to checkpoints: kept beside what its stages print, and told as it happens."""
+    return OperationLog(
+        session.logs / run_id / CHECKPOINT_LOG, lambda level, text: reporter.emit(Note(level.value, text))
+    )
 
 
 class _MoreFiles(Exception):  # control flow of this module only

@@ -28,7 +28,7 @@ def status(session: Session, survey: Survey, selection: Selection) -> PlanView:
     regaining = Regaining(session, survey.pipeline, survey.lock)
     session.placer.neighbours = (regaining,) if former is None else (regaining, former)
     facts = gather(session, survey, selection, elsewhere(former))
-    far = _far(session, survey)
+    far = far_of(session, survey)
     past = StorePast(session, adopter=former, regainer=regaining, far=far, code=survey.code_outs)
     schedule = Schedule(survey.pipeline, survey.graph, facts, past, selection)
     look_ahead(session, schedule, facts)
@@ -42,7 +42,8 @@ def status(session: Session, survey: Survey, selection: Selection) -> PlanView:
     return replace(result, stages=tuple(_with_code(session, survey, facts, s) for s in result.stages))
 
 
-def _far(session: Session, survey: Survey) -> Far | None:
+def far_of(session: Session, survey: Survey) -> Far | None:
+    """Return the finished work that others share, as far as it is known here; None where nothing is shared."""
     if not session.settings.shares:
         return None
     from .sharing import look_there  # who shares nothing imports none of it

@@ -16,7 +16,7 @@ from ..spec.model import Pipeline, stage_name
 from ..spec.paths import is_glob, normalise
 from ..spec.refs import split_address
 
-_CHUNKS = re.compile(r"(?P<stage>.+)#(?P<which>\d+(?:\.\.\d+)?|failed|stale)")
+CHUNKS = re.compile(r"(?P<stage>.+)#(?P<which>\d+(?:\.\.\d+)?|failed|stale)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def select(
     whole: set[StageName] = set()
     chunks: dict[StageName, list[Callable[[int], bool]]] = {}
     for target in targets:
-        match = _CHUNKS.fullmatch(target)
+        match = CHUNKS.fullmatch(target)
         if match is None:
             whole.update(resolve(pipeline, target))
             wanted.update(dict.fromkeys(resolve(pipeline, target)))
@@ -121,7 +121,7 @@ def check_chunks(pipeline: Pipeline, targets: Sequence[str], known: Mapping[Stag
     `known` is the number of chunks of the stages of which it is known.
     """
     for target in targets:
-        match = _CHUNKS.fullmatch(target)
+        match = CHUNKS.fullmatch(target)
         if match is None or not match["which"][0].isdigit():
             continue
         first, _, last = match["which"].partition("..")
@@ -139,7 +139,7 @@ def as_named_from(pipeline: Pipeline, target: str, here: str, file: str) -> str:
 
     There, `train` is a stage of that file, and paths and `dir/dvc.yaml:train` start at the directory.
     """
-    name, mark, chunks = target.partition("#") if _CHUNKS.fullmatch(target) else (target, "", "")
+    name, mark, chunks = target.partition("#") if CHUNKS.fullmatch(target) else (target, "", "")
     address, local = split_address(name)
     candidates: list[str] = []
     if address is not None:

@@ -42,6 +42,7 @@ class Merger:
         self._level: list[Outs | None] = list(chunks)  # None: that group is being merged
         self._missing: dict[ChunkKey, list[int]] = {}
         self._ready: list[Merge] = []
+        self.found: set[ChunkKey] = set()  # of merges that were done before
         self._climb()
 
     @property
@@ -76,6 +77,7 @@ class Merger:
             groups = list(_groups(nodes))
             keys = [None if len(group) == 1 else self._key(group) for group in groups]
             known = self._lookup([key for key in dict.fromkeys(keys) if key is not None])
+            self.found.update(known)
             self._level = [None] * len(groups)
             for place, (group, key) in enumerate(zip(groups, keys, strict=True)):
                 if key is None:

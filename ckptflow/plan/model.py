@@ -15,6 +15,9 @@ from ..fingerprint.recipe import Recipe
 from ..ids import ChunkKey, Digest, StageName
 from ..spec.model import ChunkSpec, Dep, Out, Stage, Value
 
+FORGOTTEN = Digest("0" * 64)
+"""In the place of a stage's key in the lock file: records of its chunks were made to be forgotten, it is not done."""
+
 
 @dataclass(frozen=True, slots=True)
 class State:

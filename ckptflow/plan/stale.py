@@ -12,7 +12,7 @@ from typing import Any
 
 from ..dataclass import dataclass
 from ..ids import StageName
-from .model import Before
+from .model import FORGOTTEN, Before
 from .stagerun import ChunkState, Phase, StageRun
 
 
@@ -42,6 +42,7 @@ class Cause(StrEnum):
     QUARANTINE = "quarantine"
     SUPERSEDED = "superseded"
     LOST = "lost"
+    FORGOTTEN = "forgotten"
     UNFINISHED = "unfinished"
     FOLLOWS = "follows"
     BLOCKED = "blocked"
@@ -104,6 +105,8 @@ def reasons(run: StageRun, before: Before | None, upstream: tuple[StageName, ...
             found.append(Reason(Cause.QUARANTINE, f"{before.quarantined} items in quarantine are tried again"))
         elif not found and not upstream and run.key == before.key:
             found.append(Reason(Cause.LOST, "its results are not in the store"))
+        elif not found and not upstream and before.key == FORGOTTEN:
+            found.append(Reason(Cause.FORGOTTEN, "records of its chunks were removed"))
         elif not found and not upstream and run.key is not None:
             found.append(Reason(Cause.CUT, "its data is cut differently"))
     if before is None and run.phase is Phase.MERGING:

@@ -14,6 +14,7 @@ from ..engine.session import Session, failed_before
 from ..engine.survey import read_pipeline
 from ..errors import StageError
 from ..ids import Digest
+from .checkpoints import Checkpointed
 from .compared import Compared
 from .edits import Edits
 from .remotes import Remotes
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from ..checkpoints.verify import Finding
     from ..engine.inspect import Check, GraphView, OutView, RunSummary
     from ..engine.result import RunResult
+    from ..engine.runlog import RunDetail
     from ..engine.targets import ReproOptions
     from ..events import Event, Reporter
     from ..formats.dataset import Dataset
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from ..spec.catalog import Artifact, NamedDataset
 
 
-class Project(Edits, Compared, Remotes, Transfers):
+class Project(Edits, Compared, Remotes, Transfers, Checkpointed):
     """A directory with a pipeline file, and all that can be done with it."""
 
     def repro(
@@ -122,6 +124,15 @@ class Project(Edits, Compared, Remotes, Transfers):
 
         with self._session() as session:
             return looking.log(session, limit)
+
+    def run(self, run: str) -> RunDetail:
+        """Return one run, by its name or the beginning of it: what it came to, what happened to checkpoints meanwhile.
+        Raises `VersionNotFound`.
+        """
+        from ..engine.runlog import run_detail
+
+        with self._session() as session:
+            return run_detail(session, run)
 
     def doctor(self) -> Sequence[Check]:
         """Return what there is to say about this machine and project."""

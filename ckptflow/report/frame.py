@@ -62,8 +62,9 @@ def _stage(stage: StageProgress, now: float, width: int) -> Line:
         return *head, (plural(stage.finished, "chunk") + " done", "")
     # A stage of one chunk has no bar worth the name, unless its function says how far it is.
     inside = next(iter(stage.active.values()), None) if stage.chunks == 1 else None
+    aside = ((f"  {number(stage.quarantined)} in quarantine", "warn"),) if stage.quarantined else ()
     if stage.chunks == 1 and (inside is None or not inside.total):
-        return *head, (clock(now - inside.since) if inside else "waiting for a worker", "dim")
+        return *head, (clock(now - inside.since) if inside else "waiting for a worker", "dim"), *aside
     done, whole = (inside.done, inside.total) if inside and inside.total else (stage.finished, stage.chunks)
     full = min(_BAR * done // max(whole, 1), _BAR)
     pieces = [*head, ("━" * full, "good"), ("─" * (_BAR - full), "dim"), (f"  {number(done)}/{number(whole)}", "")]
@@ -72,6 +73,7 @@ def _stage(stage: StageProgress, now: float, width: int) -> Line:
         pieces.append((f"  {number(stage.reused)} reused", "dim"))
     if stage.failed:
         pieces.append((f"  {number(stage.failed)} failed", "bad"))
+    pieces += aside
     if not stage.active and done < whole:
         pieces.append(("  waiting for a worker", "dim"))
     elif (rate := stage.rate(now)) and (left := stage.left(now)) is not None:

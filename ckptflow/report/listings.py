@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .style import Style
+from .summary import summary_line
 from .tables import table
-from .views import Check, Finding, RunSummary
+from .views import Check, Finding, RunDetail, RunSummary
 from .words import clean, duration, number, plural
 
 
@@ -20,6 +21,32 @@ def log_lines(runs: Sequence[RunSummary], style: Style) -> list[str]:
     ]
     headings = ("RUN", "STARTED", "TIME", "OUTCOME", "RAN", "REUSED", "FAILED")
     return table(headings, rows, right="llrlrrr", width=style.width)
+
+
+def run_lines(detail: RunDetail, style: Style) -> list[str]:
+    """Return one run: its stages, and what happened to checkpoints meanwhile."""
+    lines = [f"run {detail.run}"]
+    if detail.result is None:
+        lines.append("It has not come to its end: it is going on, or was killed.")
+    else:
+        rows = [
+            (
+                str(stage["stage"]),
+                str(stage["state"]),
+                duration(stage["seconds"]),
+                *(number(stage["chunks"][kind]) for kind in ("ran", "reused", "failed")),
+                number(stage.get("quarantined", 0)),
+            )
+            for stage in detail.result["stages"]
+        ]
+        headings = ("STAGE", "STATE", "TIME", "RAN", "REUSED", "FAILED", "QUARANTINED")
+        lines += ["", *table(headings, rows, right="llrrrrr", width=style.width), "", summary_line(detail.result)]
+    if detail.checkpoints:
+        lines += ["", "Checkpoints:"]
+    for each in detail.checkpoints:
+        mark = style.paint("warning: ", "warn") if each.level == "warning" else ""
+        lines.append(f"  {each.time[11:19]} {mark}{clean(each.text)}")
+    return lines
 
 
 def finding_lines(findings: Sequence[Finding], style: Style, what: str = "store") -> list[str]:

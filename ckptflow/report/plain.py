@@ -107,7 +107,9 @@ class Plain:
         stage, index, chunk = active[0]
         oldest = f"{chunk_name(stage, index)} for {duration(now - chunk.since)}"
         inside = f" ({number(chunk.done)}/{number(chunk.total)})" if chunk.total else ""
-        self._line(f"{plural(len(active), 'chunk')} running, the oldest {oldest}{inside}")
+        quarantined = sum(each.quarantined for each in self._progress.stages.values() if each.active)
+        aside = f"; {plural(quarantined, 'item')} in quarantine" if quarantined else ""
+        self._line(f"{plural(len(active), 'chunk')} running, the oldest {oldest}{inside}{aside}")
 
     def close(self) -> None:
         """No more events come."""
@@ -122,13 +124,15 @@ class Plain:
         if now - self._told.setdefault(name, now) < PROGRESS_EVERY or stage.finished == stage.chunks:
             return
         self._told[name] = now
-        if stage.chunks is None:
-            self._line(f"{name} {plural(stage.finished, 'chunk')} done")
-            return
         left = stage.left(now)
-        parts = [f"{number(stage.finished)}/{number(stage.chunks)} ({percent(stage.finished, stage.chunks)})"]
+        if stage.chunks is None:
+            parts = [f"{plural(stage.finished, 'chunk')} done"]
+        else:
+            parts = [f"{number(stage.finished)}/{number(stage.chunks)} ({percent(stage.finished, stage.chunks)})"]
         if stage.failed:
             parts.append(f"{number(stage.failed)} failed")
+        if stage.quarantined:
+            parts.append(f"{plural(stage.quarantined, 'item')} in quarantine")
         if left is not None:
             parts.append(f"about {duration(left)} left")
         self._line(f"{name} {', '.join(parts)}")

@@ -32,18 +32,22 @@ _RECENT = 64
 
 @dataclass(slots=True)
 class Active:
-    """A chunk in work since `since` (seconds of the display's clock); `done` of `total` as the function says."""
+    """A chunk in work since `since` (seconds of the display's clock); `done` of `total` as the function says, `failed`
+    of them set aside.
+    """
 
     since: float
     done: int = 0
     total: int | None = None
+    failed: int = 0
 
 
 @dataclass(slots=True)
 class StageProgress:
     """One stage. `state` is `pending`, `cutting`, `running`, or that of `StageDone`; `chunks` None until planned.
 
-    `since` is the display's time at which it began, `seconds` how long it took from then to its end.
+    `since` is the display's time at which it began, `seconds` how long it took from then to its end. `set_aside` are
+    the items in quarantine of chunks that are done.
     """
 
     stage: str
@@ -57,6 +61,7 @@ class StageProgress:
     bytes: int | None = None
     seconds: float = 0.0
     since: float | None = None
+    set_aside: int = 0
     active: dict[int | None, Active] = field(default_factory=dict)
     recent: deque[float] = field(default_factory=lambda: deque(maxlen=_RECENT))
 
@@ -64,6 +69,11 @@ class StageProgress:
     def finished(self) -> int:
         """Chunks that need no more work, failed ones included."""
         return self.reused + self.ran + self.failed
+
+    @property
+    def quarantined(self) -> int:
+        """Items that failed and were set aside, those of chunks in work among them."""
+        return self.set_aside + sum(chunk.failed for chunk in self.active.values())
 
     @property
     def over(self) -> bool:
@@ -113,9 +123,10 @@ class Progress:
     def take(self, event: Event, now: float) -> None:
         """Change the state by one event."""
         match event:
-            case ChunkDone(stage=name, index=index, reused=reused):
+            case ChunkDone(stage=name, index=index, reused=reused, items=items):
                 stage = self.stage(name)
                 stage.active.pop(index, None)
+                stage.set_aside += items.failed if items is not None else 0
                 if reused:
                     stage.reused += 1
                 else:
@@ -126,9 +137,9 @@ class Progress:
                 stage.active[index] = Active(now)
                 if not stage.over:
                     stage.state = "running"
-            case ChunkProgress(stage=name, index=index, done=done, total=total):
+            case ChunkProgress(stage=name, index=index, done=done, total=total, failed=failed):
                 if chunk := self.stage(name).active.get(index):
-                    chunk.done, chunk.total = done, total
+                    chunk.done, chunk.total, chunk.failed = done, total, failed
             case ChunkRetry(stage=name, index=index):
                 stage = self.stage(name)
                 stage.active.pop(index, None)
@@ -137,8 +148,9 @@ class Progress:
                 stage = self.stage(name)
                 stage.active.pop(index, None)
                 stage.failed += 1
-            case StagePlanned(stage=name, chunks=chunks, reused=reused):
+            case StagePlanned(stage=name, chunks=chunks, reused=reused, quarantined=quarantined):
                 stage = self.stage(name)
+                stage.set_aside = max(stage.set_aside, quarantined)  # those of this run too, where it plans again
                 # A run that had to plan again finds what it ran itself among the records; that is not counted twice.
                 again = stage.ran if reused >= stage.reused + stage.ran else 0
                 stage.chunks, stage.reused = chunks, max(stage.reused, reused - again)
@@ -164,7 +176,7 @@ class Progress:
         stage = self.stage(event.stage)
         stage.state = event.state
         stage.chunks, stage.ran, stage.reused, stage.failed = event.chunks, event.ran, event.reused, event.failed
-        stage.rows, stage.bytes = event.rows, event.bytes
+        stage.rows, stage.bytes, stage.set_aside = event.rows, event.bytes, event.quarantined
         # The event's seconds are of work, which workers share: people ask how long they waited.
         stage.seconds = event.seconds if stage.since is None else now - stage.since
         stage.active.clear()

@@ -53,6 +53,8 @@ def _counts(stage: StageProgress) -> str:
 
 def _extras(stage: StageProgress) -> list[str]:
     extras = []
+    if stage.quarantined:
+        extras.append(f"{plural(stage.quarantined, 'item')} in quarantine")
     if stage.retries:
         extras.append(plural(stage.retries, "retry", "retries"))
     if stage.rows is not None:

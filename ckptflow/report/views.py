@@ -7,7 +7,7 @@ protocols by their shape.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from ..errors import CkptflowError
 from ..spec.model import Value
@@ -84,6 +84,28 @@ class RunSummary(Protocol):
     def reused(self) -> int: ...
     @property
     def failed(self) -> int: ...
+
+
+class Operation(Protocol):
+    """Something that happened to a checkpoint: when (ISO 8601, UTC), how much it matters, what."""
+
+    @property
+    def time(self) -> str: ...
+    @property
+    def level(self) -> str: ...
+    @property
+    def text(self) -> str: ...
+
+
+class RunDetail(Protocol):
+    """One run: its result, None where it has not come to its end, and what happened to checkpoints meanwhile."""
+
+    @property
+    def run(self) -> str: ...
+    @property
+    def result(self) -> Mapping[str, Any] | None: ...
+    @property
+    def checkpoints(self) -> Sequence[Operation]: ...
 
 
 class VersionValues(Protocol):

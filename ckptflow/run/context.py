@@ -39,7 +39,7 @@ class Context:
     attempt: int = 1
     state: Any = None
     item: str | None = None
-    _tell: Callable[[int, int | None], None] | None = field(default=None, repr=False)
+    _tell: Callable[[int, int | None, int], None] | None = field(default=None, repr=False)
     _told: float = field(default=0.0, repr=False)
     _keep: Callable[[Any], Any] | None = field(default=None, repr=False)
 
@@ -59,14 +59,16 @@ class Context:
             logger.setLevel(logging.INFO)
         return logger
 
-    def progress(self, n: int, total: int | None = None) -> None:
-        """Say that `n` items (of `total`) are done. Cheap: at most ten reports a second are sent, and the last one."""
+    def progress(self, n: int, total: int | None = None, *, failed: int = 0) -> None:
+        """Say that `n` items (of `total`) are done, `failed` of them badly. Cheap: at most ten reports a second are
+        sent, and the last one.
+        """
         if self._tell is None:
             return
         now = time.monotonic()
         if now - self._told >= _PROGRESS_SECONDS or n == total:
             self._told = now
-            self._tell(n, total)
+            self._tell(n, total, failed)
 
     def checkpoint(self, state: Any) -> None:
         """Keep `state` as the point at which the function can go on: after a crash, a kill, or on another machine.

@@ -142,7 +142,7 @@ class _Loop:
                 for item in self.items.after(self._position):
                     minder.check()
                     self._one(item, minder)
-                    told.progress(self._position, total)
+                    told.progress(self._position, total, failed=self._failed)
                     unkept = self._position - self._kept
                     if unkept >= (1 if self._position <= careful else self.task.keep_items) and self._position < total:
                         self._keep()

@@ -216,11 +216,12 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far the function says it is inside a chunk."""
+    """How far the function says it is inside a chunk; `failed` of the items that are `done` were set aside."""
 
     task: int
     done: int
     total: int | None
+    failed: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -290,9 +290,9 @@ class Worker:
             self._keeping = Staging(store, mine.directory / "kept", mine.store, mine.root, mine.spills)
         return self._keeping
 
-    def _teller(self, task: int) -> Callable[[int, int | None], None]:
-        def tell(done: int, total: int | None) -> None:
-            self._send(Progress(task, done, total))
+    def _teller(self, task: int) -> Callable[[int, int | None, int], None]:
+        def tell(done: int, total: int | None, failed: int) -> None:
+            self._send(Progress(task, done, total, failed))
 
         return tell
 

@@ -7,6 +7,7 @@ documents; only `checkpoints/` shows a stage's name, escaped so that any text is
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from ..errors import StoreError
 from ..ids import Digest, digest, is_digest
@@ -22,6 +23,7 @@ RUNS = "runs/"
 TEMPORARY = "tmp/"
 PROBES = "probes/"
 QUARANTINE = "quarantine/"
+TRASH = "trash/"
 LATEST = "latest.json"
 ARTIFACT = ".artifact.json"
 DATASET_LOCKS = "_locks/"
@@ -30,7 +32,9 @@ SEEN = "seen.json"
 _NAME = re.compile(r"(?:[A-Za-z0-9_@%~=+-][A-Za-z0-9_@%~=+.-]*/)*[A-Za-z0-9_@%~=+-][A-Za-z0-9_@%~=+.-]*")
 _SEGMENT = re.compile(r"records/(?P<run>[A-Za-z0-9][A-Za-z0-9-]*)-(?P<seq>[0-9]{6,})\.jsonl")
 _MERGED = "m"  # no hexadecimal digit
+_BEHIND = "z"  # behind digits, and what is merged
 _JOURNAL = re.compile(r"(?P<lane>.+_[0-9]{14})(?:\.(?P<first>[0-9]{6,})-(?P<last>[0-9]{6,}))?\.journal")
+_TRASH = re.compile(r"(?P<folder>trash/(?P<when>[0-9]{14})-[0-9a-f]{8}/)(?P<name>.+)")
 _ESCAPED = re.compile(rb"%([0-9a-f]{2})")
 _RUN = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
 _PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-@")
@@ -122,6 +126,14 @@ def merged_run(run: str, token: str) -> str:
     They sort behind it. `token` makes them unique: hexadecimal digits.
     """
     return f"{'-'.join(run.split('-')[:2])}-{_MERGED}{token}"
+
+
+def run_behind(segments: Iterable[str], run: str, token: str) -> str:
+    """Return what stands for the run in the name of a segment that is to sort directly behind all `segments`, so that
+    whatever a later run writes sorts behind it; `run` where there are none. `token` makes it unique.
+    """
+    latest = max((parts[0] for name in segments if (parts := segment_of(name))), default=None)
+    return run if latest is None else f"{latest}-{_BEHIND}{token}"
 
 
 def is_merged(segment: str) -> bool:
@@ -232,6 +244,21 @@ def probe_name(token: str, what: str) -> str:
 def quarantine_name(object_: Digest, token: str) -> str:
     """Return the name under which a bad object is set aside for people to look at."""
     return check_name(f"{QUARANTINE}{object_}-{token}")
+
+
+RECORDS_FILE = "records.jsonl"
+"""Lines of records that were made to be forgotten, in a folder of the trash."""
+
+
+def trash_folder(when: str, token: str) -> str:
+    """Return the folder for what one command put away: `trash/<when>-<token>/`; `when` is `YYYYmmddHHMMSS`."""
+    return f"{check_name(f'{TRASH}{when}-{token}')}/"
+
+
+def trash_of(name: str) -> tuple[str, str, str] | None:
+    """Return (folder, when, the name that it had) of something in the trash; None for any other name."""
+    found = _TRASH.fullmatch(name)
+    return (found["folder"], found["when"], found["name"]) if found else None
 
 
 def is_aside_for(name: str, object_: Digest) -> bool:

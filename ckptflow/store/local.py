@@ -394,7 +394,13 @@ def _walk(folder: str, lead: str, prefix: str) -> Iterator[Entry]:
             if name != layout.TEMPORARY:
                 yield from _walk(item.path, name, prefix)
             continue
-        with suppress(FileNotFoundError):  # removed since the directory was read
+        try:
             known = item.stat()
-            if modes.S_ISREG(known.st_mode):
-                yield Entry(name, known.st_size, known.st_mtime_ns)
+        except FileNotFoundError:  # removed since the directory was read, or a link to nowhere
+            continue
+        except OSError as error:
+            if error.errno == errno.ELOOP:  # links in a circle lead nowhere too
+                continue
+            raise
+        if modes.S_ISREG(known.st_mode):
+            yield Entry(name, known.st_size, known.st_mtime_ns)

@@ -4,7 +4,7 @@ import os
 import pytest
 
 from ckptflow.checkpoints import kept
-from ckptflow.checkpoints.kept import newest_valid, read_checkpoint, write_checkpoint
+from ckptflow.checkpoints.kept import newest_valid, usable_checkpoint, write_checkpoint
 from ckptflow.checkpoints.manifest import BadCheckpoint, Checkpoint, Status
 from ckptflow.store.local import LocalStore
 from ckptflow.store.memory import MemoryStore
@@ -28,7 +28,7 @@ def files(store, stage="load"):
 def test_written_read_and_pointed_to(store):
     name = write_checkpoint(store, checkpoint(1), keep=10)
     assert name == "checkpoints/load/load_20260601120001_in_progress.json"
-    assert read_checkpoint(store, name) == checkpoint(1)
+    assert usable_checkpoint(store, "load", name.rpartition("/")[2]) == checkpoint(1)
     write_checkpoint(store, checkpoint(2, Status.COMPLETED), keep=10)
     assert json.loads(store.get("checkpoints/load/latest.json")) == checkpoint(2, Status.COMPLETED).to_dict()
     assert newest_valid(store, "load") == (checkpoint(2, Status.COMPLETED), [])
@@ -65,7 +65,7 @@ def test_the_oldest_go(store):
 def test_one_that_was_just_written_stays_even_if_its_clock_is_behind(store):
     write_checkpoint(store, checkpoint(9), keep=1)
     name = write_checkpoint(store, checkpoint(1), keep=1)
-    assert read_checkpoint(store, name) == checkpoint(1)
+    assert usable_checkpoint(store, "load", name.rpartition("/")[2]) == checkpoint(1)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_corrupt_ones_are_reported_and_passed_over(store, text):
     assert found == checkpoint(1)
     assert [p.name for p in passed] == [bad] and passed[0].problem
     with pytest.raises(BadCheckpoint):
-        read_checkpoint(store, bad)
+        usable_checkpoint(store, "load", bad.rpartition("/")[2])
 
 
 def test_unknown_versions_are_passed_over(store):

@@ -250,6 +250,7 @@ def test_color_before_and_after_the_command(project: Any, run: Run, args: tuple[
     assert run("status").err.startswith("error")
 
 
+CHECKPOINT_COMMANDS = ("list", "show", "verify", "prune", "remove", "restore")
 STAGE_COMMANDS = ("add", "set", "list", "show", "rename", "remove")
 
 
@@ -257,6 +258,7 @@ def test_help(run: Run, golden: Callable[[str, str], None]) -> None:
     names = ["repro", "plan", "status", "why", "dag", "show", "log", "freeze", "unfreeze", "init", "verify", "doctor"]
     names += ["config", "schema", "completion", "stage", *(f"stage {name}" for name in STAGE_COMMANDS)]
     names += ["import-dvc", "diff", "metrics", "metrics show", "metrics diff", "params", "params diff"]
+    names += ["checkpoints", *(f"checkpoints {name}" for name in CHECKPOINT_COMMANDS)]
     names += ["plots", "plots show", "plots diff", "push", "pull", "fetch", "checkout"]
     text = run("--help").out
     for name in names:

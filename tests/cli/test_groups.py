@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ckptflow.cli.commands import metrics, params, plots
+from ckptflow.cli.commands import checkpoints, metrics, params, plots
 
 PROBE = """
 import sys
@@ -29,6 +29,7 @@ print("ckptflow.project" in sys.modules, file=sys.stderr)
     [
         (["--help"], []),
         (["metrics", "--help"], ["metrics", "metrics.group"]),
+        (["checkpoints", "list", "--help"], ["checkpoints", "checkpoints.group", "checkpoints.list"]),
         (["plots", "show", "--help"], ["plots", "plots.group", "plots.show"]),
     ],
 )
@@ -38,7 +39,7 @@ def test_help_imports_no_more_than_it_shows(args: list[str], imported: list[str]
     assert said[-2:] == [str(imported), "False"]
 
 
-@pytest.mark.parametrize("group", [metrics.command, params.command, plots.command])
+@pytest.mark.parametrize("group", [metrics.command, params.command, plots.command, checkpoints.command])
 def test_every_command_of_a_group_has_help(group: Any, run: Callable[..., Any]) -> None:
     for name in group.list_commands(None):
         ended = run(group.name, name, "--help")

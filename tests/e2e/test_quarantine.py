@@ -202,3 +202,20 @@ def test_all_items_of_all_chunks_may_fail(place, stage):
     ended = place.repro(code=3)
     assert ended.stage("s")["items"] == {"ok": 0, "failed": 100, "skipped": 0}
     assert len(quarantine(place)) == 100
+
+
+def test_the_events_carry_items_in_quarantine_while_the_run_goes_on(place, stage):
+    """Of chunks that are done, of those in work, of reused ones in the next run, and of the stage."""
+    stage()
+    place.repro("--events", "events.jsonl", code=3)
+    events = [json.loads(line) for line in (place.root / "events.jsonl").read_text().splitlines()]
+    done = {e["index"]: e["items"] for e in events if e["type"] == "chunk.done"}
+    assert [done[i]["failed"] for i in range(3)] == [2, 2, 0] and done[0]["ok"] == 38
+    last = {e["index"]: e["failed"] for e in events if e["type"] == "chunk.progress"}
+    assert last == {0: 2, 1: 2, 2: 0}
+    assert [e["quarantined"] for e in events if e["type"] == "stage.done"] == [4]
+    place.rows(101)
+    place.repro("--events", "events.jsonl", code=3)
+    events = [json.loads(line) for line in (place.root / "events.jsonl").read_text().splitlines()]
+    planned = [e for e in events if e["type"] == "stage.planned"]
+    assert planned[-1]["reused"] == 2 and planned[-1]["quarantined"] == 4

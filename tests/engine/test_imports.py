@@ -10,12 +10,15 @@ import pytest
 NEEDLESS = {
     *("numpy", "pyarrow", "pandas", "rich", "email", "zipfile", "importlib.metadata"),
     *("fsspec", "s3fs", "obstore", "stamina", "aiohttp", "asyncio", "ssl"),
-    *("dataclasses", "shutil", "tempfile", "lzma", "bz2", "hashlib"),
+    *("logging", "dataclasses", "shutil", "tempfile", "lzma", "bz2", "hashlib"),
     *(
         "ckptflow.fingerprint.code",
         "ckptflow.engine.identify",
         "ckptflow.engine.inspect",
         "ckptflow.checkpoints.verify",
+        "ckptflow.checkpoints.shelf",
+        "ckptflow.checkpoints.trash",
+        "ckptflow.engine.away",
         "ckptflow.engine.adopt",
         "ckptflow.engine.tracked",
         "ckptflow.engine.version",

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ckptflow.events import ChunkStarted, Cutting, Event, RunStarted, StagePlanned, Stopping
+from ckptflow.events import ChunkProgress, ChunkStarted, Cutting, Event, RunStarted, StagePlanned, Stopping
 from ckptflow.ids import StageName
 from ckptflow.report.frame import CHUNKS, STAGES, frame, plain_text
 from ckptflow.report.progress import Progress
@@ -68,3 +68,14 @@ def test_cutting_says_so() -> None:
     progress = Progress()
     progress.take(Cutting(StageName("a")), 0.0)
     assert " ● a  cutting its deps into chunks\n" in drawn(progress, 0.0, Style())
+
+
+def test_items_in_quarantine_stand_in_the_bar() -> None:
+    progress = Progress()
+    for name, chunks in (("a", 10), ("b", 1)):
+        progress.take(StagePlanned(StageName(name), chunks, 0), 0.0)
+        progress.take(ChunkStarted(StageName(name), 0, 1, 0), 0.0)
+        progress.take(ChunkProgress(StageName(name), 0, 5, None if chunks == 1 else 9, failed=2), 0.0)
+    one, other = [line for line in drawn(progress, 1.0, Style()).splitlines() if "quarantine" in line]
+    assert "0/10" in one and "2 in quarantine" in one
+    assert other.startswith(" ● b") and other.endswith("2 in quarantine")

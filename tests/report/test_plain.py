@@ -5,8 +5,19 @@ from typing import Any
 
 import pytest
 
+from ckptflow.chunk.headway import Items
 from ckptflow.errors import Failure
-from ckptflow.events import ChunkDone, ChunkFailed, ChunkStarted, Event, RunEnded, RunStarted, StagePlanned, Stopping
+from ckptflow.events import (
+    ChunkDone,
+    ChunkFailed,
+    ChunkProgress,
+    ChunkStarted,
+    Event,
+    RunEnded,
+    RunStarted,
+    StagePlanned,
+    Stopping,
+)
 from ckptflow.ids import StageName
 from ckptflow.report.plain import FAILURES_IN_FULL, Plain
 from ckptflow.report.style import Style
@@ -83,3 +94,17 @@ def test_a_stopped_run_says_what_is_kept(clock: Any) -> None:
 
 
 COUNTS = {"total": 9, "ran": 3, "reused": 1, "failed": 0}
+
+
+def test_items_in_quarantine_are_told_with_the_progress(clock: Any) -> None:
+    reporter, written = plain(clock)
+    reporter.emit(StagePlanned(A, 100, 0))
+    reporter.emit(ChunkDone(A, 0, 1.0, 9, 1, items=Items(9, 1, 0)))
+    clock.now += 31.0
+    reporter.emit(ChunkDone(A, 1, 1.0, 8, 1, items=Items(8, 2, 0)))
+    assert "2/100 (2%), 3 items in quarantine, " in written[-1]
+    reporter.emit(ChunkStarted(A, 2, 1, 0))
+    reporter.emit(ChunkProgress(A, 2, 5, 10, failed=1))
+    clock.now += 61.0
+    reporter.tick()
+    assert written[-1].endswith("(5/10); 4 items in quarantine\n")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from ckptflow.chunk.headway import Items
 from ckptflow.errors import Failure
 from ckptflow.events import (
     ChunkDone,
@@ -15,6 +16,7 @@ from ckptflow.events import (
 )
 from ckptflow.ids import StageName
 from ckptflow.report.progress import Progress
+from ckptflow.report.stage import ending
 
 A, B = StageName("a"), StageName("b")
 FAILURE = Failure("exception", "no")
@@ -90,3 +92,20 @@ def test_events_of_unknown_stages_and_chunks_are_harmless() -> None:
     progress.take(ChunkProgress(A, 5, 1, 2), 0.0)
     progress.take(ChunkDone(A, 5, 1.0, None, 0), 0.0)
     assert progress.stage(A).ran == 1
+
+
+def test_items_in_quarantine_are_counted_while_the_run_goes_on() -> None:
+    """Those of reused chunks, of chunks that are done, and of those in work; and never twice."""
+    progress = Progress()
+    a = progress.stage(A)
+    progress.take(StagePlanned(A, 10, 2, quarantined=3), 0.0)
+    assert a.quarantined == 3
+    progress.take(ChunkStarted(A, 4, 1, 0), 0.0)
+    progress.take(ChunkProgress(A, 4, 50, 100, failed=2), 0.0)
+    assert a.quarantined == 5
+    progress.take(ChunkDone(A, 4, 1.0, 96, 1, items=Items(96, 4, 0)), 0.0)
+    assert a.quarantined == 7
+    progress.take(StagePlanned(A, 10, 3, quarantined=7), 0.0)  # planned again: its own chunk is among the records
+    assert a.quarantined == 7
+    progress.take(StageDone(A, "ran", 1.0, 10, 8, 2, 0, quarantined=9), 1.0)
+    assert a.quarantined == 9 and ending(a).endswith("9 items in quarantine")

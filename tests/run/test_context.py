@@ -38,12 +38,12 @@ def test_progress_is_told_seldom_and_at_the_end(monkeypatch):
     now = [100.0]
     monkeypatch.setattr(context.time, "monotonic", lambda: now[0])
     told = []
-    inside = context.Context(_tell=lambda n, total: told.append((n, total)))
+    inside = context.Context(_tell=lambda n, total, failed: told.append((n, total, failed)))
     for n in range(1, 101):
         now[0] += 0.01
-        inside.progress(n, 100)
-    assert told[0] == (1, 100)
-    assert told[-1] == (100, 100)
+        inside.progress(n, 100, failed=n // 50)
+    assert told[0] == (1, 100, 0)
+    assert told[-1] == (100, 100, 2)
     assert 10 <= len(told) <= 12
 
 

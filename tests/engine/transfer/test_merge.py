@@ -8,10 +8,10 @@ import pytest
 from ckptflow.checkpoints import lines, rollup
 from ckptflow.checkpoints.lease import take
 from ckptflow.checkpoints.remote import Remote
-from ckptflow.chunk.headway import Headway
+from ckptflow.chunk.headway import Headway, Items
 from ckptflow.chunk.model import Part
 from ckptflow.engine import push as pushing
-from ckptflow.ids import ChunkKey, Digest, StageName
+from ckptflow.ids import ChunkKey, Digest, StageName, digest
 from ckptflow.plan.model import Partial
 from ckptflow.store.local import LocalStore
 from tests.engine.transfer.world import Counted, Made, clone, filled
@@ -129,4 +129,32 @@ def test_what_unfinished_chunks_have_kept_survives_a_merge(make: Made, bucket: C
     assert remote.partials(ChunkKey(bad_key)) == []
     assert remote.partials(records[1].key) == [], "that chunk is done"
     assert remote.lookup(r.key for r in records).keys() == {r.key for r in records}
+    remote.close()
+
+
+def test_what_unfinished_chunks_have_kept_is_merged_in_its_order(make: Made, bucket: Counted, tmp_path: Path) -> None:
+    """What was taken back stays so, what came after that counts, and a record makes it void."""
+    project = make("first")
+    (record, *_) = filled(project, 2)
+    project.push()
+
+    def kept(key: ChunkKey, position: int) -> bytes:
+        headway = Headway(position, Items(ok=position), own=(position,))
+        return lines.encode_partial(Partial(key, headway, record.stage, "r", "2026-01-01T00:00:00Z"))
+
+    key = ChunkKey(digest(b"unfinished"))
+    text = [kept(key, 9), lines.encode_forget(key), kept(key, 3), kept(key, 4), kept(record.key, 1)]
+    bucket.put("records/20000101T000000Z-aaaa-000001.jsonl", b"".join(text))
+    remote = Remote("x", lambda: bucket, tmp_path / "mirror", None, LocalStore(tmp_path / "store", create=True))
+    remote.connect()
+    for _ in range(2):
+        remote.refresh()
+        assert [p.headway.position for p in remote.partials(key)] == [4, 3]
+        with take(bucket, "test") as lease:
+            rollup.merge(remote, remote.mirror.segments(), lease)
+    assert len(bucket.names("records/")) == 1
+    assert remote.partials(record.key) == [] and remote.lookup([record.key]) == {record.key: record}
+    with take(bucket, "test") as lease:
+        rollup.merge(remote, remote.mirror.segments(), lease, keys={key})
+    assert remote.partials(key) == []
     remote.close()
