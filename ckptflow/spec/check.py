@@ -1,4 +1,6 @@
-"""Pure. What stages must not do together: share or nest outs, write what is read to plan, depend on themselves."""
+"""Pure. What stages must not do together: share, nest or look into outs, write what is read to plan, depend on
+themselves.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +25,7 @@ def check_together(
     owners = _one_writer(stages, findings)
     _not_nested(owners, findings)
     _not_ours(owners, files, reads, findings)
+    _not_hidden(stages, owners, findings)
     if _not_own(stages, findings):
         _no_cycle(stages, findings)
 
@@ -82,6 +85,20 @@ def _not_own(stages: dict[StageName, Stage], findings: Findings) -> bool:
                 hint = "a stage cannot depend on what it writes; `persist: true` keeps an out that it adds to"
                 findings.note("CF156", f"the dep `{dep.path}` of stage `{stage.name}` {same}", dep.place, hint)
     return good
+
+
+def _not_hidden(stages: dict[StageName, Stage], owners: dict[str, tuple[Stage, Out]], findings: Findings) -> None:
+    """Note deps that look for files where an out lives in the store alone: they would find none."""
+    outs = Outs(stages.values())
+    for stage in stages.values():
+        for dep in stage.deps:
+            for path in outs.met_by(dep.path):
+                if path != dep.path and not owners[path][1].workspace:
+                    message = (
+                        f"the dep `{dep.path}` of stage `{stage.name}` looks into `{path}`, which is in the store alone"
+                    )
+                    hint = f"make `{path}` the dep, or let it have its place: it says `workspace: false`"
+                    findings.note("CF181", message, dep.place, hint)
 
 
 def _no_cycle(stages: dict[StageName, Stage], findings: Findings) -> None:

@@ -50,6 +50,7 @@ UNSEEN = {
     ),  # what stages, deps and the keys of `chunk` are to each other
     *("CF008", "CF171", "CF172", "CF173", "CF174", "CF175", "CF176"),  # functions
     "CF180",  # formats can be added by other distributions
+    "CF181",  # what a dep and an out of another stage are to each other
 }
 UNSEEN_FILES = {
     "args-key-a-number": "in JSON every key is a text",
