@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from threading import Lock, RLock
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from ..dataclass import dataclass, field
 from ..errors import StoreDamaged, StoreError
@@ -31,9 +32,6 @@ from . import lines
 from .ages import Moment
 from .condemned import BadDocument, Condemned, blob_of, is_document
 from .mirror import Mirror
-
-if TYPE_CHECKING:
-    from concurrent.futures import Future, ThreadPoolExecutor
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
@@ -374,8 +372,6 @@ class Remote:
 
     def _threads(self) -> ThreadPoolExecutor:
         if self._pool is None:
-            from concurrent.futures import ThreadPoolExecutor
-
             self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="ckptflow-fetch")
         return self._pool
 
@@ -410,8 +406,6 @@ def _in_order(futures: list[Future[_R]], check: Callable[[], None]) -> Iterator[
 
     It is looked again and again instead of waited for: a signal that another thread has taken wakes nobody who waits.
     """
-    from concurrent.futures import wait
-
     try:
         futures.reverse()
         while futures:

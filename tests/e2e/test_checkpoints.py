@@ -475,7 +475,8 @@ def kinds(newest: Path):
         newest.with_name(newest.name.replace(f"_{doc['status']}.", "_resuming.")).write_text("[]")
 
     def moved():
-        newest.rename(newest.with_name(newest.name.replace("_failed", "_completed")))
+        half = datetime.now(UTC) - timedelta(minutes=30)  # not a name that the next run could give
+        newest.rename(newest.with_name(f"items_{half:%Y%m%d%H%M%S}_failed.json"))
 
     return {
         "truncated": (lambda: newest.write_text(text[: len(text) // 2]), "corrupt"),

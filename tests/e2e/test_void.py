@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pyarrow.parquet as pq
 import pytest
@@ -86,7 +87,7 @@ def test_where_all_chunks_are_so_no_columns_are_known(place, stages):
 
 
 def test_a_command_gets_a_file_with_the_columns(place, stages):
-    stages(do="cmd: python pick.py ${chunk.in} ${chunk.out}")
+    stages(do=f"cmd: {sys.executable} pick.py ${{chunk.in}} ${{chunk.out}}")
     place.write(
         "pick.py",
         """
