@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import struct
 
@@ -107,3 +108,16 @@ def test_other_tables_are_no_records() -> None:
     assert not is_records(table.schema)
     with pytest.raises(ValueError, match="version"):
         from_table(table)
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_garbage_is_collected_afterwards_as_before(on):
+    value = {f"k{i}": {"a": i} for i in range(3000)}
+    table = to_table(value)
+    was = gc.isenabled()
+    try:
+        (gc.enable if on else gc.disable)()
+        assert from_table(table) == value
+        assert gc.isenabled() is on
+    finally:
+        (gc.enable if was else gc.disable)()
