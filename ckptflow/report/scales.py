@@ -13,6 +13,8 @@ from ..spec.nodes import scalar_text
 Number: TypeAlias = int | float
 
 _LEAST_MARGIN = 0.5
+_LARGEST, _SMALLEST = 1e300, 1e-290  # so that steps and what they add up to are ordinary numbers
+_ALIKE = 1e-9  # of their size: closer numbers have no digits left to tell places apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,7 @@ class Scale:
     names: dict[str, int] | None = None
 
     def place(self, value: Value) -> float | None:
-        """Return where `value` lies, None where it has no place: none at all, no number, not finite."""
+        """Return where `value` lies, None where it has no place: none at all, no number, too large."""
         if self.names is not None:
             index = self.names.get(text_of(value))
             return None if index is None else (index - self.low) / (self.high - self.low)
@@ -34,14 +36,16 @@ class Scale:
 
 
 def number_of(value: Value) -> float | None:
-    """Return `value` as a finite number, None where it is none."""
+    """Return `value` as a number that can be drawn, None where it is none, or beyond all measure."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:
         number = float(value)
     except OverflowError:
         return None
-    return number if math.isfinite(number) else None
+    if not abs(number) <= _LARGEST:  # nor a number at all
+        return None
+    return number if abs(number) >= _SMALLEST else 0.0
 
 
 def text_of(value: Value) -> str:
@@ -80,8 +84,9 @@ def of_names(texts: Sequence[str], most: int) -> Scale:
 
 def _of_numbers(numbers: Sequence[float], most: int) -> Scale:
     low, high = (min(numbers), max(numbers)) if numbers else (0.0, 1.0)
-    if low == high:
-        margin = abs(low) / 10 or _LEAST_MARGIN
+    size = max(abs(low), abs(high))
+    if high - low <= _ALIKE * size:
+        margin = size / 10 or _LEAST_MARGIN
         low, high = low - margin, high + margin
     step = _step(high / most - low / most)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)

@@ -4,7 +4,7 @@ import re
 import xml.etree.ElementTree as ET
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ckptflow.report.charts import WIDTH, draw, marks
@@ -43,6 +43,12 @@ def test_ticks(values: list[object], ticks: list[str]) -> None:
 
 
 @given(st.lists(value, max_size=8))
+@example([1.7e308, -1.7e308])
+@example([1.7e308])
+@example([5e-324, 1e-320])
+@example([1e300, 1.0000000000000002e300])
+@example([1.0, 1.0000000000000002])
+@example([-1e-290, 1e300])
 def test_everything_on_a_scale_is_within_it(values: list[object]) -> None:
     scale = scale_of(values)  # type: ignore[arg-type]
     for each in values:
