@@ -9,7 +9,7 @@ from ckptflow.plan.model import Record
 from ckptflow.store.local import LocalStore
 from ckptflow.store.objects import Objects
 
-settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.register_profile("repeatable", settings.get_profile("unhurried"), derandomize=True)
 settings.load_profile("repeatable")
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from ckptflow.formats import faithful
 
-settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.register_profile("repeatable", settings.get_profile("unhurried"), derandomize=True)
 settings.load_profile("repeatable")
 
 

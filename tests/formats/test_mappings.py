@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ckptflow.formats import mappings
 from ckptflow.formats.mappings import NotRecords, from_table, is_records, to_table
 
-settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.register_profile("repeatable", settings.get_profile("unhurried"), derandomize=True)
 settings.load_profile("repeatable")
 
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=5)

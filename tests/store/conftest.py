@@ -9,7 +9,7 @@ from ckptflow.store.local import LocalStore
 from ckptflow.store.memory import MemoryStore
 from ckptflow.store.wrappers import Counting, FailAt, When
 
-settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.register_profile("repeatable", settings.get_profile("unhurried"), derandomize=True)
 settings.load_profile("repeatable")
 
 DRIVERS = {
