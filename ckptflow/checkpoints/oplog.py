@@ -51,9 +51,11 @@ class OperationLog:
                 file.close()
 
     def _tell(self, level: Level, text: str) -> None:
-        logging = sys.modules.get("logging")
-        if logging is not None and (logger := logging.getLogger(LOGGER)).hasHandlers():
-            logger.log(getattr(logging, level.upper()), "%s", text)
+        if "logging" in sys.modules:
+            import logging  # waits where another thread is just loading it
+
+            if (logger := logging.getLogger(LOGGER)).hasHandlers():
+                logger.log(getattr(logging, level.upper()), "%s", text)
         if self._path is not None:
             self._keep(level, text)
         if self._hear is not None:

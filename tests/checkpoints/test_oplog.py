@@ -51,3 +51,44 @@ def test_a_program_that_has_set_nothing_up_is_told_nothing():
     code = "import logging; from ckptflow.checkpoints.oplog import OperationLog; OperationLog().warning('not heard')"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr == ""
+
+
+def test_another_thread_that_is_just_loading_the_module_is_waited_for():
+    """Half-loaded it is among the modules already, and has nothing in it."""
+    script = """
+import importlib.util, sys, threading
+from ckptflow.checkpoints.oplog import OperationLog
+
+assert "logging" not in sys.modules
+begun, go_on = threading.Event(), threading.Event()
+
+
+class Slow:
+    def find_spec(self, name, path=None, target=None):
+        if name != "logging":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        execute = spec.loader.exec_module
+
+        def exec_module(module):
+            begun.set()
+            go_on.wait()
+            execute(module)
+
+        spec.loader.exec_module = exec_module
+        return spec
+
+
+sys.meta_path.insert(0, Slow())
+loading = threading.Thread(target=__import__, args=("logging",))
+loading.start()
+begun.wait()
+threading.Timer(0.2, go_on.set).start()
+heard = []
+OperationLog(hear=lambda level, text: heard.append(text)).info("a written")
+loading.join()
+print(heard)
+"""
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert (ended.stdout, ended.stderr) == ("['a written']\n", "")
