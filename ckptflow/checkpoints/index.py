@@ -199,11 +199,8 @@ class Past:
 
     def where(self, objects: Iterable[Digest]) -> dict[Digest, list[Held]]:
         """Return where those of `objects` are that the lines of a remote tell of: all places, the last told first."""
-        self._ready()
-        wanted = list(dict.fromkeys(objects))
-        rows = self._safely(lambda: [pair for batch in _batches(wanted) for pair in self._where(batch)])
         found: dict[Digest, list[Held]] = {}
-        for name, held in rows:
+        for name, held in self._of_all(objects, self._where):
             found.setdefault(name, []).append(held)
         return found
 
@@ -218,9 +215,7 @@ class Past:
 
     def holding(self, objects: Iterable[Digest]) -> set[Digest]:
         """Return those of `objects` that the lines of a remote tell of, wherever they are."""
-        self._ready()
-        wanted = list(dict.fromkeys(objects))
-        return {name for batch in _batches(wanted) for name in self._safely(partial(self._holding, batch))}
+        return set(self._of_all(objects, self._holding))
 
     def _holding(self, objects: Sequence[Digest]) -> list[Digest]:
         marks = ",".join("?" * len(objects))
@@ -255,9 +250,7 @@ class Past:
 
     def having(self, keys: Iterable[ChunkKey]) -> set[ChunkKey]:
         """Return those of `keys` that have a record in the store's log, without reading it."""
-        self._ready()
-        wanted = list(dict.fromkeys(keys))
-        return {key for batch in _batches(wanted) for key in self._safely(partial(self._having, batch))}
+        return set(self._of_all(keys, self._having))
 
     def _having(self, keys: Sequence[ChunkKey]) -> list[ChunkKey]:
         marks = ",".join("?" * len(keys))
@@ -278,6 +271,12 @@ class Past:
             after = keys[-1]
             names = [ChunkKey(key.hex()) for key in keys]
             yield from self.lookup(key for key in names if key not in own).values()
+
+    def _of_all(self, names: Iterable[_Name], ask: Callable[[list[_Name]], Iterable[_T]]) -> Iterator[_T]:
+        """Yield what `ask` finds of `names`, each of which is asked for once, as many at a time as a query takes."""
+        self._ready()
+        for batch in _batches(list(dict.fromkeys(names))):
+            yield from self._safely(partial(ask, batch))
 
     def close(self) -> None:
         """Close the index."""

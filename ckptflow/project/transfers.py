@@ -154,7 +154,7 @@ class Transfers(Opened):
 
     @contextmanager
     def _remote(
-        self, session: Session, name: str | None, jobs: int | None, ahead: Sequence[str] | None = None
+        self, session: Session, name: str | None, jobs: int | None, ahead: Sequence[str] = ()
     ) -> Iterator[Remote]:
         """Open a remote. The listings `ahead` will be wanted: they are asked for at once, beside what is done first."""
         from ..checkpoints.locks import share
@@ -163,7 +163,7 @@ class Transfers(Opened):
 
         remote = open_remote(session, name)
         remote.threads, remote.interruptible = jobs or THREADS, True
-        if ahead is not None:
+        if ahead:
             remote.ask_ahead(*ahead)
         try:
             with share(session.store_root, timeout=session.settings.lock_timeout):
