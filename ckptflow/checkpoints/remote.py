@@ -32,6 +32,7 @@ from . import lines
 from .ages import Moment
 from .condemned import BadDocument, Condemned, blob_of, is_document
 from .mirror import Mirror
+from .turns import taking_turns
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
@@ -40,6 +41,8 @@ FRESH_SECONDS = 600.0
 """How long what was listed may be relied on; far less than the grace time after which `gc` deletes."""
 _LISTINGS_MOST = 5
 _LOOK_SECONDS = 0.3
+TURNS = "turns"
+"""In the mirror's folder: the file whose bytes are locked while objects are brought."""
 THREADS = 16
 """Requests at once, unless said otherwise."""
 
@@ -282,10 +285,13 @@ class Remote:
         """
         places = {name: held for name, held in self.mirror.where(objects).items() if name not in self.disowned}
         bad: list[Digest] = []
-        while places:
-            failed = set(self._fetch([held.pop(0) for held in places.values()]))
-            bad += (name for name in failed if not places[name])
-            places = {name: held for name, held in places.items() if held and name in failed}
+        with taking_turns(self._folder / TURNS, places, self.check) as waited:
+            if waited:  # for somebody who has brought some of them
+                places = {n: held for n, held in places.items() if self.store.stat(layout.object_name(n)) is None}
+            while places:
+                failed = set(self._fetch([held.pop(0) for held in places.values()]))
+                bad += (name for name in failed if not places[name])
+                places = {name: held for name, held in places.items() if held and name in failed}
         if bad:
             self.disowned.update(bad)
             raise StoreDamaged(
