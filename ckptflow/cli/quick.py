@@ -16,31 +16,34 @@ def try_quick(args: list[str]) -> int | None:
     if not QUICK.issuperset(arg for arg in args[1:] if arg.startswith("-")):
         return None
     import os
-    import time
+    from time import perf_counter
 
     if sys.stdout is None or sys.stderr is None:  # started with a descriptor closed: the ordinary way knows what to do
         return None
-    began = time.perf_counter()
+    began = perf_counter()
     from ..engine.fresh import answer, still_fresh
     from ..workspace.discover import find_upwards
 
     try:
         start = os.getcwd()  # noqa: PTH109 - pathlib costs as much as all the rest
         found = find_upwards(start)
-        result = still_fresh(*found, targets, os.path.relpath(start, found[0])) if found is not None else None
+        witness = still_fresh(*found, targets, os.path.relpath(start, found[0])) if found is not None else None
     except OSError:  # the working directory is gone, say: the ordinary way tells of it
         return None
-    if result is None:
+    if witness is None:
         return None
     from ..report.summary import notes, nothing_to_do
 
-    code = 0
-    if "--json" in args:
+    code, lines = 0, [nothing_to_do(witness.stages)]
+    if "--json" in args or not witness.plain:
         import json
 
-        code = _put(json.dumps(answer(began, result), indent=2) + "\n")
+        result = json.loads(witness.result)
+        if "--json" in args:
+            code = _put(json.dumps(answer(began, result), indent=2) + "\n")
+        lines += notes(result)
     if "-q" not in args and "--quiet" not in args:
-        _say("".join(f"{line}\n" for line in (nothing_to_do(len(result["stages"])), *notes(result))))
+        _say("".join(f"{line}\n" for line in lines))
     return code
 
 

@@ -4,83 +4,137 @@ A witness is written (`engine.witness`) when a run ends with nothing left to do:
 part in that verdict, the names that were looked up and not found, and the settings. If all of it still holds, nothing
 can be stale and nothing is planned. If anything differs, the ordinary way is taken; so this is never more than a cache.
 
-Imports nothing but what it needs: this is what a user waits for most often.
+A witness is a file of its own below `.ckptflow/fresh/`: texts with NUL between them, which paths cannot hold, behind a
+checksum. Neither JSON nor SQLite is read, whose modules cost more than all the rest, and nothing else is imported that
+need not be: this is what a user waits for most often.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import sqlite3
 import sys
-import time
-from array import array
-from collections.abc import Sequence
-from typing import Any
 
-from xxhash import xxh3_64, xxh3_64_hexdigest
+from xxhash import xxh3_64, xxh3_64_hexdigest, xxh3_128_hexdigest
 
 from .. import __version__
 from ..store.inodes import MASK
 from ..workspace.discover import file_of, scan, walk
 
-VERSION = 3
-KIND = "fresh"
+TYPE_CHECKING = False  # `typing` costs a fifth of the interpreter's own start, `collections.abc` a tenth
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from typing import Any
+
+VERSION = 4
+FOLDER = "fresh"
+"""Below the state directory: the witnesses, a file for each choice of targets."""
 KEY = "CKPTFLOW_KEY"
 S_IFMT, S_IFDIR = 0o170000, 0o040000  # POSIX; the module `stat` would be one more import
 IGNORED = frozenset({".git", ".ckptflow", "__pycache__", ".DS_Store"})
 
 
-def key_of(file: str, here: str, targets: Sequence[str]) -> str:
-    """Return the name under which the verdict on some targets is kept. `here` is the directory that they start from."""
-    return "\0".join((file, here, *targets) if targets else (file,))
+class Witness:
+    """What a run saw that had nothing left to do.
 
+    `files`: (path, `stamp_of` it); `absent`: paths with nothing there; `dirs`: (path, `tree_stamp`); `places`:
+    (directory, mtime_ns, names), where pipeline files were looked for. `result` is the JSON text of what the run came
+    to; with `plain` there is no more to say of its `stages` than how many they are.
+    """
 
-def still_fresh(root: str, file: str, targets: Sequence[str] = (), here: str = ".") -> dict[str, Any] | None:
-    """Return the result of the last run of these targets if it still holds for the project at `root`, else None."""
-    key = key_of(file, here, targets)
-    path = f"{root}/.ckptflow/cache.db"
-    if not os.path.exists(path):  # noqa: PTH110 - pathlib costs as much as all the rest
-        return None
-    try:
-        db = sqlite3.connect(path, timeout=1)
-        row = db.execute("SELECT value FROM documents WHERE kind = ? AND key = ?", (KIND, key)).fetchone()
-        db.close()
-        witness = _opened(key, row[0]) if row else None
-    except (sqlite3.Error, ValueError, TypeError):
-        return None
-    if witness is None or witness.get("about") != about() or not holds(root, witness):
-        return None
-    result: dict[str, Any] = witness["result"]
-    return result
+    __slots__ = ("absent", "dirs", "files", "places", "plain", "result", "stages")
 
+    def __init__(
+        self,
+        files: Sequence[tuple[str, str]],
+        absent: Sequence[str],
+        dirs: Sequence[tuple[str, str]],
+        places: Sequence[tuple[str, int, Sequence[str]]],
+        *,
+        stages: int,
+        plain: bool,
+        result: str,
+    ) -> None:
+        self.files, self.absent, self.dirs, self.places = files, absent, dirs, places
+        self.stages, self.plain, self.result = stages, plain, result
 
-def _opened(key: str, value: str) -> Any | None:
-    """Return the document if its checksum holds, as `workspace.cache` writes and reads it: a run that has nothing to do
-    does not import that."""
-    text = f"{KIND}\0{key}\0{value[16:]}".encode("utf-8", "surrogatepass")
-    sound = value[:16] == xxh3_64_hexdigest(text)
-    return json.loads(value[16:]) if sound else None
+    def encode(self, name: str) -> bytes:
+        """Return the bytes of the file of this `name_of`."""
+        texts = [name, about(), str(self.stages), "plain" if self.plain else "", self.result]
+        texts += [str(len(part)) for part in (self.files, self.absent, self.dirs)]
+        for pairs in (self.files, self.dirs):
+            texts += [text for pair in pairs for text in pair]
+        texts += self.absent
+        for directory, mtime, names in self.places:
+            texts += [directory, str(mtime), str(len(names)), *names]
+        data = "\0".join(texts).encode("utf-8", "surrogatepass")
+        return xxh3_64_hexdigest(data).encode() + data
 
+    @staticmethod
+    def decode(name: str, data: bytes) -> Witness | None:
+        """Return the witness of this name; None if it is not sound, or speaks of other circumstances (`about`)."""
+        if data[:16] != xxh3_64_hexdigest(data[16:]).encode():
+            return None
+        texts = iter(data[16:].decode("utf-8", "surrogatepass").split("\0"))
+        if next(texts) != name or next(texts) != about():
+            return None
+        stages, plain, result = int(next(texts)), next(texts) == "plain", next(texts)
+        files, absent, dirs = (int(next(texts)) for _ in range(3))
+        return Witness(
+            [(next(texts), next(texts)) for _ in range(files)],
+            dirs=[(next(texts), next(texts)) for _ in range(dirs)],
+            absent=[next(texts) for _ in range(absent)],
+            places=list(_places(texts)),
+            stages=stages,
+            plain=plain,
+            result=result,
+        )
 
-def holds(root: str, witness: dict[str, Any]) -> bool:
-    """Tell whether every file is as the witness saw it."""
-    try:
-        for path, size, mtime, inode in witness["files"]:
-            found = os.stat(os.path.join(root, path))  # noqa: PTH116, PTH118
-            if found.st_size != size or found.st_mtime_ns != mtime or found.st_ino & MASK != inode:
+    def holds(self, root: str) -> bool:
+        """Tell whether every file is as it was seen."""
+        stat, lexists = os.stat, os.path.lexists
+        try:
+            for path, stamp in self.files:
+                if stamp_of(stat(path if path[0] == "/" else f"{root}/{path}")) != stamp:
+                    return False
+            for path in self.absent:
+                if lexists(path if path[0] == "/" else f"{root}/{path}"):
+                    return False
+            if any(has_more(root, *place) for place in self.places):
                 return False
-        for path in witness["absent"]:
-            if os.path.lexists(os.path.join(root, path)):  # noqa: PTH118
-                return False
-        if any(has_more(root, *place) for place in witness["places"]):
+            return all(tree_stamp(os.path.join(root, path)) == stamp for path, stamp in self.dirs)  # noqa: PTH118
+        except OSError:
             return False
-        return all(tree_stamp(os.path.join(root, path)) == stamp for path, stamp in witness["dirs"])  # noqa: PTH118
-    except OSError:
-        return False
 
 
-def has_more(root: str, directory: str, mtime: int, names: list[str]) -> bool:
+def _places(texts: Iterator[str]) -> Iterator[tuple[str, int, list[str]]]:
+    for directory in texts:
+        mtime = int(next(texts))
+        yield directory, mtime, [next(texts) for _ in range(int(next(texts)))]
+
+
+def name_of(file: str, here: str, targets: Sequence[str]) -> str:
+    """Return the name of the witness for some targets. `here` is the directory that they start from."""
+    asked = (file, here, *targets) if targets else (file,)
+    return xxh3_128_hexdigest("\0".join(asked).encode("utf-8", "surrogatepass"))
+
+
+def still_fresh(root: str, file: str, targets: Sequence[str] = (), here: str = ".") -> Witness | None:
+    """Return what the last run of these targets saw if it still holds for the project at `root`, else None."""
+    name = name_of(file, here, targets)
+    try:
+        with open(f"{root}/.ckptflow/{FOLDER}/{name}", "rb") as kept:
+            witness = Witness.decode(name, kept.read())
+    except (OSError, ValueError):
+        return None
+    return witness if witness is not None and witness.holds(root) else None
+
+
+def stamp_of(found: os.stat_result) -> str:
+    """Return what is compared of a file."""
+    return f"{found.st_size} {found.st_mtime_ns} {found.st_ino & MASK}"
+
+
+def has_more(root: str, directory: str, mtime: int, names: Sequence[str]) -> bool:
     """Tell whether a pipeline file came to a directory, which had these `names` that matter, or to a new one in it."""
     full = f"{root}/{directory}"
     try:
@@ -99,6 +153,8 @@ def tree_stamp(top: str) -> str:
     Valid on this machine only, and only for comparison: entries are taken in the order in which the system lists them,
     which changes when the directory does.
     """
+    from struct import pack  # `array` would bring in `collections`
+
     hasher = xxh3_64()
     ignored = IGNORED
     stack = [top]
@@ -121,11 +177,11 @@ def tree_stamp(top: str) -> str:
         finally:
             os.close(fd)
         hasher.update("\0".join(names).encode("utf-8", "surrogateescape"))
-        hasher.update(array("q", numbers).tobytes())
+        hasher.update(pack(f"{len(numbers)}q", *numbers))
     return hasher.hexdigest()
 
 
-def about() -> list[Any]:
+def about() -> str:
     """Return what else a verdict depends on: versions of program and interpreter, settings in the environment.
 
     The project's key decides which records of others count, so another key makes another verdict. It is not kept: what
@@ -133,8 +189,8 @@ def about() -> list[Any]:
     same goes for URLs, which may hold passwords.
     """
     own = [(k, v) for k, v in os.environ.items() if k.startswith("CKPTFLOW_")]
-    settings = sorted([k, signature(v) if k == KEY or "://" in v else v] for k, v in own)
-    return [VERSION, __version__, sys.prefix, list(sys.version_info[:3]), settings]
+    settings = sorted(f"{k}={signature(v) if k == KEY or '://' in v else v}" for k, v in own)
+    return "\n".join((str(VERSION), __version__, sys.prefix, sys.version, *settings))
 
 
 def signature(key: str) -> str:
@@ -146,5 +202,7 @@ def signature(key: str) -> str:
 
 def answer(began: float, result: dict[str, Any]) -> dict[str, Any]:
     """Return the JSON object of a run that had nothing to do."""
-    run = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()) + f"-{os.urandom(2).hex()}"
-    return {"run": run, "ok": True, "outcome": "ok", "seconds": round(time.perf_counter() - began, 3), **result}
+    from time import gmtime, perf_counter, strftime
+
+    run = strftime("%Y%m%dT%H%M%SZ", gmtime()) + f"-{os.urandom(2).hex()}"
+    return {"run": run, "ok": True, "outcome": "ok", "seconds": round(perf_counter() - began, 3), **result}

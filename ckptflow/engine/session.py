@@ -36,7 +36,7 @@ from ..workspace.place import Placer
 from ..workspace.settings import Settings
 from ..workspace.sources import ProjectSources
 
-IGNORED_BY_GIT = "/store/\n/remotes/\n/tmp/\n/logs/\n/cuts/\n/quarantine/\n/cache.db*\n/config.local.yaml\n"
+IGNORED_BY_GIT = "/store/\n/remotes/\n/tmp/\n/logs/\n/cuts/\n/quarantine/\n/fresh/\n/cache.db*\n/config.local.yaml\n"
 
 
 @dataclass(slots=True)

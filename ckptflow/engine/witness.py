@@ -7,6 +7,7 @@ from when the last file was written. The witness is the last thing that a run do
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -17,6 +18,7 @@ from typing import Any
 from ..plan.schedule import Schedule
 from ..plan.stagerun import Phase
 from ..store import layout
+from ..workspace.derived import replace_file
 from ..workspace.discover import IGNORE_FILES, walk
 from ..workspace.keys import key_path
 from ..workspace.observe import GRANULARITY_NS, Observed, Stamp, is_racy
@@ -27,6 +29,9 @@ from .facts import ProjectFacts
 from .result import StageResult
 from .session import Session
 from .survey import Survey
+
+MOST = 100
+"""Witnesses that are kept, one for each choice of targets."""
 
 
 class NotYet(Exception):
@@ -56,19 +61,29 @@ def write(
     try:
         observed = list(_observed(session, schedule, facts, absent))
         found = _found(session, survey)
-        witness = {
-            "about": fresh.about(),
-            "files": [*_files(session, survey, schedule, observed), *_ignores(session, found)],
-            "absent": [*_absent(session, survey), *absent],
-            "dirs": list(_dirs(session, observed)),
-            "places": list(_places(found)),
-            "result": {"stages": [_quiet(r) for r in results]},
-        }
+        stages = list(results)
+        witness = fresh.Witness(
+            [*_files(session, survey, schedule, observed), *_ignores(session, found)],
+            [*_absent(session, survey), *absent],
+            list(_dirs(session, observed)),
+            list(_places(found)),
+            stages=len(stages),
+            plain=not any(result.quarantined or result.superseded for result in stages),
+            result=json.dumps({"stages": [_quiet(result) for result in stages]}, separators=(",", ":")),
+        )
     except NotYet:
         return
-    session.cache.keep_document(
-        fresh.KIND, fresh.key_of(session.location.file, session.location.here, targets), witness
-    )
+    name = fresh.name_of(session.location.file, session.location.here, targets)
+    _keep(session.location.state / fresh.FOLDER / name, witness.encode(name))
+
+
+def _keep(path: Path, data: bytes) -> None:
+    """Write a witness; it is only a cache, so a full or read-only disk is no error. The oldest of too many goes."""
+    with suppress(OSError):
+        replace_file(path, data)
+        kept = sorted(path.parent.iterdir(), key=lambda each: each.stat().st_mtime_ns)
+        for old in kept[:-MOST]:
+            old.unlink()
 
 
 def _quiet(result: StageResult) -> dict[str, Any]:
@@ -85,13 +100,15 @@ def _quiet(result: StageResult) -> dict[str, Any]:
     }
 
 
-def _row(path: str, stamp: Stamp, seen_ns: int) -> list[Any]:
+def _row(path: str, stamp: Stamp, seen_ns: int) -> tuple[str, str]:
     if is_racy(stamp.mtime_ns, seen_ns):
         raise NotYet(path)
-    return [path, stamp.size, stamp.mtime_ns, stamp.inode]
+    return path, f"{stamp.size} {stamp.mtime_ns} {stamp.inode}"
 
 
-def _files(session: Session, survey: Survey, schedule: Schedule, observed: Iterable[Observed]) -> Iterator[list[Any]]:
+def _files(
+    session: Session, survey: Survey, schedule: Schedule, observed: Iterable[Observed]
+) -> Iterator[tuple[str, str]]:
     for path, seen in (*survey.seen.items(), *session.sources.seen.items()):
         if seen is not None:
             yield _row(path, *seen)
@@ -149,17 +166,17 @@ def _found(session: Session, survey: Survey) -> list[tuple[str, int, tuple[str, 
     return found
 
 
-def _places(found: Iterable[tuple[str, int, tuple[str, ...]]]) -> Iterator[list[Any]]:
-    """Yield [directory, mtime_ns, names]: where pipeline files were looked for, and what was there (`discover.scan`).
+def _places(found: Iterable[tuple[str, int, tuple[str, ...]]]) -> Iterator[tuple[str, int, tuple[str, ...]]]:
+    """Yield (directory, mtime_ns, names): where pipeline files were looked for, and what was there (`discover.scan`).
 
     A directory that could still change and look the same is looked at again each time.
     """
     now = time.time_ns()
     for directory, mtime, names in found:
-        yield [directory, -1 if is_racy(mtime, now) else mtime, list(names)]
+        yield directory, -1 if is_racy(mtime, now) else mtime, names
 
 
-def _ignores(session: Session, found: Iterable[tuple[str, int, tuple[str, ...]]]) -> Iterator[list[Any]]:
+def _ignores(session: Session, found: Iterable[tuple[str, int, tuple[str, ...]]]) -> Iterator[tuple[str, str]]:
     """Yield the files that tell what is to be ignored."""
     now = time.time_ns()
     for directory, _, names in found:
@@ -167,7 +184,7 @@ def _ignores(session: Session, found: Iterable[tuple[str, int, tuple[str, ...]]]
             yield _row(str(path), Stamp.of(path.stat()), now)
 
 
-def _dirs(session: Session, observed: Iterable[Observed]) -> Iterator[list[str]]:
+def _dirs(session: Session, observed: Iterable[Observed]) -> Iterator[tuple[str, str]]:
     """Yield (directory, stamp). The stamp is taken first and what it covers compared with what the run saw after."""
     done: set[str] = set()
     for seen in observed:
@@ -177,7 +194,7 @@ def _dirs(session: Session, observed: Iterable[Observed]) -> Iterator[list[str]]
             raise NotYet(seen.path)
         if seen.base not in done:
             done.add(seen.base)
-            yield [seen.base, fresh.tree_stamp(str(session.root / seen.base))]
+            yield seen.base, fresh.tree_stamp(str(session.root / seen.base))
         session.observer.forget(seen.path)
         again = session.observer.see(seen.path)
         now = time.time_ns()

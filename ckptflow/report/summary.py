@@ -5,10 +5,12 @@ Imports nothing heavy: the way on which nothing is to be done ends here too.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
-
 from .words import duration, listing, plural, size
+
+TYPE_CHECKING = False  # `typing` costs more than all the rest
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any
 
 
 def summary_line(result: Mapping[str, Any], *, stopped: str | None = None) -> str:

@@ -7,13 +7,13 @@ file must not move the cursor of whoever looks at it.
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from collections.abc import Iterable
+TYPE_CHECKING = False  # what only annotations need costs more than all the rest
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 # ECMA-48: control sequences (colours, cursor) and strings for the terminal (its title, links)
-_ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)")
+_ESCAPES = r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)"
 _UNITS = ("kB", "MB", "GB", "TB", "PB", "EB")
 
 
@@ -81,7 +81,16 @@ def listing(names: Iterable[str], limit: int = 6) -> str:
 
 def clean(text: str) -> str:
     """Return `text` on one line without control characters and colours; tabs and line ends become spaces."""
-    return text if text.isascii() and text.isprintable() else "".join(map(_visible, _ESCAPES.sub("", text)))
+    if text.isascii() and text.isprintable():
+        return text
+    import re  # text is seldom unclean, and a run with nothing to do passes here
+    from unicodedata import category
+
+    # Cc: control, Cf: format (marks that reverse the direction of writing), Cs: lone surrogates (not encodable)
+    return "".join(
+        " " if char in "\t\n\r" else "" if category(char) in ("Cc", "Cf", "Cs") else char
+        for char in re.sub(_ESCAPES, "", text)
+    )
 
 
 def clean_lines(text: str) -> list[str]:
@@ -91,18 +100,13 @@ def clean_lines(text: str) -> list[str]:
     return [clean(line.rstrip("\r").rsplit("\r", 1)[-1].expandtabs(4)) for line in text.rstrip().split("\n")]
 
 
-def _visible(char: str) -> str:
-    if char in "\t\n\r":
-        return " "
-    # Cc: control, Cf: format (marks that reverse the direction of writing), Cs: lone surrogates (not encodable)
-    return "" if unicodedata.category(char) in ("Cc", "Cf", "Cs") else char
-
-
 def columns_of(text: str) -> int:
     """Return how many columns of a terminal `text` takes: wide characters count two, combining marks none."""
     if text.isascii():
         return len(text)
-    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+    from unicodedata import combining, east_asian_width
+
+    return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text)
 
 
 def clip(text: str, width: int, ellipsis: str = "...") -> str:

@@ -7,7 +7,6 @@ A single file has the empty name, parts of an out are named as in the workspace.
 from __future__ import annotations
 
 import json
-import os
 import stat as modes
 from collections.abc import Callable
 from enum import Enum, auto
@@ -21,6 +20,7 @@ from ..formats.registry import is_tabular
 from ..formats.tables import CACHE_BYTES, Shape, TableFile, TableSource, measure, no_columns, open_table
 from ..ids import Digest, digest
 from ..spec.paths import is_glob
+from ..workspace.derived import replace_file
 from ..workspace.observe import Stamp, stamp_of
 from ..workspace.place import part_name
 from ..workspace.walk import members
@@ -236,11 +236,3 @@ def _shape_name(found: Found) -> Digest:
     files = [[f.name, f.bytes, f.object] for f in found.files]
     identity = found.source.tree or found.source.identity
     return digest(json.dumps(["shape", _SHAPE_VERSION, identity, found.source.format, files]).encode())
-
-
-def replace_file(path: Path, data: bytes) -> None:
-    """Write `data` to a temporary name and move it to `path`. Several processes may do so at once."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    temporary.write_bytes(data)
-    temporary.replace(path)

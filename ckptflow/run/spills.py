@@ -28,10 +28,11 @@ from ..fingerprint.recipe import describe_cut
 from ..formats.tables import TableSource
 from ..ids import Digest, digest
 from ..spec.model import Cut, OverRows
+from ..workspace.derived import replace_file
 from .messages import Input
 from .runs import Index, Runs
 from .slotting import ByKeys, large, slotting_of
-from .sources import Found, known_shape, replace_file
+from .sources import Found, known_shape
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -9,10 +9,11 @@ came.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
 
 TYPE_CHECKING = False  # `typing` costs more than all the rest
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
     from ..dvc.ignore import Ignore
 
 PIPELINE_FILES = ("pipeline.yaml", "dvc.yaml")

@@ -26,6 +26,7 @@ IGNORED = (
     "/.ckptflow/logs/",
     "/.ckptflow/cuts/",
     "/.ckptflow/remotes/",
+    "/.ckptflow/fresh/",
 )
 """What git is not to keep, in any project. A run sees to it too, for projects that were not begun with `init`."""
 

@@ -19,7 +19,11 @@ RESULT = {"stages": [{"stage": "a", "state": "fresh", "chunks": {"total": 3, "ra
 def witness(monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything is as it was."""
     monkeypatch.setattr(discover, "find_upwards", lambda start: (start, "pipeline.yaml"))
-    monkeypatch.setattr(fresh, "still_fresh", lambda *asked: RESULT)
+    monkeypatch.setattr(fresh, "still_fresh", lambda *asked: seen(RESULT))
+
+
+def seen(result: Any, *, plain: bool = True) -> fresh.Witness:
+    return fresh.Witness([], [], [], [], stages=len(result["stages"]), plain=plain, result=json.dumps(result))
 
 
 class Broken(io.StringIO):
@@ -42,7 +46,7 @@ def test_what_superseded_code_has_made_is_told_each_time(
     witness: None, monkeypatch: pytest.MonkeyPatch, run: Callable[..., Any]
 ) -> None:
     mixed = {"stages": [{**RESULT["stages"][0], "chunks": {"total": 3, "ran": 0, "reused": 3, "superseded": 2}}]}
-    monkeypatch.setattr(fresh, "still_fresh", lambda *asked: mixed)
+    monkeypatch.setattr(fresh, "still_fresh", lambda *asked: seen(mixed, plain=False))
     told = "a: 2 of 3 chunks were made by superseded code; `ckptflow repro --refresh-mixed` makes them again"
     assert run("repro").err.splitlines() == ["Nothing to do: 1 stage is up to date.", told]
 

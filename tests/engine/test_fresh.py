@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import shutil
-import sqlite3
 import subprocess
 import sys
 from contextlib import contextmanager
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ckptflow.engine import fresh
 from ckptflow.engine.targets import ReproOptions
 from ckptflow.workspace.discover import find_upwards
+
+NAMES = st.text(st.characters(exclude_characters="\0", exclude_categories=()), max_size=5)
 
 FILES = {
     "pipeline.yaml": """
@@ -232,21 +235,51 @@ def test_other_options_give_no_answer(project, holds):
     assert project.repro().ok
 
 
-def test_a_cache_that_is_gone(project, holds):
-    with moved(project.root / ".ckptflow/cache.db"):
+def test_a_witness_that_is_gone(project, holds):
+    with moved(project.root / ".ckptflow" / fresh.FOLDER):
         assert not holds()
 
 
 def test_a_witness_that_is_damaged(project, holds):
-    db = sqlite3.connect(project.root / ".ckptflow/cache.db")
-    (value,) = db.execute("SELECT value FROM documents WHERE kind = 'fresh' AND key = 'pipeline.yaml'").fetchone()
-    for bad in (value.replace("fresh", "stale", 1), value[:-9], "{}", "", "0" * 16 + value[16:], b"\xff"):
-        with db:
-            db.execute("UPDATE documents SET value = ? WHERE kind = 'fresh' AND key = 'pipeline.yaml'", (bad,))
+    path = project.root / ".ckptflow" / fresh.FOLDER / fresh.name_of("pipeline.yaml", ".", [])
+    data = path.read_bytes()
+    flipped = bytes([data[0] ^ 1]) + data[1:], data[:40] + bytes([data[40] ^ 1]) + data[41:]
+    for bad in (*flipped, data[:-9], b"", data[:16], b"\xff", data[:16] + b"\xff" + data[16:]):
+        path.write_bytes(bad)
         assert not holds()
-    with db:
-        db.execute("UPDATE documents SET value = ? WHERE kind = 'fresh' AND key = 'pipeline.yaml'", (value,))
-    db.close()
+    path.write_bytes(data)
+
+
+def test_a_witness_is_one_of_its_own_targets(project, holds):
+    folder = project.root / ".ckptflow" / fresh.FOLDER
+    shutil.copy(folder / fresh.name_of("pipeline.yaml", ".", []), folder / fresh.name_of("pipeline.yaml", ".", ["one"]))
+    assert not holds("one")
+
+
+def test_the_oldest_of_too_many_witnesses_goes(project, holds, monkeypatch):
+    monkeypatch.setattr("ckptflow.engine.witness.MOST", 2)
+    for targets in (["one"], ["two"], []):
+        assert project.repro(targets).ok
+    assert holds() and holds("two") and not holds("one")
+    assert len(list((project.root / ".ckptflow" / fresh.FOLDER).iterdir())) == 2
+
+
+@given(
+    files=st.lists(st.tuples(NAMES, NAMES), max_size=3),
+    absent=st.lists(NAMES, max_size=3),
+    dirs=st.lists(st.tuples(NAMES, NAMES), max_size=3),
+    places=st.lists(st.tuples(NAMES, st.integers(-1, 2**63), st.lists(NAMES, max_size=3)), max_size=3),
+    result=NAMES,
+    plain=st.booleans(),
+)
+def test_a_witness_is_read_as_it_was_written(files, absent, dirs, places, result, plain):
+    places = [(directory, mtime, list(names)) for directory, mtime, names in places]
+    one = fresh.Witness(files, absent, dirs, places, stages=3, plain=plain, result=result)
+    two = fresh.Witness.decode("name", one.encode("name"))
+    assert two is not None
+    assert [getattr(one, name) for name in fresh.Witness.__slots__] == [
+        getattr(two, n) for n in fresh.Witness.__slots__
+    ]
 
 
 def test_the_project_is_found_as_everybody_finds_it(project):
@@ -273,6 +306,7 @@ def test_another_pipeline_file_is_noticed(project, holds):
 
 def test_nothing_heavy_is_imported(project, holds):
     heavy = ["pyarrow", "fsspec", "asyncio", "rich", "click", "yaml", "numpy", "pandas", "subprocess", "tempfile"]
+    heavy += ["json", "re", "sqlite3", "typing", "collections", "functools", "contextlib"]
     code = (
         "import sys; from ckptflow.cli.main import main; code = main(['repro']);"
         f"sys.exit(code or ' '.join(m for m in {heavy} if m in sys.modules) or 0)"

@@ -5,6 +5,7 @@ Deterministic for each seed. `CKPTFLOW_SIM_ROUNDS=20` searches for longer; `CKPT
 
 from __future__ import annotations
 
+import json
 import os
 import random
 from collections import Counter
@@ -92,7 +93,7 @@ def check_quiet(root: Path, what: str) -> None:
     states = {s.stage: s.state for s in result.stages}
     assert set(states.values()) == {"fresh"}, f"{what}: {states}"
     if quick is not None:
-        assert {s["stage"]: s["state"] for s in quick["stages"]} == states
+        assert {s["stage"]: s["state"] for s in json.loads(quick.result)["stages"]} == states
 
 
 def compare_with_clean(root: Path, world: World, clean: Path, what: str) -> None:
