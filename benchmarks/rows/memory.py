@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import projects
-from ..bench import Bench, Line, ckptflow
+from ..bench import Bench, Line, Size, ckptflow
 from ..cost import Cost
 from .chunks import over
 
@@ -17,7 +17,7 @@ BYTES_A_ROW = 38
 
 def memory(bench: Bench) -> Iterator[Line]:
     """Chunks by rows and by key, over a table and over one four times as large: the peaks must hardly differ."""
-    large = bench.pick(1 << 20, 200_000_000, 2_000_000_000)
+    large = 10_000_000_000 if bench.size is Size.LARGE else bench.pick(1 << 20, 200_000_000, 2_000_000_000)
     size = bench.pick(1_000, 20_000, 50_000)
     forms = {"rows": over(size, "work:features"), "by": _by(size)}
     for form, stage in forms.items():

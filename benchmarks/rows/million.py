@@ -14,7 +14,7 @@ ROWS = 10
 
 
 def million(bench: Bench) -> Iterator[Line]:
-    """One stage of very many chunks. A million take a quarter of an hour to make: only at `--large`."""
+    """One stage of very many chunks. A million take half an hour to make: only at `--large`."""
     count = 1_000_000 if bench.size is Size.LARGE else bench.pick(50, 5_000, 100_000)
     project = projects.make(bench.scratch / "project", {"double": over(ROWS, "work:double", cut="fixed")})
     projects.write_table(project / "data/table.parquet", count * ROWS)
