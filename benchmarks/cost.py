@@ -36,6 +36,10 @@ class Cost:
     engine: int = 0
     worker: int = 0
 
+    def less(self, other: Cost) -> Cost:
+        """Return what is left without what `other` cost; at least a hundredth, since less is noise."""
+        return Cost(max(self.wall - other.wall, self.wall / 100), max(self.cpu - other.cpu, self.cpu / 100))
+
 
 def process(
     argv: Sequence[str],
@@ -133,12 +137,7 @@ class Series:
     def less(self, other: Series) -> Series:
         """Return what is left without what `other` costs, by round; at least a hundredth, since less is noise."""
         return Series(
-            tuple(
-                Cost(max(one.wall - two.wall, one.wall / 100), max(one.cpu - two.cpu, one.cpu / 100))
-                if one and two
-                else None
-                for one, two in zip(self.rounds, other.rounds, strict=True)
-            )
+            tuple(one.less(two) if one and two else None for one, two in zip(self.rounds, other.rounds, strict=True))
         )
 
     def divided(self, parts: int) -> Series:
