@@ -286,7 +286,7 @@ def test_what_is_asked_ahead_is_asked_once_and_at_the_same_time(machines, done, 
     a, b = machines("a"), machines("b")
     a.send(done(a, range(3)))
     bucket.calls.clear()
-    together = Barrier(3, timeout=30)  # the marker and two listings wait for one another
+    together = Barrier(3, timeout=120)  # the marker and two listings wait for one another
     plain_get, plain_list = bucket.get, bucket.list
 
     def get(name, *rest):

@@ -7,17 +7,20 @@ imported here:
 
 It reads a JSON line {"call": "module:function", "argv", "cwd", "env"} and answers with a JSON line {"code", "out",
 "err"}. A fork costs milliseconds where DVC's imports cost a second, and what one command line leaves behind in its
-process (caches, loggers, environment, working directory) is gone with it.
+process (caches, loggers, environment, working directory) is gone with it. What it had to import beyond those modules is
+imported here afterwards, so that the next ones need not.
 """
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
 import sys
 import tempfile
 import traceback
+from contextlib import suppress
 from typing import Any
 
 
@@ -33,11 +36,19 @@ def main() -> None:
 
 
 def _serve(request: dict[str, Any]) -> dict[str, Any]:
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, tempfile.TemporaryFile() as needed:
+        gc.freeze()  # pages that no collection touches stay shared
         pid = os.fork()
         if pid == 0:
-            os._exit(_child(request, out.fileno(), err.fileno()))
+            known = set(sys.modules)
+            code = _child(request, out.fileno(), err.fileno())
+            needed.write("\n".join(sorted(sys.modules.keys() - known)).encode())
+            needed.flush()
+            os._exit(code)
         status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        for name in _text(needed).split():
+            with suppress(Exception):
+                importlib.import_module(name)
         return {"code": status, "out": _text(out), "err": _text(err)}
 
 

@@ -21,7 +21,8 @@ from typing import Any
 
 SCRIPT = shutil.which("ckptflow", path=sysconfig.get_path("scripts"))
 COMMAND = [SCRIPT] if SCRIPT else [sys.executable, "-m", "ckptflow.cli.main"]
-PATIENCE = 60.0
+PATIENCE = 240.0
+"""Seconds after which what is waited for counts as never: far more than a busy machine needs for anything."""
 
 WORK = '''\
 """Stage functions that leave a trace of each call."""
@@ -31,11 +32,14 @@ import time
 
 
 def trace(word):
+    """Leave a trace; calls numbered from UNTIL on wait then for `place.let("go")`."""
     with open(os.environ["SIDE"], "a") as file:
         file.write(f"{word} {os.getpid()}\\n")
+    if "UNTIL" in os.environ and str(word).isdigit() and int(word) >= int(os.environ["UNTIL"]):
+        wait_for("go")
 
 
-def wait_for(name, seconds=30.0):
+def wait_for(name, seconds=600.0):
     """Wait until the test has made a file beside the trace."""
     path = os.environ["SIDE"] + "." + name
     end = time.monotonic() + seconds
@@ -144,6 +148,17 @@ class Place:
     def await_traces(self, count: int) -> None:
         """Wait until `count` calls have left their trace."""
         until(lambda: len(self._lines()) >= count, f"{count} calls")
+
+    def await_event(self, kind: str, file: str = "events.jsonl") -> None:
+        """Wait until a run with `--events FILE` tells of an event of a kind."""
+        path, word = self.root / file, f'"type": "{kind}"'
+        until(lambda: path.exists() and word in path.read_text(), f"the event {kind}")
+
+    def interrupt(self, process: subprocess.Popen[str], number: int) -> None:
+        """Send a signal to a run with `--events events.jsonl` whose calls wait; let them go once it is stopping."""
+        process.send_signal(number)
+        self.await_event("stopping")
+        self.let("go")
 
     def content(self, out: str) -> dict[str, bytes]:
         """File name -> bytes of an out."""

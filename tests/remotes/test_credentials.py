@@ -34,7 +34,7 @@ def bucket(moto_bucket):
 
 def secret(machine: Machine, bucket, name: str) -> Machine:
     made: Machine = machine(name, CKPTFLOW_JOBS="1", CKPTFLOW_KEY=PASSWORD * 3)
-    made.config(bucket, credentials="options", remote_timeout=0.5)
+    made.config(bucket, credentials="options", remote_timeout=2.0)
     return made
 
 
@@ -84,7 +84,7 @@ def test_where_the_remote_fails(machine, bucket, moto_server, fault):
     if fault.operation == "GET":
         secret(machine, bucket, "z").repro()
     with moto_server.fault(fault):
-        ended = a.run("repro", "-v")
+        ended = a.run("repro", "-v", CKPTFLOW_REMOTE_TIMEOUT="0.5")
     assert ended.code == 6
     assert found_in((ended.out + ended.err).encode()) == []
     assert "X-Amz-" not in ended.out + ended.err

@@ -11,7 +11,7 @@ from tests.servers import Fault, Kind
 from .far import Far
 from .machines import Machine, Origin
 
-SECONDS = 1.0
+SECONDS = 1.5
 """The setting `remote_timeout`."""
 
 
@@ -77,7 +77,7 @@ def clone(origin, tmp_path, moto_bucket):
 
 @pytest.mark.parametrize("kind", list(Kind))
 def test_what_goes_wrong_once_is_done_again(kind, clone, moto_server, moto_bucket, good, tmp_path, origin):
-    seconds = {Kind.LATE: SECONDS / 2, Kind.SLOW: SECONDS / 2}.get(kind, 0.0)
+    seconds = {Kind.LATE: SECONDS / 8, Kind.SLOW: SECONDS / 8}.get(kind, 0.0)
     for name in WRITTEN:
         if (name, kind) != ("new marker", Kind.FLIP_REQUEST):  # see test_a_marker_that_is_damaged_is_told
             moto_server.inject(replace(WHERE[name], kind=kind, times=1, seconds=seconds))

@@ -127,9 +127,9 @@ def cases(table: dict[str, Fault], kind: Kind, status: int) -> list[tuple[str, s
     return found
 
 
-def patience(kind: Kind, often: str) -> float:
-    """Return how long to wait: short where there is nothing to wait for."""
-    return SECONDS if often == "always" else 1.2 if kind in (Kind.HANG, Kind.SILENT) else 30.0
+def patience(kind: Kind, often: str, hanging: float = 1.2) -> float:
+    """Return how long to wait: short where there is nothing to wait for, `hanging` for what hangs at first."""
+    return SECONDS if often == "always" else hanging if kind in (Kind.HANG, Kind.SILENT) else 30.0
 
 
 def clear(error: StoreError, url: str) -> None:
@@ -159,7 +159,7 @@ def test_sending(kind, status, moto_server, moto_bucket, tmp_path, small_parts):
         try:
             number = moto_server.inject(replace(fault, path=f"/{name}{fault.path}" if fault.path else name + "(/|%2F)"))
             try:
-                Side(url, moto_bucket.options, folder / "a", patience(kind, often)).send(contents)
+                Side(url, moto_bucket.options, folder / "a", patience(kind, often, 3.0)).send(contents)  # six at once
                 sent = True
             except StoreError as error:
                 clear(error, url)

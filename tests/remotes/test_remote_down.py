@@ -15,6 +15,8 @@ from .far import Far
 from .machines import Machine, Origin
 
 DOWN = Fault(Kind.ERROR, status=503)
+QUICK = {"CKPTFLOW_REMOTE_TIMEOUT": "0.5"}
+"""For commands that meet with nothing but failure; where a remote is to answer, it may take its time."""
 CHUNKS = 6
 
 
@@ -28,7 +30,7 @@ def origin(tmp_path_factory):
 def clone(machine, moto_bucket):
     def clone(name: str, **env: str) -> Machine:
         made = machine(name, **env)
-        made.config(moto_bucket, trust=True, remote_timeout=0.5)
+        made.config(moto_bucket, trust=True)
         return made
 
     return clone
@@ -41,7 +43,7 @@ def unsent(machine: Machine) -> Path:
 def test_down_from_the_start(clone, moto_server, moto_bucket, tmp_path):
     a, b = clone("a"), clone("b")
     with moto_server.fault(DOWN):
-        ended = a.run("repro")
+        ended = a.run("repro", **QUICK)
     assert ended.code == 6
     error, hint = ended.err.splitlines()[-2:]
     assert "s3://" in error
@@ -74,15 +76,15 @@ def test_down_with_nothing_to_do(clone, moto_server, moto_bucket):
     a.repro()
     moto_server.inject(DOWN)
     moto_server.reset()
-    assert a.repro().code == 0
-    assert a.run("status", "--exit-code").code == 0
-    assert a.run("metrics", "show").code == 0
+    assert a.repro(**QUICK).code == 0
+    assert a.run("status", "--exit-code", **QUICK).code == 0
+    assert a.run("metrics", "show", **QUICK).code == 0
     assert moto_server.requests(moto_bucket.name) == []
 
 
 def test_it_dies_in_the_middle(clone, moto_server, moto_bucket, tmp_path):
     a, b = clone("a", STOP_AT="30"), clone("b")
-    process = a.start("repro", "--json", "-j", "1")
+    process = a.start("repro", "--json", "-j", "1", CKPTFLOW_REMOTE_TIMEOUT="2")
     far = Far(moto_bucket, tmp_path / "far")
     until(lambda: bool(far.names("records/")), "the first chunks")
     moto_server.inject(DOWN)
@@ -97,7 +99,7 @@ def test_it_dies_in_the_middle(clone, moto_server, moto_bucket, tmp_path):
     assert unsent(a).exists()
 
     a.forget()
-    assert a.repro(code=6).json["remote"]["complete"] is False, "it is still down, and told of"
+    assert a.repro(code=6, **QUICK).json["remote"]["complete"] is False, "it is still down, and told of"
     moto_server.calm()
     assert a.repro().json["remote"]["complete"] is True
     assert a.traces() == []
@@ -110,7 +112,7 @@ def test_it_dies_in_the_middle(clone, moto_server, moto_bucket, tmp_path):
 def test_what_was_killed_before_it_was_sent_is_sent_by_the_next_run(clone, moto_server):
     a, b = clone("a"), clone("b")
     number = moto_server.inject(Fault(Kind.ERROR, "PUT", path="/packs/|/objects/"))
-    process = a.start("repro", STOP_AT="30")
+    process = a.start("repro", STOP_AT="30", CKPTFLOW_REMOTE_TIMEOUT="2")
     until(lambda: len(a.made()) >= 3 and moto_server.struck(number) > 0, "work that cannot be sent")
     a.die(process)
     moto_server.calm()
@@ -125,7 +127,7 @@ def test_lookups_go_on_with_what_was_known(clone, moto_server, moto_bucket, monk
     """As with credentials that expire in the middle of a long run."""
     monkeypatch.setattr(sharing, "LOOK_AGAIN_SECONDS", 0.0)
     a = clone("a")
-    a.config(moto_bucket, trust=True, remote_timeout=0.5, credentials="options", jobs=1)
+    a.config(moto_bucket, trust=True, remote_timeout=2.0, credentials="options", jobs=1)
     monkeypatch.setenv("SIDE", str(a.side))
     number = moto_server.inject(Fault(Kind.ERROR, "LIST", path="records", after=1, status=status))
     result = Project(a.root).repro()
@@ -140,7 +142,7 @@ def test_it_goes_away_while_objects_are_fetched(clone, moto_server):
     b.forget()
     (b.root / "work.py").write_text((b.root / "work.py").read_text().replace('"sum": sum(', '"the sum": sum('))
     moto_server.inject(Fault(Kind.ERROR, "GET", path="/packs/|/objects/", status=503))
-    ended = b.run("repro")
+    ended = b.run("repro", CKPTFLOW_REMOTE_TIMEOUT="2")
     assert ended.code == 6
     assert "s3://" in ended.err.splitlines()[-2]
     assert "Traceback" not in ended.err
@@ -155,7 +157,7 @@ def test_a_result_stays_far_away_and_the_remote_is_gone(clone, moto_server):
     a.repro()
     b.repro()
     moto_server.inject(DOWN)
-    assert b.run("status", "--exit-code").code == 0
-    ended = b.run("show", "data/half.parquet")
+    assert b.run("status", "--exit-code", **QUICK).code == 0
+    ended = b.run("show", "data/half.parquet", **QUICK)
     assert ended.code != 0
     assert "Traceback" not in ended.err

@@ -18,7 +18,7 @@ def aml(tmp_path_factory):
     """The demonstration in some hundred chunks, and a machine that has run it undisturbed, without a remote."""
     folder = tmp_path_factory.mktemp("aml")
     origin = Origin.aml(folder / "aml.git", accounts=2000, chunk={"node_rows": 20, "edge_rows": 120})
-    clean = Machine.clone(origin, folder, "clean")
+    clean = Machine.clone(origin, folder, "clean", jobs=2)
     clean.repro()
     return origin, clean
 
@@ -33,7 +33,7 @@ def test_what_has_arrived_before_a_machine_is_switched_off_is_not_done_again(
     aml, moto_bucket, moto_server, tmp_path, stage, chunks
 ):
     origin, clean = aml
-    a, b = Machine.clone(origin, tmp_path, "a"), Machine.clone(origin, tmp_path, "b")
+    a, b = (Machine.clone(origin, tmp_path, name, jobs=2) for name in "ab")
     for each in (a, b):
         each.config(moto_bucket, trust=True)
     far, arrived = Far(moto_bucket, tmp_path / "far"), dict[str, Record]()
@@ -44,7 +44,7 @@ def test_what_has_arrived_before_a_machine_is_switched_off_is_not_done_again(
             arrived.update(far.records())
         return sum(r.stage == stage for r in arrived.values()) >= chunks
 
-    process = a.start("repro")
+    process = a.start("repro", WAIT="1")
     until(seen, f"{chunks} chunks of {stage} in the remote, while the run goes on")
     a.die(process)
     mine, all_ = a.made(), clean.made()
@@ -69,7 +69,7 @@ def test_what_has_arrived_before_a_machine_is_switched_off_is_not_done_again(
     assert moto_server.counts(moto_bucket.name).sent < 2 * sum(parts.values()) + 500_000
 
     moto_server.reset()
-    c = Machine.clone(origin, tmp_path, "c")
+    c = Machine.clone(origin, tmp_path, "c", jobs=2)
     c.config(moto_bucket, trust=True)
     c.repro()
     assert c.made() == {}

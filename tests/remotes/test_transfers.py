@@ -161,10 +161,10 @@ def test_an_interruption_keeps_what_arrived(machine, moto_server, moto_bucket):
 
 def test_a_remote_that_stops_answering(machine, moto_server, moto_bucket):
     a = machine("a")
-    a.config(moto_bucket, sync="manual", trust=True, remote_timeout=1.0)
+    a.config(moto_bucket, sync="manual", trust=True)
     a.repro()
     with moto_server.fault(Fault(Kind.ERROR, path="/packs/", status=503)):
-        ended = a.run("push", "--json")
+        ended = a.run("push", "--json", CKPTFLOW_REMOTE_TIMEOUT="2")
     assert (ended.code, ended.json["code"]) == (6, "CF015")
     assert a.run("push").code == 0
 

@@ -82,7 +82,7 @@ def test_quiet_tells_failures_and_warnings_only() -> None:
 def test_ticker_ticks_until_it_is_stopped() -> None:
     ticked = threading.Event()
     ticker = Ticker(ticked.set, 0.001)
-    assert ticked.wait(5)
+    assert ticked.wait(60)
     ticker.stop()
     ticker.stop()
     ticked.clear()
@@ -97,6 +97,6 @@ def test_ticker_ends_when_nobody_reads() -> None:
         raise BrokenPipeError
 
     ticker = Ticker(tick, 0.001)
-    assert called.acquire(timeout=5)
+    assert called.acquire(timeout=60)
     assert not called.acquire(timeout=0.02)
     ticker.stop()

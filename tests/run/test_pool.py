@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
@@ -53,6 +52,17 @@ def alive(pid: int) -> bool:
         return False
 
 
+def signalled_when_draining(pool, monkeypatch) -> None:
+    """Let another signal come to `stop` when it has heard of the one that asked for it."""
+    drain = pool.drain
+
+    def drain_and_signal():
+        drain()
+        os.write(pool.wakeup_fd, b"\2")
+
+    monkeypatch.setattr(pool, "drain", drain_and_signal)
+
+
 def test_tasks_of_a_batch_are_done_in_order_by_one_worker(bench):
     tasks = [bench.call("pid") for _ in range(5)]
     final = bench.run(*tasks)
@@ -73,7 +83,7 @@ def test_a_killed_worker_costs_its_chunk_one_attempt_and_nobody_else_s(bench, nu
         pool.submit((before, dying, after))
         final: dict = {}
         while after.id not in final:
-            from_pool = pool.wait(20)
+            from_pool = pool.wait(120)
             assert from_pool
             for report in from_pool:
                 if isinstance(report, Returned):
@@ -105,10 +115,10 @@ def test_a_worker_that_closes_its_channel_is_ended(bench):
 
 def test_a_late_task_is_killed_with_all_it_started_and_the_rest_comes_back(bench, until):
     mark = bench.root / "mark"
-    late, rest = bench.call("family", kwargs={"mark": str(mark)}, timeout=0.5), bench.call("fine")
+    late, rest = bench.call("family", kwargs={"mark": str(mark)}, timeout=3.0), bench.call("fine")
     final = bench.run(late, rest)
     assert final[late.id].failure.kind == "timeout"
-    assert "0.5 s" in final[late.id].failure.message
+    assert "3 s" in final[late.id].failure.message
     assert final[rest.id] is None
     for pid in mark.read_text().split():
         until(lambda pid=pid: not alive(int(pid)))
@@ -119,7 +129,7 @@ def test_a_timeout_counts_from_the_start_of_its_own_task(bench):
     quick = bench.call("fine", timeout=5.0)
     with bench.pool() as pool:
         pool.submit((wait, quick))
-        pool.wait(20)
+        pool.wait(120)
         (bench.root / "go").touch()
         assert all(isinstance(r, Done) for r in bench.finish(pool).values())
 
@@ -165,7 +175,7 @@ def test_wait_gives_up_after_its_time_and_at_once_when_nothing_runs(bench):
 def test_a_byte_on_the_wakeup_descriptor_ends_the_wait(bench):
     with bench.pool() as pool:
         pool.submit((bench.call("hang", kwargs={"mark": str(bench.root / "mark")}),))
-        while not isinstance(pool.wait(20)[0], Started):
+        while not isinstance(pool.wait(120)[0], Started):
             pass
         os.write(pool.wakeup_fd, b"\2")
         assert pool.wait(600) == []
@@ -176,7 +186,7 @@ def test_drain_ends_the_task_at_hand_and_returns_the_others(bench, until):
     rest = [bench.call("fine") for _ in range(3)]
     with bench.pool() as pool:
         pool.submit((at_hand, *rest))
-        assert isinstance(pool.wait(20)[0], Started)
+        assert isinstance(pool.wait(120)[0], Started)
         pool.drain()
         assert pool.idle() == 0
         (bench.root / "go").touch()
@@ -193,7 +203,7 @@ def test_stop_gives_grace_and_then_kills_without_costing_an_attempt(bench, until
         pool.submit((hanging, bench.call("fine")))
         until((bench.root / "mark").exists)
         (bench.root / "go").touch()
-        reports = pool.stop(1.0)
+        reports = pool.stop(4.0)
         pid = int((bench.root / "mark").read_text())
         assert not alive(pid)
         assert pool.running() == 0
@@ -203,15 +213,13 @@ def test_stop_gives_grace_and_then_kills_without_costing_an_attempt(bench, until
     assert returned == {hanging.id, hanging.id + 1}
 
 
-def test_stop_with_a_wake_up_does_not_wait_out_the_grace(bench, until):
+def test_stop_with_a_wake_up_does_not_wait_out_the_grace(bench, until, monkeypatch):
     with bench.pool() as pool:
         pool.submit((bench.call("hang", kwargs={"mark": str(bench.root / "mark")}),))
         until((bench.root / "mark").exists)
         os.write(pool.wakeup_fd, b"\2")  # the signal that asks for the stop is not the one that ends its grace
-        second = threading.Timer(0.3, os.write, (pool.wakeup_fd, b"\2"))
-        second.start()
-        reports = pool.stop(200)
-        assert second.finished.is_set()
+        signalled_when_draining(pool, monkeypatch)
+        reports = pool.stop(100_000)
     assert [type(r) for r in reports] == [Started, Returned]
 
 
@@ -340,7 +348,7 @@ def items(bench, function, *, rows=4, **more):
     ],
 )
 def test_it_is_told_at_which_item_a_worker_died_and_whether_that_is_to_blame(bench, kind, at, blamed):
-    task = items(bench, "one", kwargs={"kind": kind, "at": at}, timeout=2.0 if kind == "hang" else None)
+    task = items(bench, "one", kwargs={"kind": kind, "at": at}, timeout=4.0 if kind == "hang" else None)
     assert bench.one(task).at == InHand(at, 1, blamed)
 
 
@@ -350,8 +358,8 @@ def test_in_a_worker_that_has_done_something_before_the_first_item_is_not_to_bla
 
 
 def test_the_timeout_is_that_of_an_item(bench):
-    report = bench.one(items(bench, "one", rows=100, kwargs={"kind": "hang", "at": -1}, timeout=1.5))
-    assert isinstance(report, Done), "a hundred times 20 ms: no item took long"
+    report = bench.one(items(bench, "one", rows=225, kwargs={"kind": "hang", "at": -1}, timeout=4.0))
+    assert isinstance(report, Done) and report.seconds > 4, "225 times 20 ms: no item took long"
 
 
 @pytest.mark.parametrize("workers", [1, 2])

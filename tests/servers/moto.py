@@ -125,7 +125,7 @@ class MotoServer:
         self._ask("POST", "held", False)
 
     def _ask(self, method: str, path: str, data: Any = None) -> Any:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=90)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=240)
         try:
             connection.request(method, f"/-/{path}", None if data is None else json.dumps(data))
             return json.loads(connection.getresponse().read())

@@ -58,7 +58,7 @@ class Control:
                 self._layer.release(go_on=bool(asked))
             case "GET held":
                 with self._layer.lock:
-                    self._layer.lock.wait_for(lambda: len(self._layer.held) >= int(rest or 0), timeout=60)
+                    self._layer.lock.wait_for(lambda: len(self._layer.held) >= int(rest or 0), timeout=200)
                     return len(self._layer.held)
             case "PUT clock":
                 self._layer.ahead = timedelta(seconds=asked)

@@ -49,7 +49,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, int], Path]
 def project(tmp_path: Path) -> Callable[..., Place]:
     """Return `project(name, corpus)`: a project with the repository's speech pipeline, for that corpus alone.
 
-    `traced`: what the audio stage begins is traced to `side`, and takes 2 ms longer, or as many seconds as PACE says.
+    `traced`: what the audio stage begins is traced to `side`. Once there are UNTIL traces, what begins waits for
+    `place.let("go")`.
     """
 
     def make(name: str, corpus: Path, *, traced: bool = False, **sizes: int) -> Place:

@@ -15,7 +15,7 @@ import pytest
 
 from ckptflow.checkpoints import CheckpointManager
 from stages.speech.processors import PROCESSORS, processor
-from tests.e2e.place import until
+from tests.e2e.place import PATIENCE, until
 from tests.speech.world import check_whole, outs, repro, tables
 
 SUFFIX = {"common_voice": ".mp3", "gigaspeech2": ".wav", "librispeech": ".flac"}
@@ -34,11 +34,25 @@ class Library:
         self.command = [sys.executable, worker, name, str(corpus), "--out", str(self.out), "--items", "25"]
         self.env = {**os.environ, "SIDE": str(self.side), "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
 
-    def start(self) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(self.command, env=self.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    def start(self, last: int = 10**9) -> subprocess.Popen[bytes]:
+        """Start it; once so many files were begun, in all calls together, it waits."""
+        return subprocess.Popen(
+            self.command,
+            env={**self.env, "UNTIL": str(last)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def end(self, process: subprocess.Popen[bytes]) -> int:
+        """Wait for its end; return the exit code."""
+        code = process.wait(PATIENCE)
+        assert process.stdin is not None
+        process.stdin.close()
+        return code
 
     def run(self) -> int:
-        return self.start().wait(60)
+        return self.end(self.start())
 
     @property
     def begun(self) -> list[str]:
@@ -81,11 +95,11 @@ def test_the_library_under_sigkill(library, made, name):
     disturbed, calm = library(name)
     chance = random.Random(name)
     for goal in sorted(chance.sample(range(1, UTTERANCES - 20), KILLS)):
-        process = disturbed.start()
+        process = disturbed.start(goal + 3)
         until(lambda goal=goal, p=process: len(disturbed.begun) >= goal or p.poll() is not None, "progress")
         time.sleep(chance.random() * 0.005)
         process.kill()
-        assert process.wait(60) == -signal.SIGKILL
+        assert disturbed.end(process) == -signal.SIGKILL
     again = Counter(disturbed.begun)
     assert disturbed.run() == 3
     assert disturbed.made == calm
@@ -97,10 +111,10 @@ def test_the_library_under_sigkill(library, made, name):
 def test_the_library_under_sigterm(library, made, name):
     disturbed, calm = library(name)
     for goal in (1, 60, 61, 200):
-        process = disturbed.start()
+        process = disturbed.start(goal + 3)
         until(lambda goal=goal, p=process: len(disturbed.begun) >= goal or p.poll() is not None, "progress")
         process.terminate()
-        assert process.wait(60) == -signal.SIGTERM
+        assert disturbed.end(process) == -signal.SIGTERM
     assert len(disturbed.begun) < UTTERANCES - 20
     assert disturbed.run() == 3
     assert disturbed.made == calm
@@ -134,19 +148,20 @@ def ended(place, running):
 def test_the_pipeline_under_sigkill(pipeline, made, running, name):
     place, calm = pipeline(name, files=40, rows=20)
     chance = random.Random(name)
-    codes = []
+    step = (len(list(made(name, UTTERANCES).rglob(f"*{SUFFIX[name]}"))) - 20) // KILLS
+    assert step >= 4, "each time something is left to do"
     for kill in range(KILLS):
-        process = place.start("repro", "--file", "speech.yaml", PACE="0.01")
+        begun = len(place.traces())
+        process = place.start("repro", "--file", "speech.yaml", UNTIL=str(begun + step))
         if kill % 2:
-            goal = len(place.traces()) + chance.randrange(1, 9)
+            goal = begun + chance.randrange(1, step + 1)
             until(lambda goal=goal, p=process: len(place.traces()) >= goal or p.poll() is not None, "progress")
         else:
             time.sleep(0.1 + chance.random() * 0.4)
         process.kill()
-        process.communicate(timeout=60)
-        codes.append(process.returncode)
+        process.communicate(timeout=PATIENCE)
+        assert process.returncode == -signal.SIGKILL
     ended(place, running)
-    assert codes.count(-signal.SIGKILL) >= KILLS - 5, codes
     repro(place)
     assert outs(place, name) == calm
     manifest, quarantine = tables(place.root / "data/speech" / name)
@@ -160,9 +175,10 @@ def test_the_pipeline_under_sigterm(pipeline, made, running, name):
     place, calm = pipeline(name, files=500, rows=20)
     place.env["CKPTFLOW_JOBS"] = "1"
     for goal in (1, 90, 200):
-        process = place.start("repro", "--file", "speech.yaml")
+        Path(f"{place.side}.go").unlink(missing_ok=True)
+        process = place.start("repro", "--file", "speech.yaml", "--events", "events.jsonl", UNTIL=str(goal + 3))
         until(lambda goal=goal, p=process: len(place.traces()) >= goal or p.poll() is not None, "progress")
-        process.terminate()
+        place.interrupt(process, signal.SIGTERM)
         assert place.finish(process).code == 143
     ended(place, running)
     assert len(place.traces()) < UTTERANCES - 20

@@ -110,7 +110,7 @@ def test_the_cache_knows_by_size_time_and_inode(tmp_path, write, cache, hashed):
 def test_a_young_file_is_not_believed(tmp_path, write, cache, hashed):
     path = write("x", "1", age=0)
     observer = Observer(tmp_path, cache)
-    now = time.time_ns() + 10**9
+    now = time.time_ns() + 600 * 10**9
     os.utime(path, ns=(now, now))
     observer.see("x")
     path.write_text("2")

@@ -9,11 +9,13 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from ckptflow.checkpoints import CheckpointManager
+from tests.e2e.place import until
 
 WORKER = Path(__file__).with_name("worker.py")
 COUNT = 300
@@ -22,20 +24,35 @@ COUNT = 300
 class Work:
     """Runs of the worker on one base."""
 
-    def __init__(self, base: str, options: dict, out: Path, pause: float = 0.002, env=None) -> None:
+    def __init__(self, base: str, options: dict, out: Path) -> None:
         out.mkdir()
         self.out = out
-        self.command = [sys.executable, str(WORKER), base, json.dumps(dict(options)), str(COUNT), str(out), str(pause)]
+        self.command = [sys.executable, str(WORKER), base, json.dumps(dict(options)), str(COUNT), str(out)]
 
-    def run(self, number: signal.Signals | None = None, after: int = 0) -> int:
-        """Run it, and send a signal when it has begun so many items; return the exit code."""
+    def run(
+        self,
+        number: signal.Signals | None = None,
+        after: int = 0,
+        more: int = 3,
+        ready: Callable[[], bool] = lambda: True,
+    ) -> int:
+        """Run it, and send a signal when it has begun so many items, before it has done `more`, and once it is ready;
+        return the exit code.
+        """
         env = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+        last = -1 if number is None else after + more
         with subprocess.Popen(
-            self.command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env
+            [*self.command, str(last)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=env,
         ) as process:
             assert process.stdout is not None and process.stderr is not None
             for n, _ in enumerate(process.stdout):
                 if number is not None and n == after:
+                    until(ready, "what is to be there before the signal")
                     process.send_signal(number)
                     number = None
             code, said = process.wait(), process.stderr.read()
@@ -79,9 +96,13 @@ def test_twenty_sigkills(tmp_path) -> None:
 
 def test_sigkill_on_object_storage_loses_what_was_not_flushed(tmp_path, moto_bucket) -> None:
     base = f"{moto_bucket.url}/checkpoints"
-    work = Work(base, moto_bucket.options, tmp_path / "out", pause=0.02)
-    assert work.run(signal.SIGKILL, 150) == -signal.SIGKILL
+    work = Work(base, moto_bucket.options, tmp_path / "out")
     manager = CheckpointManager(base, options=moto_bucket.options)
+
+    def some() -> bool:
+        return manager.report("corpus").success >= 20
+
+    assert work.run(signal.SIGKILL, 150, more=0, ready=some) == -signal.SIGKILL
     flushed = manager.report("corpus").success
     assert flushed >= 20  # a checkpoint is written every 20 items
     assert work.run() == 0
@@ -107,7 +128,7 @@ def test_a_signal_loses_at_most_the_item_in_hand(tmp_path, number) -> None:
 
 def test_sigterm_gives_the_lock_on_object_storage_back(tmp_path, moto_bucket) -> None:
     base = f"{moto_bucket.url}/checkpoints"
-    work = Work(base, moto_bucket.options, tmp_path / "out", pause=0.02)
+    work = Work(base, moto_bucket.options, tmp_path / "out")
     assert work.run(signal.SIGTERM, 30) == -signal.SIGTERM
     manager = CheckpointManager(base, options=moto_bucket.options)
     latest = manager.latest("corpus")

@@ -135,8 +135,8 @@ def test_a_renewed_lease_is_not_taken(bucket) -> None:
 
 
 def test_a_holder_that_cannot_renew_stops_before_others_begin(bucket) -> None:
-    with hold_lease(bucket, "corpus", timeout=0, seconds=0.2) as lease:
-        lease._renewed = leases.Moment((time.monotonic() - 1, time.time() - 1))
+    with hold_lease(bucket, "corpus", timeout=0, seconds=30.0) as lease:
+        lease._renewed = leases.Moment((time.monotonic() - 31, time.time() - 31))
         with pytest.raises(CheckpointError, match="could not be renewed"):
             lease.check()
 

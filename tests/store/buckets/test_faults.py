@@ -156,8 +156,8 @@ def test_bodies_that_break_off_are_noticed(moto_server, patient, bare, tmp_path,
 @pytest.mark.parametrize("kind", [Kind.HANG, Kind.SILENT])
 @pytest.mark.parametrize("call", ["get", "stat", "list", "put", "create", "delete"])
 def test_a_server_that_hangs_ends_in_unavailable(moto_server, bare, tmp_path, call, kind):
-    bucket = filled(bare(timeout=1.0))
-    operation, ask = requests(bucket, tmp_path)[call]
+    filled(bare())
+    operation, ask = requests(bare(timeout=1.0), tmp_path)[call]
     with moto_server.fault(Fault(kind, operation)), pytest.raises(Unavailable):
         ask()
 
@@ -264,7 +264,7 @@ def test_large_files_go_in_parts_and_one_that_fails_goes_again(moto_server, moto
 
 @pytest.mark.parametrize("operation", ["PART", "COMPLETE"])
 def test_parts_of_an_upload_that_fails_are_removed(moto_server, moto_bucket, bare, tmp_path, operation):
-    bucket, path = bare(timeout=1.0), large(tmp_path)
+    bucket, path = bare(timeout=4.0), large(tmp_path)
     with moto_server.fault(Fault(Kind.ERROR, operation, status=403)), pytest.raises(StoreError):
         bucket.upload("objects/ab/cd", path)
     assert bucket.stat("objects/ab/cd") is None
@@ -283,7 +283,7 @@ def test_a_part_of_a_download_that_fails_is_asked_for_again(moto_server, moto_bu
 
 
 def test_a_download_that_fails_leaves_nothing(moto_server, bare, tmp_path):
-    bucket, path = bare(timeout=1.0), large(tmp_path)
+    bucket, path = bare(timeout=4.0), large(tmp_path)
     bucket.upload("objects/ab/cd", path)
     with moto_server.fault(Fault(Kind.ERROR, "GET", status=403, after=2)), pytest.raises(StoreError):
         bucket.download("objects/ab/cd", tmp_path / "copy")
