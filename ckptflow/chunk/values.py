@@ -83,7 +83,8 @@ class Block:
             self.marks.append(_Mark(self._stream(), level, column.mark))
         if column.offsets is not None:
             if column.span:
-                lengths = np.diff(column.offsets).astype(np.int32 if column.span == 4 else np.int64, copy=False)
+                lengths = column.offsets[1:] - column.offsets[:-1]  # `np.diff` takes five times as long for few
+                lengths = lengths.astype(np.int32 if column.span == 4 else np.int64, copy=False)
                 self.data.append(_Data(self._stream(), level, lengths.view(np.uint8).data, column.span))
             self.levels.append((level, column.offsets))
             level = len(self.levels)
