@@ -133,7 +133,7 @@ class Loop:
         """Give workers what is ready already: stages are settled beside their work."""
         self._tell_opened()
         self._submit()
-        self.pool.proceed()
+        self._take(self.pool.proceed())
 
     def _settle_complete(self) -> None:
         self._tell_opened()
