@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 from ..chunk.headway import Headway
@@ -108,7 +109,7 @@ class TaskMaker:
 
     def log(self, stage: StageName, index: int | None, which: str) -> str:
         """Return the path for what a task prints. The chunks of a stage have a directory; a stage without, a file."""
-        safe = "".join(c if c.isalnum() or c in "-_." else f"%{ord(c):02x}" for c in stage)
+        safe = _safe(stage)
         if index is None:
             return f"{self._logs}/{safe}.{which}.log"
         folder = f"{safe[:-4]}%2elog" if safe.endswith(".log") else safe  # never the name of a file
@@ -174,6 +175,12 @@ class TaskMaker:
 
     def _form(self, run: StageRun, label: str) -> Form:
         return self._forms.get(run.name, {}).get(label, Form.PATH)
+
+
+@cache
+def _safe(stage: StageName) -> str:
+    """Return the name of a stage as part of a path."""
+    return "".join(c if c.isalnum() or c in "-_." else f"%{ord(c):02x}" for c in stage)
 
 
 def _each(stage: Stage) -> Each | None:
