@@ -40,6 +40,7 @@ class TaskMaker:
         self._kept = kept  # what an earlier attempt at a chunk has kept
         self._links = links  # outs in the workspace are hard links to objects
         self._common: dict[StageName, tuple[tuple[Input, ...], tuple[Output, ...], dict[str, object]]] = {}
+        self._sources: dict[tuple[StageName, str], WorkerSource] = {}  # one thing, and so pickled once a batch
 
     def chunk(self, number: int, run: StageRun, index: int) -> Task:
         """Return the task that processes chunk `index`."""
@@ -169,7 +170,9 @@ class TaskMaker:
 
     def _piece_source(self, run: StageRun, label: str) -> WorkerSource:
         if label in run.sources:
-            return worker_source(run.sources[label])
+            if (run.name, label) not in self._sources:
+                self._sources[run.name, label] = worker_source(run.sources[label])
+            return self._sources[run.name, label]
         dep = next(d for d in run.stage.deps if d.label == label)
         return WorkerSource(dep.path, dep.format or self._schedule.reads.out_format(run, label), STREAMED)
 
