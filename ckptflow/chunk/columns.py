@@ -7,7 +7,8 @@ are views of Arrow's own memory; only what is not canonical is copied. All on li
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,7 @@ Positions: TypeAlias = npt.NDArray[np.int64]
 BLOCK = 1 << 17
 """Most rows of a batch that are brought to canonical form at a time: bounds the memory that copies take."""
 
+_LARGE_TEXTS = frozenset({pa.lib.Type_LARGE_STRING, pa.lib.Type_LARGE_BINARY})
 _NONE: Positions = np.empty(0, np.int64)
 _NO_BYTES: Bytes = np.empty(0, np.uint8)
 
@@ -48,38 +50,14 @@ class Column:
 
 def columns_of(batch: pa.RecordBatch) -> tuple[Column, ...]:
     """Return the columns of `batch` in canonical form. Raises TypeError for a type that has none."""
-    return tuple(column_of(array) for array in batch.columns)
+    return tuple(map(column_of, batch.columns))
 
 
 def column_of(array: pa.Array) -> Column:
     """Return `array` in canonical form; equal values give equal columns, whatever their layout in memory."""
-    kind = array.type
-    types = pa.types
-    if isinstance(kind, pa.BaseExtensionType):
+    if isinstance(array, pa.ExtensionArray):
         return column_of(array.storage)
-    if types.is_dictionary(kind):
-        return _dictionary(array)
-    if types.is_run_end_encoded(kind):
-        return column_of(pc.run_end_decode(array))
-    if types.is_null(kind):
-        return Column(len(array))
-    if types.is_struct(kind):
-        return Column(len(array), _nulls(array), children=tuple(column_of(child) for child in array.flatten()))
-    if types.is_union(kind):
-        return _union(array)
-    if types.is_fixed_size_list(kind):
-        return _fixed_list(array)
-    if types.is_list(kind) or types.is_large_list(kind) or types.is_map(kind):
-        return _list(array)
-    if types.is_list_view(kind) or types.is_large_list_view(kind):
-        return _list_view(array, 8 if types.is_large_list_view(kind) else 4)
-    if types.is_string_view(kind) or types.is_binary_view(kind):
-        return _text(array.cast(pa.large_binary() if types.is_binary_view(kind) else pa.large_string()), 4)
-    if types.is_string(kind) or types.is_binary(kind):
-        return _text(array, 4)
-    if types.is_large_string(kind) or types.is_large_binary(kind):
-        return _text(array, 8)
-    return _fixed(array)
+    return _MAKERS.get(array.type.id, _fixed)(array)
 
 
 def _nulls(array: pa.Array) -> Positions:
@@ -92,20 +70,26 @@ def _buffer(buffer: pa.Buffer | None) -> Bytes:
     return _NO_BYTES if buffer is None else np.frombuffer(buffer, np.uint8)
 
 
+def _boolean(array: pa.Array) -> Column:
+    start, count = array.offset, len(array)
+    first = start // 8
+    raw = _buffer(array.buffers()[1]) if count else _NO_BYTES
+    bits = np.unpackbits(raw[first : (start + count + 7) // 8], bitorder="little")
+    return _filled(count, _nulls(array), bits[start - 8 * first : start - 8 * first + count], 1)
+
+
 def _fixed(array: pa.Array) -> Column:
-    nulls = _nulls(array)
+    try:
+        width = array.type.bit_width // 8
+    except ValueError as error:
+        raise TypeError(f"a column of type {array.type} has no canonical form") from error
     start, count = array.offset, len(array)
     raw = _buffer(array.buffers()[1]) if count else _NO_BYTES
-    if pa.types.is_boolean(array.type):
-        first = start // 8
-        bits = np.unpackbits(raw[first : (start + count + 7) // 8], bitorder="little")
-        data, width = bits[start - 8 * first : start - 8 * first + count], 1
-    else:
-        try:
-            width = array.type.bit_width // 8
-        except ValueError as error:
-            raise TypeError(f"a column of type {array.type} has no canonical form") from error
-        data = raw[start * width : (start + count) * width]
+    return _filled(count, _nulls(array), raw[start * width : (start + count) * width], width)
+
+
+def _filled(count: int, nulls: Positions, data: Bytes, width: int) -> Column:
+    """Return values of a fixed width, with zeros under nulls."""
     if len(nulls) and width:
         data = data.copy()
         data.reshape(count, width)[nulls] = 0
@@ -113,7 +97,7 @@ def _fixed(array: pa.Array) -> Column:
 
 
 def _text(array: pa.Array, span: int) -> Column:
-    large = pa.types.is_large_string(array.type) or pa.types.is_large_binary(array.type)
+    large = array.type.id in _LARGE_TEXTS
     nulls = _nulls(array)
     count = len(array)
     if count == 0:
@@ -230,3 +214,36 @@ def _union(array: pa.UnionArray) -> Column:
         offsets = np.concatenate((np.zeros(1, np.int64), np.cumsum(own)))
         children.append(Column(len(array), offsets=offsets, children=(column_of(child),)))
     return Column(len(array), data=codes, children=tuple(children))
+
+
+def _view_of_text(array: pa.Array) -> Column:
+    kind = pa.large_binary() if pa.types.is_binary_view(array.type) else pa.large_string()
+    return _text(array.cast(kind), 4)
+
+
+def _struct(array: pa.Array) -> Column:
+    return Column(len(array), _nulls(array), children=tuple(map(column_of, array.flatten())))
+
+
+_MAKERS: dict[int, Callable[[Any], Column]] = {
+    pa.lib.Type_DICTIONARY: _dictionary,
+    pa.lib.Type_RUN_END_ENCODED: lambda array: column_of(pc.run_end_decode(array)),
+    pa.lib.Type_NA: lambda array: Column(len(array)),
+    pa.lib.Type_BOOL: _boolean,
+    pa.lib.Type_STRUCT: _struct,
+    pa.lib.Type_SPARSE_UNION: _union,
+    pa.lib.Type_DENSE_UNION: _union,
+    pa.lib.Type_FIXED_SIZE_LIST: _fixed_list,
+    pa.lib.Type_LIST: _list,
+    pa.lib.Type_LARGE_LIST: _list,
+    pa.lib.Type_MAP: _list,
+    pa.lib.Type_LIST_VIEW: lambda array: _list_view(array, 4),
+    pa.lib.Type_LARGE_LIST_VIEW: lambda array: _list_view(array, 8),
+    pa.lib.Type_STRING_VIEW: _view_of_text,
+    pa.lib.Type_BINARY_VIEW: _view_of_text,
+    pa.lib.Type_STRING: lambda array: _text(array, 4),
+    pa.lib.Type_BINARY: lambda array: _text(array, 4),
+    pa.lib.Type_LARGE_STRING: lambda array: _text(array, 8),
+    pa.lib.Type_LARGE_BINARY: lambda array: _text(array, 8),
+}
+"""How arrays come to their canonical form, by the number of their type; all others are `_fixed`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 from ..chunk.headway import Headway
@@ -39,6 +40,7 @@ class TaskMaker:
         self._kept = kept  # what an earlier attempt at a chunk has kept
         self._links = links  # outs in the workspace are hard links to objects
         self._common: dict[StageName, tuple[tuple[Input, ...], tuple[Output, ...], dict[str, object]]] = {}
+        self._sources: dict[tuple[StageName, str], WorkerSource] = {}  # one thing, and so pickled once a batch
 
     def chunk(self, number: int, run: StageRun, index: int) -> Task:
         """Return the task that processes chunk `index`."""
@@ -108,7 +110,7 @@ class TaskMaker:
 
     def log(self, stage: StageName, index: int | None, which: str) -> str:
         """Return the path for what a task prints. The chunks of a stage have a directory; a stage without, a file."""
-        safe = "".join(c if c.isalnum() or c in "-_." else f"%{ord(c):02x}" for c in stage)
+        safe = _safe(stage)
         if index is None:
             return f"{self._logs}/{safe}.{which}.log"
         folder = f"{safe[:-4]}%2elog" if safe.endswith(".log") else safe  # never the name of a file
@@ -168,12 +170,20 @@ class TaskMaker:
 
     def _piece_source(self, run: StageRun, label: str) -> WorkerSource:
         if label in run.sources:
-            return worker_source(run.sources[label])
+            if (run.name, label) not in self._sources:
+                self._sources[run.name, label] = worker_source(run.sources[label])
+            return self._sources[run.name, label]
         dep = next(d for d in run.stage.deps if d.label == label)
         return WorkerSource(dep.path, dep.format or self._schedule.reads.out_format(run, label), STREAMED)
 
     def _form(self, run: StageRun, label: str) -> Form:
         return self._forms.get(run.name, {}).get(label, Form.PATH)
+
+
+@cache
+def _safe(stage: StageName) -> str:
+    """Return the name of a stage as part of a path."""
+    return "".join(c if c.isalnum() or c in "-_." else f"%{ord(c):02x}" for c in stage)
 
 
 def _each(stage: Stage) -> Each | None:

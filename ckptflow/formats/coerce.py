@@ -40,10 +40,11 @@ def table_stream(value: object, name: str) -> tuple[pa.Schema, Iterator[pa.Recor
 
 
 def _checked(schema: pa.Schema, value: object, name: str) -> pa.Schema:
-    twice = sorted({n for n in schema.names if schema.names.count(n) > 1})
-    if twice:
+    names = schema.names
+    if len(set(names)) < len(names):
+        twice = sorted({n for n in names if names.count(n) > 1})
         raise refused(value, name, "columns with different names", f"column `{twice[0]}` comes twice")
-    if not schema.names:
+    if not names:
         raise refused(value, name, "a table with at least one column; an empty one keeps its columns", "no columns")
     return normal_schema(schema)
 

@@ -112,25 +112,33 @@ def conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
 
     from ..chunk.schema import Exact
 
-    if Exact(batch.schema) == Exact(schema):
-        _check_nulls(batch.columns, schema)
+    exact = Exact(schema)
+    if Exact(batch.schema) == exact:
+        _check_nulls(batch, schema, exact)
         return batch
     columns = [
         column if identical(column.type, field.type) else decoded(column, field.type)
         for column, field in zip(batch.columns, schema, strict=True)
     ]
-    _check_nulls(columns, schema)
     if not columns:
         return batch.replace_schema_metadata(None)
-    return pa.record_batch(columns, schema=schema)
+    made = pa.record_batch(columns, schema=schema)
+    _check_nulls(made, schema, exact)
+    return made
 
 
-def _check_nulls(columns: Iterable[pa.Array], schema: pa.Schema) -> None:
+def _check_nulls(batch: pa.RecordBatch, schema: pa.Schema, exact: Exact) -> None:
     import pyarrow as pa
 
-    for column, field in zip(columns, schema, strict=True):
-        if not field.nullable and column.null_count:
-            raise pa.ArrowInvalid(f"column `{field.name}` is declared without nulls and has some")
+    for place in _without_nulls(exact):
+        if batch.column(place).null_count:
+            raise pa.ArrowInvalid(f"column `{schema.field(place).name}` is declared without nulls and has some")
+
+
+@lru_cache(maxsize=64)
+def _without_nulls(exact: Exact) -> tuple[int, ...]:
+    """Return which columns are declared without nulls."""
+    return tuple(place for place, field in enumerate(exact.schema) if not field.nullable)
 
 
 def identical(one: pa.DataType, other: pa.DataType) -> bool:

@@ -7,9 +7,10 @@ is large goes to a file as it is made, so that memory stays bounded.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
 
 from .registry import Format, Written
 
@@ -31,7 +32,12 @@ class Packing(Protocol):
 
 def pack(format_: Format, value: object, path: Path) -> Written:
     """Return what `format_` makes of `value`: in `Written.data`, or at `path` where that is None. Raises as `write`."""
-    return format_.pack(value, path) if isinstance(format_, Packing) else format_.write(value, path)
+    return cast(Packing, format_).pack(value, path) if _packs(type(format_)) else format_.write(value, path)
+
+
+@cache
+def _packs(kind: type) -> bool:
+    return issubclass(kind, Packing)
 
 
 def unpacked(written: Written, path: Path) -> Written:

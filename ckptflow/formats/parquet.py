@@ -23,6 +23,8 @@ from .registry import Written, refused
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from ..chunk.schema import Exact
+
 GROUP_ROWS = 131_072
 """Most rows of a row group."""
 
@@ -66,7 +68,9 @@ class Parquet:
         except pa.ArrowException as error:
             raise refused(value, self.name, "columns of types that Parquet has", str(error)) from error
         hasher = TableHasher(stored)
-        is_small, groups = small(_row_groups(_cast(batches, stored, value, self.name), stored))
+        if stored is not schema:
+            batches = _cast(batches, stored, value, self.name)
+        is_small, groups = small(_row_groups(batches, stored))
         packed = pa.BufferOutputStream() if is_small else None
         with pq.ParquetWriter(path if packed is None else packed, stored, use_dictionary=False, **WRITING) as writer:
             for group in groups:
@@ -88,18 +92,26 @@ PARQUET = Parquet()
 
 
 def readback_schema(schema: pa.Schema) -> pa.Schema:
-    """Return the schema with which a table of `schema` comes back from Parquet (`timestamp[s]` as `[ms]`, ...)."""
-    return _readback(schema.serialize().to_pybytes())
+    """Return the schema with which a table of `schema` comes back from Parquet (`timestamp[s]` as `[ms]`, ...): it
+    itself where that is the same in everything.
+    """
+    from ..chunk.schema import Exact
+
+    exact = Exact(schema)
+    back = _readback(exact)
+    return schema if back == exact else back.schema
 
 
 @lru_cache(maxsize=64)
-def _readback(serialized: bytes) -> pa.Schema:
+def _readback(exact: Exact) -> Exact:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    from ..chunk.schema import Exact
+
     sink = pa.BufferOutputStream()
-    pq.write_table(pa.ipc.read_schema(pa.py_buffer(serialized)).empty_table(), sink, store_schema=True)
-    return normal_schema(pq.read_schema(pa.BufferReader(sink.getvalue())))
+    pq.write_table(exact.schema.empty_table(), sink, store_schema=True)
+    return Exact(normal_schema(pq.read_schema(pa.BufferReader(sink.getvalue()))))
 
 
 def _cast(batches: Iterable[pa.RecordBatch], schema: pa.Schema, value: object, name: str) -> Iterator[pa.RecordBatch]:

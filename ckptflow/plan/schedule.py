@@ -529,8 +529,8 @@ class Schedule:
 
     @staticmethod
     def _unfinished(run: StageRun) -> int:
-        finished = (ChunkState.RAN, ChunkState.REUSED, ChunkState.FAILED)
-        return len(run.states) - sum(run.counts[s] for s in finished)
+        counts = run.counts
+        return len(run.states) - counts[ChunkState.RAN] - counts[ChunkState.REUSED] - counts[ChunkState.FAILED]
 
 
 def _serves(record: Record, run: StageRun) -> bool:

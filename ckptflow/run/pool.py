@@ -149,8 +149,9 @@ class Pool:
         end = None if timeout is None else time.monotonic() + timeout
         self._woken = False
         early = bool(self._early)
-        begun = self._go_on()
-        while len(self._early) == begun and not (early or self._woken) and (timeout is not None or self.running()):
+        begun = self.proceed()
+        self._early += begun
+        while len(self._early) == len(begun) and not (early or self._woken) and (timeout is not None or self.running()):
             self._turn(end)
             self._stop_late()
             if end is not None and time.monotonic() >= end:
@@ -158,9 +159,20 @@ class Pool:
         reports, self._early = self._early, []
         return reports
 
-    def proceed(self) -> None:
-        """Say before the next `wait` that all that was reported is kept, so that workers go on meanwhile."""
-        self._go_on()
+    def proceed(self) -> list[Report]:
+        """Say before the next `wait` that all that was reported is kept, so that workers go on meanwhile; return what
+        they begin with that.
+        """
+        begun: list[Report] = []
+        for worker in self._workers.values():
+            if worker.waiting and not self._draining:
+                worker.waiting = False
+                with suppress(OSError):
+                    worker.channel.send(worker.ended)
+                following = next(iter(worker.batch))
+                self._begun(worker, following)
+                begun.append(Started(following, worker.number))
+        return begun
 
     def drain(self) -> None:
         """Hand out no more: each worker ends the task that it is at, and the rest of its batch comes back."""
@@ -314,20 +326,6 @@ class Pool:
         worker.current, worker.begun, worker.since = task, True, time.monotonic()
         limit = getattr(worker.batch[task], "timeout", None)
         worker.deadline = None if limit is None else worker.since + limit
-
-    def _go_on(self) -> int:
-        """Let the workers that finished a task begin their next one; return how many reports that made."""
-        begun = 0
-        for worker in self._workers.values():
-            if worker.waiting and not self._draining:
-                worker.waiting = False
-                with suppress(OSError):
-                    worker.channel.send(worker.ended)
-                following = next(iter(worker.batch))
-                self._begun(worker, following)
-                self._early.append(Started(following, worker.number))
-                begun += 1
-        return begun
 
     def _stop_late(self) -> None:
         now = time.monotonic()

@@ -137,6 +137,7 @@ class Worker:
         self._staging = Staging(self._objects, staging, Path(setup.store), self._root, self._spills)
         self._aside = Aside(self._root, staging.name)
         self._cache: ReadCache | None = None
+        self._reads: Callable[[Input], Any] | None = None
         self._capture = Capture()
         self._environment = dict(os.environ)  # commands are given this, whatever functions make of theirs
         self._kept = 0
@@ -297,9 +298,12 @@ class Worker:
         return tell
 
     def _read(self, input_: Input) -> Any:
-        from .reading import read_input
+        if self._reads is None:
+            from .reading import read_input
 
-        return read_input(input_, **self._reading())
+            reading = self._reading()
+            self._reads = lambda item: read_input(item, **reading)
+        return self._reads(input_)
 
     def _materialise(self, input_: Input, path: Path) -> None:
         from .reading import materialise

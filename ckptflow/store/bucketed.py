@@ -65,6 +65,11 @@ class BucketStore:
         layout.check_name(name)
         return None
 
+    def place(self, name: str) -> str | None:
+        """Return None: there are no files."""
+        layout.check_name(name)
+        return None
+
     def adopt(self, path: Path, name: str) -> None:
         """Upload the finished local file `path` as `name` and remove it."""
         self.bucket.upload(layout.check_name(name), path)

@@ -187,6 +187,10 @@ class LocalStore:
         """Return the path of the plain file that holds, or would hold, `name`."""
         return Path(self._path(name))
 
+    def place(self, name: str) -> str | None:
+        """Return the path of the plain file that holds, or would hold, `name`, as text."""
+        return self._path(name)
+
     def adopt(self, path: Path, name: str) -> None:
         """Move the finished local file `path` to `name`: a rename, or a copy from another file system.
 

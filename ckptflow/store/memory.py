@@ -73,6 +73,11 @@ class MemoryStore:
         layout.check_name(name)
         return None
 
+    def place(self, name: str) -> str | None:
+        """Return None: there are no files."""
+        layout.check_name(name)
+        return None
+
     def adopt(self, path: Path, name: str) -> None:
         """Take the bytes of `path` under `name` and remove the file."""
         layout.check_name(name)

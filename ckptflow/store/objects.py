@@ -96,9 +96,11 @@ class Objects:
     def put(self, data: bytes) -> Digest:
         """Store `data` and return its digest. Nothing is written if a good object is there."""
         object_ = digest(data)
-        if not self._is_good(object_, len(data)):
-            self._store.put(layout.object_name(object_), data)
-            self._believe(object_)
+        name = layout.object_name(object_)
+        path = self._store.place(name)
+        if path is None or not self._is_good(object_, path, len(data)):
+            self._store.put(name, data)
+            self._believe(object_, path)
         return object_
 
     def put_file(self, path: Path, *, move: bool) -> tuple[Digest, int]:
@@ -161,6 +163,10 @@ class Objects:
 
         Raises `NotThere`, `StoreDamaged`, and `StoreError` where the store has no plain files.
         """
+        return Path(self.place(object_))
+
+    def place(self, object_: Digest) -> str:
+        """Return what `path` does as text, for what is done once a chunk. Raises as that does."""
         try:
             return self._path(object_)
         except (NotThere, StoreDamaged):
@@ -211,7 +217,7 @@ class Objects:
 
     def trust(self, object_: Digest) -> None:
         """Another process of this run has just written and hashed the object: good until its file changes."""
-        self._believe(object_)
+        self._believe(object_, self._local(object_))
 
     def is_aside(self, object_: Digest, path: Path) -> bool:
         """Tell whether `path` is a file that was the object's own before it was set aside: its bytes are kept there."""
@@ -254,7 +260,7 @@ class Objects:
             raise self._damaged(object_)
         return data
 
-    def _path(self, object_: Digest) -> Path:
+    def _path(self, object_: Digest) -> str:
         path = self._local(object_)
         if path is None:
             raise StoreError(f"objects of {self._store.url} are not local files", hint="fetch them first")
@@ -269,20 +275,17 @@ class Objects:
         self.elsewhere.fetch((object_,))
         return True
 
-    def _local(self, object_: Digest) -> Path | None:
-        return self._store.local(layout.object_name(object_))
+    def _local(self, object_: Digest) -> str | None:
+        return self._store.place(layout.object_name(object_))
 
-    def _is_good(self, object_: Digest, size: int) -> bool:
-        """Tell whether a write can be saved. Never true for a store without plain files: a request is no cheaper."""
-        path = self._local(object_)
-        if path is None:
-            return False
+    def _is_good(self, object_: Digest, path: str, size: int) -> bool:
+        """Tell whether a write can be saved. Not asked of a store without plain files: a request is no cheaper."""
         try:
             return os.lstat(path).st_size == size and self._check_file(object_, path)
         except (FileNotFoundError, NotThere):
             return False
 
-    def _check_file(self, object_: Digest, path: Path, *, remembered: bool = True) -> bool:
+    def _check_file(self, object_: Digest, path: str, *, remembered: bool = True) -> bool:
         """Hash the file unless this very one is known to be good. Raises `NotThere`."""
         try:
             found = os.lstat(path)
@@ -304,17 +307,17 @@ class Objects:
         self._good[object_] = state.identity
         return True
 
-    def _believe(self, object_: Digest) -> None:
-        """This process has just written it: good until the file changes. Not remembered beyond: it may be lost yet."""
-        path = self._local(object_)
+    def _believe(self, object_: Digest, path: str | None) -> None:
+        """It has just been written: good until the file changes. Not remembered beyond: it may be lost yet."""
         if path is not None:
             with suppress(OSError):
                 self._good[object_] = FileState.of(os.lstat(path)).identity
 
     def _take(self, path: Path, object_: Digest, size: int) -> None:
-        if not self._is_good(object_, size):
+        own = self._local(object_)
+        if own is None or not self._is_good(object_, own, size):
             self._store.adopt(path, layout.object_name(object_))
-            self._believe(object_)
+            self._believe(object_, own)
 
     def _link_in(self, path: Path, found: os.stat_result) -> tuple[Digest, int] | None:
         """Give the file another name in the store; None where it has none in common with the store's disk."""

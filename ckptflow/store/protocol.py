@@ -77,6 +77,10 @@ class Store(Protocol):
         """Return the path of the plain file that holds, or would hold, `name`; None if the store has no plain files."""
         ...
 
+    def place(self, name: str) -> str | None:
+        """Return what `local` does as text, for what is done once a chunk: a `Path` costs more than most calls."""
+        ...
+
     def adopt(self, path: Path, name: str) -> None:
         """Move the finished local file `path` to `name`, in one step where both are on one file system."""
         ...

@@ -58,6 +58,9 @@ class _Wrapper:
     def local(self, name: str) -> Path | None:
         return self._inner.local(name)
 
+    def place(self, name: str) -> str | None:
+        return self._inner.place(name)
+
     def adopt(self, path: Path, name: str) -> None:
         self._call("adopt", name, lambda: self._inner.adopt(path, name))
 

@@ -34,6 +34,10 @@ class Objects(Protocol):
         """Return the verified file that holds an object."""
         ...
 
+    def place(self, name: Digest) -> str:
+        """Return what `path` does, as text."""
+        ...
+
     def get(self, name: Digest) -> bytes:
         """Return the verified bytes of an object."""
         ...
@@ -197,8 +201,7 @@ class Placer:
                 if not self._objects.is_same_file(object_, Path(full)) if relink else actual.get(name) != object_:
                     self._make_parent(full, made)
                     mode = 0o755 if executable else None if out.cache else 0o644
-                    source = str(self._objects.path(object_))
-                    self._linker.place(source, full, mode=mode, again=relink and mode is None)
+                    self._linker.place(self._objects.place(object_), full, mode=mode, again=relink and mode is None)
                     stamp = Stamp.of(os.stat(full))  # noqa: PTH116 - hot
                     if not is_racy(stamp.mtime_ns, time.time_ns()):
                         key = f"{out.path}/{name}" if name else out.path

@@ -100,8 +100,9 @@ class InlinePool:
                 self._batches.remove(batch)
         return reports
 
-    def proceed(self) -> None:
+    def proceed(self) -> list[Report]:
         """Nothing waits here for what was reported to be kept."""
+        return []
 
     def drain(self) -> None:
         for batch in self._batches:
