@@ -85,6 +85,7 @@ class Pool:
         self._workers: dict[int, _Worker] = {}
         self._started = 0
         self._early: list[Report] = []  # what became known outside of `wait`
+        self._begins: list[Report] = []  # what is begun by now; nobody is woken for that
         self._selector = selectors.DefaultSelector()
         self._wake_read, self._wake_write = os.pipe()
         for fd in (self._wake_read, self._wake_write):
@@ -130,6 +131,8 @@ class Pool:
             worker.ended = 0
             worker.waiting = False
             worker.stage = batch[0].stage
+            if worker.used:
+                self._begin_next(worker)
             return worker.number
 
     def _unused(self, free: list[_Worker]) -> list[_Worker]:
@@ -148,14 +151,13 @@ class Pool:
         """
         end = None if timeout is None else time.monotonic() + timeout
         self._woken = False
-        early = bool(self._early)
-        begun = self._go_on()
-        while len(self._early) == begun and not (early or self._woken) and (timeout is not None or self.running()):
+        self._go_on()
+        while not self._early and not self._woken and (timeout is not None or self.running()):
             self._turn(end)
             self._stop_late()
             if end is not None and time.monotonic() >= end:
                 break
-        reports, self._early = self._early, []
+        reports, self._begins, self._early = self._begins + self._early, [], []
         return reports
 
     def proceed(self) -> None:
@@ -315,19 +317,20 @@ class Pool:
         limit = getattr(worker.batch[task], "timeout", None)
         worker.deadline = None if limit is None else worker.since + limit
 
-    def _go_on(self) -> int:
-        """Let the workers that finished a task begin their next one; return how many reports that made."""
-        begun = 0
+    def _go_on(self) -> None:
+        """Let the workers that finished a task begin their next one."""
         for worker in self._workers.values():
             if worker.waiting and not self._draining:
                 worker.waiting = False
                 with suppress(OSError):
                     worker.channel.send(worker.ended)
-                following = next(iter(worker.batch))
-                self._begun(worker, following)
-                self._early.append(Started(following, worker.number))
-                begun += 1
-        return begun
+                self._begin_next(worker)
+
+    def _begin_next(self, worker: _Worker) -> None:
+        """A worker that has ended a task and got another begins with it: it need not say so."""
+        following = next(iter(worker.batch))
+        self._begun(worker, following)
+        self._begins.append(Started(following, worker.number))
 
     def _stop_late(self) -> None:
         now = time.monotonic()

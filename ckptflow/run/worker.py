@@ -141,6 +141,7 @@ class Worker:
         self._environment = dict(os.environ)  # commands are given this, whatever functions make of theirs
         self._kept = 0
         self._draining = False
+        self._used = False
         self._keeping: Staging | None = None
         import_from(setup.root, setup.sources)
 
@@ -151,7 +152,8 @@ class Worker:
             if not isinstance(batch, tuple):  # what came too late for the batch before
                 continue
             self._kept, self._draining = 0, False
-            self._send(Started(batch[0].id, self._number))
+            if not self._used:  # later the pool knows by itself that what it sends is begun
+                self._send(Started(batch[0].id, self._number))
             for place, task in enumerate(batch):
                 if place and not self._go_on(place):
                     self._send(Returned(tuple(t.id for t in batch[place:])))
@@ -161,6 +163,7 @@ class Worker:
                     self._send(Returned(tuple(t.id for t in batch[place:])))
                     break
                 self._send(report)
+                self._used = True
 
     def _go_on(self, done: int) -> bool:
         """Wait until the engine has kept the results of `done` tasks of the batch, and takes the next as begun.
