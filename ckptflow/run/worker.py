@@ -218,7 +218,8 @@ class Worker:
         return CutDone(task.id, sheet, time.perf_counter() - began, self._brought())
 
     def _run(self, task: Task, began: float) -> Done:
-        before = stage_environment(task.env) if task.env else {}
+        # Commands are given their environment; of this process's own, they need where programs are looked for.
+        before = stage_environment(task.env) if task.call or "PATH" in task.env else {}
         try:
             if task.call:
                 made = self._run_call(task)
