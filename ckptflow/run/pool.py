@@ -14,12 +14,12 @@ import signal
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Self
+from typing import IO, Self
 
 from ..dataclass import dataclass, field, replace
 from ..errors import CkptflowError, Failure
 from .aside import recover
-from .boot import take
+from .boot import Process, take
 from .capture import log_tail
 from .channel import Channel
 from .command import discard, signal_name
@@ -40,9 +40,6 @@ from .messages import (
     WorkerSetup,
 )
 
-if TYPE_CHECKING:
-    import subprocess
-
 _POLL_SECONDS = 0.2
 _LEAVE_SECONDS = 2.0
 _TERM_SECONDS = 1.0
@@ -58,7 +55,7 @@ class _Worker:
     """
 
     number: int
-    process: subprocess.Popen[bytes]
+    process: Process
     channel: Channel
     pidfd: int | None
     lifeline: int
@@ -217,7 +214,7 @@ class Pool:
             if worker.batch:
                 self._bury(worker)
         end = time.monotonic() + _LEAVE_SECONDS
-        while time.monotonic() < end and not all(map(_is_dead, leaving)):
+        while time.monotonic() < end and not all(worker.process.has_ended() for worker in leaving):
             time.sleep(0.002)
         for worker in leaving:
             self._clean(worker)
@@ -276,7 +273,7 @@ class Pool:
             elif key.fd == worker.pidfd or not self._collect(worker):
                 lost.append(worker)
         if not _PIDFD:
-            lost += [worker for worker in self._workers.values() if worker not in lost and _is_dead(worker)]
+            lost += [worker for worker in self._workers.values() if worker not in lost and worker.process.has_ended()]
         for worker in dict.fromkeys(lost):
             self._lost(worker)
 
@@ -414,15 +411,6 @@ class Pool:
 def _runs_command(worker: _Worker) -> bool:
     task = worker.batch.get(worker.current) if worker.current is not None else None
     return isinstance(task, Task) and bool(task.cmd)
-
-
-def _is_dead(worker: _Worker) -> bool:
-    """Tell whether the process has ended, without releasing its number where the system allows that."""
-    if hasattr(os, "waitid"):
-        with suppress(ChildProcessError):
-            return os.waitid(os.P_PID, worker.process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-        return True
-    return worker.process.poll() is not None
 
 
 def _in_hand(worker: _Worker, task: int, *, certain: bool) -> InHand | None:

@@ -70,9 +70,14 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    """Run until the pool closes the channel. Arguments: three descriptors (channel, lifeline, notes)."""
-    channel_fd, lifeline, notes = (int(text) for text in sys.argv[2:5])
+    """Be a worker. Arguments: see `work`."""
+    passed = [int(text) for text in sys.argv[2:5]]
     sys.argv[1:] = []
+    work(*passed)
+
+
+def work(channel_fd: int, lifeline: int, notes: int) -> None:
+    """Work until the pool closes the channel, and end the process. All three are descriptors."""
     for fd in (channel_fd, lifeline, notes):
         os.set_inheritable(fd, False)
     die_with_engine(lifeline)
