@@ -17,6 +17,7 @@ from ..ids import StageName
 from ..plan.stagerun import StageRun
 from ..store.layout import escape
 from ..store.oserrors import store_error
+from ..workspace.locate import STATE_DIR
 from .session import Session
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def keep_quarantine(session: Session, run: StageRun) -> None:
     try:
         if not bad:
             with suppress(FileNotFoundError):
-                os.unlink(f"{session.location.state}/{_table_of(run.name)}")  # noqa: PTH108 - a text, once a stage
+                os.unlink(f"{session.root}/{STATE_DIR}/{_table_of(run.name)}")  # noqa: PTH108 - a text, once a stage
             return
         import pyarrow as pa
         import pyarrow.parquet as pq
