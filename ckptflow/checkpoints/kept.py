@@ -53,10 +53,12 @@ def write_checkpoint(
     keep: int,
     *,
     base: str = layout.CHECKPOINTS,
+    first: bool = False,
     on_remove: Callable[[str], None] | None = None,
 ) -> str:
     """Write `checkpoint`, point `latest.json` to it, remove the oldest beyond `keep`; return its name in the store.
 
+    `first`: there was none when the caller, who alone writes them, looked; so there is nothing to look for.
     `on_remove` hears the name of each that was removed. Raises `StoreError`; what was there before is then still there,
     except what retention had already removed.
     """
@@ -64,7 +66,7 @@ def write_checkpoint(
     folder = layout.stage_folder(stage, base)
     name = layout.checkpoint_name(stage, checkpoint.timestamp, checkpoint.status.value, base)
     data = _encode(checkpoint)
-    before = list(_files(store, folder))
+    before = [] if first else list(_files(store, folder))
     store.put(name, data)
     _point(store, layout.latest_name(stage, base), name, data, first=not before)
     for file in to_remove({*before, name.removeprefix(folder)}, keep):
@@ -82,8 +84,15 @@ def point_to(store: Store, name: str, checkpoint: Checkpoint, *, base: str = lay
 
 def _encode(checkpoint: Checkpoint) -> bytes:
     """Return the document with a line a field: for people, and in a tenth of the time that `indent` takes."""
-    fields = (f" {_name(name)}: {_ENCODE(value)}" for name, value in checkpoint.to_dict().items())
+    fields = [f" {_name(name)}: {_value(value)}" for name, value in checkpoint.to_dict().items()]
     return ("{\n" + ",\n".join(fields) + "\n}\n").encode("utf-8", "backslashreplace")
+
+
+def _value(value: Any) -> str:
+    """Return what `_ENCODE` would, which takes ten times as long for what is but a number or nothing."""
+    if value is None:
+        return "null"
+    return str(value) if type(value) is int else _ENCODE(value)
 
 
 def signed_text(data: bytes, signer: Signer) -> bytes:
@@ -100,6 +109,17 @@ def usable_checkpoint(store: Store, stage: str, file: str, *, base: str = layout
     Raises `BadCheckpoint` where it is none, `NotThere`, and `StoreError` where the store cannot be used.
     """
     return _usable(store, stage, file, None, base)
+
+
+def folders(store: Store) -> frozenset[str] | None:
+    """Return the names of the folders that may hold checkpoints; None where that cannot be told at once."""
+    path = store.local(f"{layout.CHECKPOINTS}{layout.LATEST}")
+    try:
+        return None if path is None else frozenset(os.listdir(path.parent))  # noqa: PTH208 - names, not paths
+    except FileNotFoundError:
+        return frozenset()
+    except OSError:
+        return None
 
 
 def newest_valid(
@@ -119,8 +139,8 @@ def newest_valid(
     passed: list[PassedOver] = []
     folder = layout.stage_folder(stage, base)
     files, passed_links = checkpoint_files(store, folder)
-    latest = None if now is None else latest_possible(now)
     passed += passed_links
+    latest = None if now is None or not files else latest_possible(now)
     for timestamp, group in groupby(reversed(oldest_first(files)), key=_timestamp):
         if latest is not None and timestamp > latest:
             passed += (PassedOver(folder + file, IN_THE_FUTURE) for file in group)

@@ -69,26 +69,22 @@ def _leave(code: int) -> None:
 
 def _guarded(args: list[str]) -> int:
     """Run the command and tell its errors; whatever happens, the last word is an exit code."""
-    import click
-
     from ..errors import CkptflowError
     from . import terminal
-    from .app import invoke
     from .exits import Exit
+    from .quick import is_plain
 
     terminal.prepare()
     try:
-        code = invoke(args)
-    except click.exceptions.Exit as ended:
-        code = ended.exit_code
-    except (KeyboardInterrupt, click.Abort) as ended:
+        if is_plain(args):
+            from .running import run_plainly
+
+            code = run_plainly(args)
+        else:
+            code = _invoke(args)
+    except KeyboardInterrupt as ended:
         terminal.say("Interrupted.\n")
         code = 128 + ended.args[0] if ended.args else Exit.INTERRUPTED
-    except click.exceptions.NoArgsIsHelpError as asked:
-        terminal.say(f"{asked.format_message()}\n")
-        code = Exit.USAGE
-    except click.ClickException as wrong:
-        code = _tell(_usage_error(wrong), args)
     except CkptflowError as error:
         code = _tell(error, args)
     except BrokenPipeError:
@@ -97,6 +93,27 @@ def _guarded(args: list[str]) -> int:
         code = _tell_unexpected(error, args)
     terminal.flush()
     return int(code)
+
+
+def _invoke(args: list[str]) -> int:
+    """Run the command by way of click; return the exit code. Raises what the command raises, nothing of click's."""
+    import click
+
+    from . import terminal
+    from .app import invoke
+    from .exits import Exit
+
+    try:
+        return invoke(args)
+    except click.exceptions.Exit as ended:
+        return ended.exit_code
+    except click.Abort:
+        raise KeyboardInterrupt from None
+    except click.exceptions.NoArgsIsHelpError as asked:
+        terminal.say(f"{asked.format_message()}\n")
+        return Exit.USAGE
+    except click.ClickException as wrong:
+        raise _usage_error(wrong) from None
 
 
 def _usage_error(wrong: click.ClickException) -> UsageError:

@@ -1,20 +1,29 @@
-"""Edge. `repro` with nothing to do, answered before click, YAML or any room that needs them is loaded."""
+"""Edge. A `repro` so plain that no click is needed to read it; one with nothing to do is answered here, before YAML or
+any room that needs it is loaded.
+"""
 
 from __future__ import annotations
 
 import sys
 
-QUICK = frozenset({"--json", "-q", "--quiet"})
+PLAIN = frozenset({"--json", "-q", "--quiet"})
+
+
+def options_in(args: list[str]) -> frozenset[str]:
+    """Return what of a command line, less the name of the command, is an option."""
+    return frozenset(arg for arg in args[1:] if arg.startswith("-"))
+
+
+def is_plain(args: list[str]) -> bool:
+    """Tell whether `args` are `repro [TARGET...]`, with no more than `--json` and `-q` after it."""
+    return args[:1] == ["repro"] and options_in(args) <= PLAIN
 
 
 def try_quick(args: list[str]) -> int | None:
-    """Answer `repro [TARGET...]`, with no more than `--json` and `-q`, if nothing can have changed.
-
-    None: go the ordinary way.
-    """
-    targets = [arg for arg in args[1:] if not arg.startswith("-")]
-    if not QUICK.issuperset(arg for arg in args[1:] if arg.startswith("-")):
+    """Answer a `repro` that is plain, if nothing can have changed. None: go the ordinary way."""
+    if not is_plain(args):
         return None
+    targets = [arg for arg in args[1:] if not arg.startswith("-")]
     import os
     from time import perf_counter
 

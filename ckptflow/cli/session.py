@@ -1,4 +1,7 @@
-"""Edge. What the commands share: how much to say, the project, the options that several have."""
+"""Edge. What the commands share: how much to say, the project, the options that several have.
+
+click is imported by what makes options: a plain `repro` goes without it (`running`).
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import click
-
 from ..dataclass import dataclass
 from . import terminal
 
 if TYPE_CHECKING:
+    import click
+
     from ..engine.editing import Edited
     from ..project import Project
 
@@ -59,6 +62,8 @@ def _is_hidden(target: str) -> bool:
 
 def verbosity(command: _Command) -> _Command:
     """Give a command `-v`, `-q` and `--color`, which may stand before its name too."""
+    import click
+
     more = click.option("-v", "--verbose", count=True, expose_value=False, callback=_verbose, help="Say more.")
     less = click.option("-q", "--quiet", is_flag=True, expose_value=False, callback=_quiet, help="Say less.")
     hue = click.option(
@@ -80,6 +85,8 @@ def set_color(ctx: click.Context, param: click.Parameter, value: str | None) -> 
 
 def as_json(command: _Command) -> _Command:
     """Give a command `--json`, as the argument `as_json`."""
+    import click
+
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")(command)
 
 
@@ -121,11 +128,15 @@ def tell_edit(session: Session, edited: Edited, done: str, *, dry: bool) -> None
 
 def dry_edit(command: _Command) -> _Command:
     """Give a command that edits files `--dry`."""
+    import click
+
     return click.option("--dry", is_flag=True, help="Print the change as a diff, and make none.")(command)
 
 
 def superseded(command: _Command) -> _Command:
     """Give a command what says what becomes of chunks that superseded code has made."""
+    import click
+
     keep = click.option("--keep-finished", is_flag=True, help="Chunks made by superseded code stay as they are.")
     renew = click.option("--refresh-mixed", is_flag=True, help="Run again the chunks that were kept so.")
     return keep(renew(command))
@@ -133,6 +144,8 @@ def superseded(command: _Command) -> _Command:
 
 def pipeline_file(command: _Command) -> _Command:
     """Give a command `--file`."""
+    import click
+
     return click.option("--file", metavar="FILE", help="Another pipeline file.")(command)
 
 

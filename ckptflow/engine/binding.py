@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 
 from ..errors import Problem
 from ..fingerprint.code import ParameterKind, Signature
@@ -77,6 +76,8 @@ def check_signature(stage: Stage, signature: Signature) -> Iterator[Problem]:
             )
     for name, what in given.items():
         if name not in taken and not takes_any:
+            from difflib import get_close_matches  # only a mistake pays for it
+
             close = get_close_matches(name, taken - given.keys(), 1)
             hint = f"did you mean `{close[0]}`?" if close else f"the function takes {_list(taken)}"
             yield Problem(

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from ..checkpoints.kept import newest_valid, write_checkpoint
+from ..checkpoints.kept import PassedOver, folders, newest_valid, write_checkpoint
 from ..checkpoints.manifest import Checkpoint, ProcessorState, Statistics, Status
 from ..checkpoints.oplog import OperationLog
 from ..checkpoints.records import RecordLog
@@ -42,12 +42,13 @@ _UNFINISHED = (Status.IN_PROGRESS, Status.RESUMING, Status.FAILED)
 @dataclass(slots=True)
 class _Kept:
     """A stage at work: when its checkpoint was last written, how much was done since then, and how far unfinished
-    chunks are.
+    chunks are. `first`: it has no checkpoint yet.
     """
 
     started: str
     written: float
     since: int = 0
+    first: bool = False
     headways: dict[int, Headway] = field(default_factory=dict)
     last: str | int | None = None
 
@@ -67,18 +68,29 @@ class Keeper:
     publish: Callable[[str, Iterable[Digest]], None] | None = None
     _stages: dict[StageName, _Kept] = field(default_factory=dict)
     _sources: dict[Digest, Digest] = field(default_factory=dict)
+    _folders: frozenset[str] | None = None
+    _looked: bool = False
 
     def begin(self, run: StageRun) -> None:
         """The stage's first work begins; where an earlier run did not come to its end, a checkpoint says so."""
         if run.name in self._stages:
             return
         kept = self._stages[run.name] = _Kept(_now(), time.monotonic())
-        before, passed = newest_valid(self.store, run.name, now=datetime.now(UTC))
+        before, passed = self._newest(run.name)
+        kept.first = before is None and not passed
         for each in passed:
             self.ops.warning(f"checkpoint {each.name} passed over: {each.problem}")
         if before is not None and before.status in _UNFINISHED:
             self.ops.info(f"{run.name} goes on from checkpoint {before.checkpoint_id} ({_described(before)})")
             self._write(run, kept, Status.RESUMING, None)
+
+    def _newest(self, stage: StageName) -> tuple[Checkpoint | None, list[PassedOver]]:
+        """Return what `newest_valid` does. Most stages that begin never ran: that costs one look for all of them."""
+        if not self._looked:
+            self._looked, self._folders = True, folders(self.store)
+        if self._folders is not None and layout.escape(stage) not in self._folders:
+            return None, []
+        return newest_valid(self.store, stage, now=datetime.now(UTC))
 
     def progress(self, run: StageRun, index: int, record: Record | None, last: str | int | None) -> None:
         """An attempt at a chunk ended, with `record` where it is done: write a checkpoint if the last one is old
@@ -143,7 +155,10 @@ class Keeper:
             extra={"run": self.run_id, "progress": self._progress(run, kept), **self._code(run)},
         )
         keep = run.stage.checkpoint.keep
-        name = write_checkpoint(self.store, checkpoint, keep, on_remove=lambda old: self._removed(old, keep))
+        name = write_checkpoint(
+            self.store, checkpoint, keep, first=kept.first, on_remove=lambda old: self._removed(old, keep)
+        )
+        kept.first = False
         self.ops.info(f"checkpoint {name} written ({_described(checkpoint)}); {layout.LATEST} points to it")
         if self.publish is not None:
             self.publish(name, self._sources.values())

@@ -6,6 +6,8 @@ numbers, as of the last run in which the stage came to its end. Derived data: no
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +17,7 @@ from ..ids import StageName
 from ..plan.stagerun import StageRun
 from ..store.layout import escape
 from ..store.oserrors import store_error
+from ..workspace.locate import STATE_DIR
 from .session import Session
 
 if TYPE_CHECKING:
@@ -25,26 +28,31 @@ COLUMNS = ("chunk", "index", "item", "error", "message", "traceback", "attempts"
 
 def quarantine_path(session: Session, stage: StageName) -> Path:
     """Return where the table of a stage is; it is there only while something is in it."""
-    return session.location.state / "quarantine" / f"{escape(stage)}.parquet"
+    return session.location.state / _table_of(stage)
+
+
+def _table_of(stage: StageName) -> str:
+    return f"quarantine/{escape(stage)}.parquet"
 
 
 def keep_quarantine(session: Session, run: StageRun) -> None:
     """Write the table of a stage whose chunks are done; remove it where nothing failed. Raises `StoreError`."""
-    path = quarantine_path(session, run.name)
     bad = [(i, r.quarantine) for i, r in enumerate(run.records) if r is not None and r.quarantine is not None]
     try:
         if not bad:
-            path.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):
+                os.unlink(f"{session.root}/{STATE_DIR}/{_table_of(run.name)}")  # noqa: PTH108 - a text, once a stage
             return
         import pyarrow as pa
         import pyarrow.parquet as pq
 
+        path = quarantine_path(session, run.name)
         path.parent.mkdir(exist_ok=True)
         temporary = path.with_suffix(".tmp")
         pq.write_table(pa.concat_tables(_table(session, index, part) for index, part in bad), temporary)
         temporary.replace(path)
     except OSError as error:
-        raise store_error(error, f"write {path}", str(session.root)) from error
+        raise store_error(error, f"write {_table_of(run.name)}", str(session.root)) from error
 
 
 def read_quarantine(session: Session, stage: StageName) -> pa.Table:

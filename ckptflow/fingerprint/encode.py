@@ -9,6 +9,7 @@ UTF-8 bytes of their keys. The first byte is the version of the encoding.
 from __future__ import annotations
 
 import struct
+from typing import Any
 
 from ..ids import Digest, digest
 
@@ -33,39 +34,33 @@ def digest_of(value: object) -> Digest:
     return digest(encode(value))
 
 
-def _encode(value: object, parts: list[bytes]) -> None:
+def _encode(value: Any, parts: list[bytes]) -> None:
     kind = type(value)
-    if kind is str:
-        assert isinstance(value, str)
-        _sized(b"s", _text(value), parts)
+    if kind is str:  # most of what there is: without a further call
+        data = value.encode("utf-8", "surrogatepass")
+        parts.append(b"s%d:%b" % (len(data), data))
+    elif kind is list or kind is tuple:
+        parts.append(b"%b%d:" % (b"l" if kind is list else b"t", len(value)))
+        for item in value:
+            _encode(item, parts)
     elif value is None:
         parts.append(b"n")
     elif kind is bool:
         parts.append(b"T" if value else b"F")
     elif kind is int:
-        assert isinstance(value, int)
         size = (value.bit_length() + 8) // 8  # one bit for the sign
         _sized(b"i", value.to_bytes(size, "big", signed=True), parts)
     elif kind is float:
-        assert isinstance(value, float)
         parts.append(_NAN if value != value else b"f" + struct.pack(">d", value))
     elif kind is bytes:
-        assert isinstance(value, bytes)
         _sized(b"b", value, parts)
-    elif kind is list or kind is tuple:
-        assert isinstance(value, (list, tuple))
-        parts.append(b"%s%d:" % (b"l" if kind is list else b"t", len(value)))
-        for item in value:
-            _encode(item, parts)
     elif kind is dict:
-        assert isinstance(value, dict)
         keys = sorted((_key(key), key) for key in value)
         parts.append(b"d%d:" % len(keys))
         for name, key in keys:
             _sized(b"s", name, parts)
             _encode(value[key], parts)
     elif kind is frozenset:
-        assert isinstance(value, frozenset)
         parts.append(b"z%d:" % len(value))
         for name in sorted(_key(item) for item in value):
             _sized(b"s", name, parts)
@@ -82,8 +77,4 @@ def _key(key: object) -> bytes:
     if type(key) is not str:
         raise TypeError(f"keys and set members must be str, not {type(key).__qualname__}")
     assert isinstance(key, str)
-    return _text(key)
-
-
-def _text(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")
+    return key.encode("utf-8", "surrogatepass")

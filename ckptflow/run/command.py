@@ -56,7 +56,7 @@ def run_command(
 
 def _run_whole(task: Task, staging: Staging, aside: Aside, environment: Mapping[str, str]) -> dict[str, Part]:
     with aside.cleared(task.outputs):
-        _run_all(task.cmd, staging.root / task.wdir, environment)
+        _run_all(task.cmd, f"{staging.root}/{task.wdir}", environment)
         stored = {}
         for output in task.outputs:
             path = staging.root / output.path
@@ -91,7 +91,7 @@ def _run_chunk(
         return shlex.quote(str(inputs[label]))
 
     try:
-        _run_all(tuple(_CHUNK.sub(path_of, text) for text in task.cmd), staging.root / task.wdir, environment)
+        _run_all(tuple(_CHUNK.sub(path_of, text) for text in task.cmd), f"{staging.root}/{task.wdir}", environment)
         stored = {}
         for output in task.outputs:
             if not os.path.lexists(outs[output.label]):
@@ -119,7 +119,7 @@ def _suffix(path: str, format_: str) -> str:
     return Path(path).suffix or get_format(format_).suffix
 
 
-def _run_all(commands: tuple[str, ...], directory: Path, environment: Mapping[str, str]) -> None:
+def _run_all(commands: tuple[str, ...], directory: str, environment: Mapping[str, str]) -> None:
     os.chdir(directory)  # the worker's next task goes where it belongs by itself
     environment = {**environment, "PWD": _logical_directory(environment.get("PWD", ""))}
     for text in each_command(commands, _shell):

@@ -14,12 +14,12 @@ import signal
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Self
+from typing import IO, Self
 
 from ..dataclass import dataclass, field, replace
 from ..errors import CkptflowError, Failure
 from .aside import recover
-from .boot import take
+from .boot import Process, take
 from .capture import log_tail
 from .channel import Channel
 from .command import discard, signal_name
@@ -40,9 +40,6 @@ from .messages import (
     WorkerSetup,
 )
 
-if TYPE_CHECKING:
-    import subprocess
-
 _POLL_SECONDS = 0.2
 _LEAVE_SECONDS = 2.0
 _TERM_SECONDS = 1.0
@@ -58,7 +55,7 @@ class _Worker:
     """
 
     number: int
-    process: subprocess.Popen[bytes]
+    process: Process
     channel: Channel
     pidfd: int | None
     lifeline: int
@@ -85,6 +82,7 @@ class Pool:
         self._workers: dict[int, _Worker] = {}
         self._started = 0
         self._early: list[Report] = []  # what became known outside of `wait`
+        self._begins: list[Report] = []  # what is begun by now; nobody is woken for that
         self._selector = selectors.DefaultSelector()
         self._wake_read, self._wake_write = os.pipe()
         for fd in (self._wake_read, self._wake_write):
@@ -130,6 +128,8 @@ class Pool:
             worker.ended = 0
             worker.waiting = False
             worker.stage = batch[0].stage
+            if worker.used:
+                self._begin_next(worker)
             return worker.number
 
     def _unused(self, free: list[_Worker]) -> list[_Worker]:
@@ -148,30 +148,26 @@ class Pool:
         """
         end = None if timeout is None else time.monotonic() + timeout
         self._woken = False
-        early = bool(self._early)
         begun = self.proceed()
-        self._early += begun
-        while len(self._early) == len(begun) and not (early or self._woken) and (timeout is not None or self.running()):
+        while not self._early and not self._woken and (timeout is not None or self.running()):
             self._turn(end)
             self._stop_late()
             if end is not None and time.monotonic() >= end:
                 break
-        reports, self._early = self._early, []
+        reports, self._early = begun + self._early, []
         return reports
 
     def proceed(self) -> list[Report]:
         """Say before the next `wait` that all that was reported is kept, so that workers go on meanwhile; return what
-        they begin with that.
+        was begun by then and not told yet.
         """
-        begun: list[Report] = []
         for worker in self._workers.values():
             if worker.waiting and not self._draining:
                 worker.waiting = False
                 with suppress(OSError):
                     worker.channel.send(worker.ended)
-                following = next(iter(worker.batch))
-                self._begun(worker, following)
-                begun.append(Started(following, worker.number))
+                self._begin_next(worker)
+        begun, self._begins = self._begins, []
         return begun
 
     def drain(self) -> None:
@@ -227,7 +223,7 @@ class Pool:
             if worker.batch:
                 self._bury(worker)
         end = time.monotonic() + _LEAVE_SECONDS
-        while time.monotonic() < end and not all(map(_is_dead, leaving)):
+        while time.monotonic() < end and not all(worker.process.has_ended() for worker in leaving):
             time.sleep(0.002)
         for worker in leaving:
             self._clean(worker)
@@ -286,7 +282,7 @@ class Pool:
             elif key.fd == worker.pidfd or not self._collect(worker):
                 lost.append(worker)
         if not _PIDFD:
-            lost += [worker for worker in self._workers.values() if worker not in lost and _is_dead(worker)]
+            lost += [worker for worker in self._workers.values() if worker not in lost and worker.process.has_ended()]
         for worker in dict.fromkeys(lost):
             self._lost(worker)
 
@@ -326,6 +322,12 @@ class Pool:
         worker.current, worker.begun, worker.since = task, True, time.monotonic()
         limit = getattr(worker.batch[task], "timeout", None)
         worker.deadline = None if limit is None else worker.since + limit
+
+    def _begin_next(self, worker: _Worker) -> None:
+        """A worker that has ended a task and got another begins with it: it need not say so."""
+        following = next(iter(worker.batch))
+        self._begun(worker, following)
+        self._begins.append(Started(following, worker.number))
 
     def _stop_late(self) -> None:
         now = time.monotonic()
@@ -409,15 +411,6 @@ class Pool:
 def _runs_command(worker: _Worker) -> bool:
     task = worker.batch.get(worker.current) if worker.current is not None else None
     return isinstance(task, Task) and bool(task.cmd)
-
-
-def _is_dead(worker: _Worker) -> bool:
-    """Tell whether the process has ended, without releasing its number where the system allows that."""
-    if hasattr(os, "waitid"):
-        with suppress(ChildProcessError):
-            return os.waitid(os.P_PID, worker.process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-        return True
-    return worker.process.poll() is not None
 
 
 def _in_hand(worker: _Worker, task: int, *, certain: bool) -> InHand | None:

@@ -117,7 +117,28 @@ def store_path(staging: Staging, output: Output, path: Path, *, move: bool) -> P
 
 def _store_file(staging: Staging, path: Path, *, move: bool, share: bool) -> tuple[Digest, int]:
     shared = staging.objects.share_file(path) if share else None
-    return shared or staging.objects.put_file(path, move=move)
+    if shared is None:
+        return staging.objects.put_file(path, move=move)
+    _be_one_file(staging, path, shared[0])
+    return shared
+
+
+def _be_one_file(staging: Staging, path: Path, object_: Digest) -> None:
+    """Let a file whose bytes are those of an older object be a link to it, if there can be one more: bytes are kept
+    once, and whoever looks at the out need not read it.
+
+    Nothing is renamed over it: see `workspace.link`.
+    """
+    own = str(staging.objects.path(object_))
+    if os.path.samefile(own, path):  # noqa: PTH121 - once a stage
+        return
+    os.unlink(path)  # noqa: PTH108
+    try:
+        os.link(own, path)
+    except OSError:  # it has as many links as it may have
+        import shutil
+
+        shutil.copyfile(own, path)
 
 
 def _values_of(staging: Staging, output: Output, object_: Digest) -> tuple[Digest, int | None]:

@@ -70,9 +70,14 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    """Run until the pool closes the channel. Arguments: three descriptors (channel, lifeline, notes)."""
-    channel_fd, lifeline, notes = (int(text) for text in sys.argv[2:5])
+    """Be a worker. Arguments: see `work`."""
+    passed = [int(text) for text in sys.argv[2:5]]
     sys.argv[1:] = []
+    work(*passed)
+
+
+def work(channel_fd: int, lifeline: int, notes: int) -> None:
+    """Work until the pool closes the channel, and end the process. All three are descriptors."""
     for fd in (channel_fd, lifeline, notes):
         os.set_inheritable(fd, False)
     die_with_engine(lifeline)
@@ -142,6 +147,7 @@ class Worker:
         self._environment = dict(os.environ)  # commands are given this, whatever functions make of theirs
         self._kept = 0
         self._draining = False
+        self._used = False
         self._keeping: Staging | None = None
         import_from(setup.root, setup.sources)
 
@@ -152,7 +158,8 @@ class Worker:
             if not isinstance(batch, tuple):  # what came too late for the batch before
                 continue
             self._kept, self._draining = 0, False
-            self._send(Started(batch[0].id, self._number))
+            if not self._used:  # later the pool knows by itself that what it sends is begun
+                self._send(Started(batch[0].id, self._number))
             for place, task in enumerate(batch):
                 if place and not self._go_on(place):
                     self._send(Returned(tuple(t.id for t in batch[place:])))
@@ -162,6 +169,7 @@ class Worker:
                     self._send(Returned(tuple(t.id for t in batch[place:])))
                     break
                 self._send(report)
+                self._used = True
 
     def _go_on(self, done: int) -> bool:
         """Wait until the engine has kept the results of `done` tasks of the batch, and takes the next as begun.
@@ -216,7 +224,8 @@ class Worker:
         return CutDone(task.id, sheet, time.perf_counter() - began, self._brought())
 
     def _run(self, task: Task, began: float) -> Done:
-        before = stage_environment(task.env) if task.env else {}
+        # Commands are given their environment; of this process's own, they need where programs are looked for.
+        before = stage_environment(task.env) if task.call or "PATH" in task.env else {}
         try:
             if task.call:
                 made = self._run_call(task)

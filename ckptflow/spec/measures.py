@@ -7,7 +7,6 @@ what Python's and ECMA's regular expressions have in common.
 from __future__ import annotations
 
 import re
-from decimal import Decimal
 
 _AMOUNT = r"(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)"
 
@@ -15,7 +14,7 @@ SIZE = rf"^(?=.*[1-9]){_AMOUNT} ?(?:[kKMGT]i?)?[bB]$"
 DURATION = rf"^(?=.*[1-9])(?:{_AMOUNT}d)?(?:{_AMOUNT}h)?(?:{_AMOUNT}m)?(?:{_AMOUNT}s)?(?:{_AMOUNT}ms)?$"
 
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
-_SECONDS = {"d": Decimal(86400), "h": Decimal(3600), "m": Decimal(60), "s": Decimal(1), "ms": Decimal("0.001")}
+_SECONDS = {"d": "86400", "h": "3600", "m": "60", "s": "1", "ms": "0.001"}
 _PIECE = re.compile(rf"({_AMOUNT})(ms|[dhms])")
 _LONGEST = 40
 
@@ -24,6 +23,8 @@ def parse_size(text: str) -> int | None:
     """Return the bytes that `text` names (`kB` 1000, `KiB` 1024), at least 1; None where it is not a size."""
     if len(text) > _LONGEST or not re.fullmatch(SIZE, text):
         return None
+    from decimal import Decimal  # costs more than all else here: not for a pipeline that names no size
+
     amount, unit = re.fullmatch(r"([0-9.]+) ?(.*)[bB]", text).groups()  # type: ignore[union-attr]  # SIZE has matched
     base = 1024 if unit.endswith("i") else 1000
     return int(Decimal(amount) * base ** _POWERS[unit.removesuffix("i").lower()]) or None
@@ -33,4 +34,6 @@ def parse_duration(text: str) -> float | None:
     """Return the seconds that `text` names, more than 0; None where it is not a duration."""
     if len(text) > _LONGEST or not re.fullmatch(DURATION, text):
         return None
-    return float(sum(Decimal(amount) * _SECONDS[unit] for amount, unit in _PIECE.findall(text)))
+    from decimal import Decimal
+
+    return float(sum(Decimal(amount) * Decimal(_SECONDS[unit]) for amount, unit in _PIECE.findall(text)))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from ..errors import StoreError
 from ..ids import Digest, digest, is_digest
@@ -149,6 +150,7 @@ def run_name(run: str) -> str:
     return f"{RUNS}{run}.json"
 
 
+@lru_cache(4096)
 def escape(text: str) -> str:
     """Return `text` as one path component: what is not a letter, digit, `_`, `-` or `@` becomes `%` and two hex digits.
 

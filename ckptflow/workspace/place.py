@@ -173,19 +173,25 @@ class Placer:
     def place(
         self, out: Out, tree: Tree, former: Former | None = None, *, force: bool = False, relink: bool = False
     ) -> bool:
-        """Make the workspace show `tree` at the out's path; return whether anything had to be changed.
+        """Make the workspace show `tree` at the out's path; return whether anything had to be changed, or looked at to
+        `relink` it.
 
         `relink` also replaces files that are right and not linked to the store, so that their bytes are kept once.
         `former`: see `state`.
 
         Raises `OutEdited` where a change made by hand would be lost, `StoreDamaged` for a bad object.
         """
+        target = self._root / out.path
+        if relink and tree.layout is Layout.FILE and self._is_own(tree.parts[0].object, target):
+            with _friendly(target):
+                self._cache.keep_digests(_stamped(out.path, str(target), tree.parts[0].object))
+            self._observer.forget(out.path)
+            return True
         state = self.state(out, tree, former)
         if state is OutState.SAME and not relink:
             return False
         if state is OutState.EDITED and not force:
             raise edited(out.path)
-        target = self._root / out.path
         expected = self.expected(tree)
         seen = self._see(out.path)
         actual = {name: content for name, _, content in seen.files} if seen is not None else {}
@@ -202,16 +208,20 @@ class Placer:
                     self._make_parent(full, made)
                     mode = 0o755 if executable else None if out.cache else 0o644
                     self._linker.place(self._objects.place(object_), full, mode=mode, again=relink and mode is None)
-                    stamp = Stamp.of(os.stat(full))  # noqa: PTH116 - hot
-                    if not is_racy(stamp.mtime_ns, time.time_ns()):
-                        key = f"{out.path}/{name}" if name else out.path
-                        known.append((key, stamp.size, stamp.mtime_ns, stamp.inode, object_))
+                    known += _stamped(f"{out.path}/{name}" if name else out.path, full, object_)
             if not expected:
                 self._make_parent(f"{target}/-", made)
             for name in actual.keys() - expected.keys():
                 (target / name).unlink(missing_ok=True)
         self._cache.keep_digests(known)
         self._observer.forget(out.path)
+        return True
+
+    def _is_own(self, object_: Digest, path: Path) -> bool:
+        """Tell whether a file is the object itself, and good: then there is nothing to look for in it."""
+        if not self._objects.is_same_file(object_, path):
+            return False
+        self._objects.path(object_)  # raises what is wrong with it
         return True
 
     def makes_links(self) -> bool:
@@ -253,6 +263,14 @@ class Placer:
             if not _remove_dead_links(self._root / path):
                 raise
         return self._observer.see(path)
+
+
+def _stamped(key: str, path: str, object_: Digest) -> list[tuple[str, int, int, int, str]]:
+    """Return the row for the cache that says what a file holds; none where it could still change and look the same."""
+    stamp = Stamp.of(os.stat(path))  # noqa: PTH116 - hot
+    if is_racy(stamp.mtime_ns, time.time_ns()):
+        return []
+    return [(key, stamp.size, stamp.mtime_ns, stamp.inode, object_)]
 
 
 def edited(path: str) -> OutEdited:

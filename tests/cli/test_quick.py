@@ -2,13 +2,15 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ckptflow.cli.quick import try_quick
+from ckptflow.cli.quick import is_plain, try_quick
 from ckptflow.engine import fresh
 from ckptflow.workspace import discover
 
@@ -97,3 +99,17 @@ def test_nobody_need_hear_that_there_is_nothing_to_do(witness: None, monkeypatch
 def test_closed_streams_go_the_ordinary_way(witness: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stderr", None)
     assert try_quick(["repro"]) is None
+
+
+@pytest.mark.parametrize("args", [["repro"], ["repro", "-q", "--json"]])
+def test_what_is_plain_is_run_without_click(tmp_path: Path, args: list[str]) -> None:
+    (tmp_path / "pipeline.yaml").write_text("stages:\n  a: {cmd: echo x > x, outs: [x]}\n")
+    code = f"import sys; from ckptflow.cli.main import main; print(main({args!r}), 'click' in sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert ran.stdout.splitlines()[-1] == "0 False"
+    assert (tmp_path / "x").read_text() == "x\n"
+
+
+def test_what_is_no_plain_repro_is_for_click_to_read() -> None:
+    assert is_plain(["repro", "a", "--json"])
+    assert not any(map(is_plain, ([], ["status"], ["repro", "-k"], ["repro", "--", "a"], ["-q", "repro"])))

@@ -242,6 +242,17 @@ def test_the_file_that_a_command_wrote_becomes_the_object(bench):
     assert bench.text(report, "out.txt") == "hello\n"
 
 
+def test_a_file_of_which_the_store_has_the_bytes_becomes_the_object_too(bench):
+    outs = [Output(name, name, "file", share=True) for name in ("a.txt", "b.txt")]
+    with bench.pool() as pool:
+        tasks = [bench.cmd(f"echo same > {out.path}", outputs=(out,)) for out in outs]
+        pool.submit(tuple(tasks))
+        reports = bench.finish(pool)
+    names = {report.outs[out.label].object for out, report in zip(outs, reports.values(), strict=True)}
+    assert len(names) == 1
+    assert all(bench.objects.is_same_file(*names, bench.root / out.path) for out in outs)
+
+
 def test_unless_something_that_it_left_behind_may_write_to_it(bench, until):
     shared = Output("out.txt", "out.txt", "file", share=True)
     script = "exec 3> out.txt; echo hello >&3; (while [ ! -e go ]; do sleep 0.02; done; echo late >&3; touch went) &"

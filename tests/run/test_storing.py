@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
 
@@ -116,6 +117,26 @@ def test_a_copied_file_may_be_changed_afterwards(staging, tmp_path):
     part = store_path(staging, FILE, path, move=False)
     path.write_text("after")
     assert staging.objects.get(part.object) == b"before"
+
+
+def test_an_object_that_can_have_no_more_links_is_copied(staging, tmp_path, monkeypatch):
+    first, second = tmp_path / "first", tmp_path / "second"
+    for path in (first, second):
+        path.write_bytes(b"same")
+    out = Output("out", "second", "file", share=True)
+    if staging.objects.share_file(first) is None:
+        pytest.skip("no leases here")
+    real = os.link
+
+    def link(source, target, **more):
+        if str(target) == str(second):
+            raise OSError(errno.EMLINK, "Too many links")
+        real(source, target, **more)
+
+    monkeypatch.setattr(os, "link", link)
+    part = store_path(staging, out, second, move=False)
+    assert second.read_bytes() == b"same" and not staging.objects.is_same_file(part.object, second)
+    assert staging.objects.is_same_file(part.object, first)
 
 
 def test_a_value_goes_through_its_format(staging):

@@ -9,12 +9,13 @@ import pytest
 
 from ckptflow.chunk.model import Part
 from ckptflow.chunk.tree import Layout, ListedFile, Listing, Tree
-from ckptflow.errors import DepUnreadable, OutEdited, StoreError
+from ckptflow.errors import DepUnreadable, OutEdited, StoreDamaged, StoreError
 from ckptflow.spec.model import Out
 from ckptflow.store.local import LocalStore
 from ckptflow.store.marker import open_store
 from ckptflow.store.objects import Objects
-from ckptflow.workspace import link
+from ckptflow.workspace import link, observe
+from ckptflow.workspace.observe import Observer
 from ckptflow.workspace.place import OutState, Placer, part_name
 
 OUT = Out("data/out", "file")
@@ -209,8 +210,6 @@ def test_a_file_that_is_linked_again_is_not_renamed_over(kit, monkeypatch):
 
 
 def test_placed_files_are_not_hashed_again(tmp_path, kit, cache, hashed):
-    from ckptflow.workspace.observe import Observer
-
     tree = kit.file(b"hello")
     past = (10**18, 10**18 + 1)
     os.utime(kit.objects.path(tree.parts[0].object), ns=past)
@@ -237,6 +236,30 @@ def test_an_out_that_is_the_object_s_own_file_is_left_alone(kit, monkeypatch):
     monkeypatch.setattr(os, "link", None)
     assert kit.placer.place(OUT, kit.file(b"a"), relink=True) is True
     assert kit.path.stat().st_nlink == 2
+
+
+def test_an_out_that_is_the_object_s_own_file_is_known_without_reading_it(kit, tmp_path, cache, monkeypatch):
+    kit.path.parent.mkdir()
+    kit.path.write_bytes(b"a")
+    os.utime(kit.path, ns=(10**18, 10**18))
+    if kit.objects.share_file(kit.path) is None:
+        pytest.skip("no leases here")
+    tree = kit.file(b"a")
+    monkeypatch.setattr(observe, "hash_file", None)
+    kit.placer.place(OUT, tree, relink=True)
+    assert Observer(tmp_path, cache).see(OUT.path).digest == tree.parts[0].object
+
+
+def test_an_own_file_that_was_changed_is_told(kit):
+    kit.path.parent.mkdir()
+    kit.path.write_bytes(b"a")
+    if kit.objects.share_file(kit.path) is None:
+        pytest.skip("no leases here")
+    tree = kit.file(b"a")
+    kit.path.chmod(0o644)
+    kit.path.write_bytes(b"b")
+    with pytest.raises(StoreDamaged):
+        kit.placer.place(OUT, tree, relink=True)
 
 
 @pytest.mark.parametrize(

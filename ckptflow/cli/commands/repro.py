@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from .. import terminal
-from ..exits import Exit
+from ..running import run
 from ..session import Session, as_json, pipeline_file, superseded, verbosity
 from ..values import Duration, Target
 from .plan import tell_plan
-
-if TYPE_CHECKING:
-    from ...project import RunResult
 
 
 @click.command("repro")
@@ -57,30 +53,8 @@ def command(session: Session, /, **flags: Any) -> int:
     options = ReproOptions(commit=not flags.pop("no_commit"), **flags)
     if dry:
         return tell_plan(session, project.plan(targets, options=options), as_json=as_json, exit_code=exit_code)
-
-    from ..reporting import reporting
-
-    with reporting(session, events) as reporter:
-        outcome = project.repro(targets, options=options, reporter=reporter)
-    if as_json:
-        terminal.document(outcome.to_json())
-    return exit_of(outcome)
+    return run(session, project, targets, options, events=events, as_json=as_json)
 
 
 def _given(values: dict[str, object]) -> dict[str, str]:
     return {name: str(value) for name, value in values.items() if value is not None}
-
-
-def exit_of(run: RunResult) -> int:
-    """Return the exit code of a run."""
-    match run.outcome:
-        case "ok" if run.shared is not None and not run.shared.complete:
-            return Exit.STORE
-        case "ok":
-            return Exit.QUARANTINED if any(stage.quarantined for stage in run.stages) else Exit.DONE
-        case "timeout":
-            return Exit.MORE
-        case "interrupted":
-            return 128 + run.signal if run.signal else Exit.INTERRUPTED
-        case _:
-            return Exit.FAILED

@@ -149,7 +149,7 @@ def _places(field: str, entries: list[tuple[str, dict[str, Value]]], *, named: b
 def _run(session: Session, file: str | None, name: str) -> int:
     from ....project import ReproOptions
     from ...reporting import reporting
-    from ..repro import exit_of
+    from ...running import exit_of
 
     project = session.project(file=file)
     with reporting(session, None) as reporter:
