@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ckptflow.chunk.content import Boundaries, Boundary, Counted, Window, text_hashes, whole_text_hashes
+from ckptflow.chunk.content import Boundaries, Boundary, Counted, Window, factor, text_hashes, whole_text_hashes
 
 
 def by_the_rule(places: list[int], hashes: list[int], end: int, target: int) -> list[int]:
@@ -142,6 +142,21 @@ def test_hashes_of_text_are_of_the_text_alone(texts: list[bytes], before: bytes)
     together = of(texts, before, b"tail of other bytes")
     alone = [of([text], b"", b"") for text in texts]
     assert together == [[a[0][0] for a in alone], [a[1][0] for a in alone]]
+
+
+@given(st.binary(max_size=120), st.data())
+def test_hashes_of_text_are_as_they_are_said_to_be(data: bytes, drawn: st.DataObject) -> None:
+    ends = st.integers(0, len(data))
+    spans = [sorted(drawn.draw(st.tuples(ends, ends))) for _ in range(drawn.draw(st.integers(1, 9)))]
+    starts, stops = np.array(spans, np.int64).T
+
+    def said(text: bytes) -> int:
+        middle = text[len(text) // 2 - 4 :][:8] if len(text) > 16 else b""
+        words = [int.from_bytes(part, "little") for part in (text[:8], text[-8:], middle)]
+        return sum(word * int(factor(7 + n)) for n, word in enumerate((*words, len(text)))) % 2**64
+
+    hashes = text_hashes(np.frombuffer(data, np.uint8), starts, stops, 7)
+    assert hashes.tolist() == [said(data[start:stop]) for start, stop in spans]
 
 
 def test_hashes_of_text_tell_texts_apart() -> None:
