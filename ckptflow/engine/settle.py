@@ -17,7 +17,6 @@ from typing import Any
 from ..checkpoints.lockfile import LockEntry
 from ..checkpoints.trees import bring_all, get_tree, is_here
 from ..chunk.tree import Tree
-from ..fingerprint.recipe import stage_key
 from ..ids import Digest, StageName
 from ..plan.stagerun import ChunkState, StageRun
 from ..spec.model import Out
@@ -118,12 +117,10 @@ class Settler:
 def _entry(run: StageRun, quarantined: int, superseded: int) -> LockEntry:
     recipe = run.recipe
     deps: dict[str, dict[str, Any]] = {}
-    digests: list[tuple[str, Digest]] = []
     for dep in run.stage.deps:
         source = run.sources[dep.label]
         form: Any = recipe.deps[dep.label].value()
         deps[dep.label] = {"path": dep.path, "digest": source.identity, "form": form}
-        digests.append((dep.label, source.identity))
     outs: dict[str, dict[str, Any]] = {}
     for out in run.stage.outs:
         tree = run.trees[out.label]
@@ -137,7 +134,7 @@ def _entry(run: StageRun, quarantined: int, superseded: int) -> LockEntry:
             outs[out.label]["rows"] = tree.rows
     return LockEntry(
         stage=run.name,
-        key=stage_key(run.base, run.stage.chunk, digests),
+        key=run.stage_key(),
         deps=deps,
         outs=outs,
         chunks=run.chunks,

@@ -11,15 +11,11 @@ from collections.abc import Mapping
 from ..chunk.model import AtColumns, AtPart, Part, Piece
 from ..chunk.tree import Layout, Tree
 from ..fingerprint.encode import digest_of
-from ..fingerprint.recipe import stage_key
 from ..ids import Digest, StageName
 from ..spec.model import Dep, OverParts, chunked_deps
 from .graph import Graph
 from .model import CutRequest, Facts, Source
 from .stagerun import Phase, StageRun
-
-CARRIED = "\0state"
-"""The label under which a state enters keys; no dep has such a one."""
 
 TABULAR = frozenset({"parquet", "arrow", "csv", "tsv", "jsonl"})
 """Formats whose content is rows: identity is by value, whatever the encoding."""
@@ -64,15 +60,6 @@ class Reads:
             up = self._upstream(run.name, dep)
             assert up is not None
             run.sources[run.stream] = self._tree_source(run, dep, *up)
-
-    def stage_key(self, run: StageRun) -> Digest:
-        """Return the digest of the whole stage; all its sources must be known."""
-        deps = [(label, source.identity) for label, source in run.sources.items()]
-        if run.recipe.combine is not None:
-            deps.append(("\0combine", run.recipe.combine))
-        if (first := run.state_before(0)) is not None:
-            deps.append((CARRIED, first.digest))
-        return stage_key(run.base, run.stage.chunk, deps)
 
     def requests(self, run: StageRun) -> list[CutRequest]:
         """Return the sheets that the stage needs: one for what is chunked, one for each whole dep known by its rows."""

@@ -28,9 +28,9 @@ from .graph import Graph
 from .mending import mending
 from .merging import Merge, Merger
 from .model import CutRequest, Facts, Past, Record, Refusal
-from .reads import CARRIED, Reads
+from .reads import Reads
 from .selection import GaveUp, Retry, Selection, Work
-from .stagerun import ChunkState, Phase, StageRun
+from .stagerun import CARRIED, ChunkState, Phase, StageRun
 
 LOOKUP_AT_ONCE = 10_000
 
@@ -292,7 +292,7 @@ class Schedule:
         """Settle the stage at once if its key is the one in the lock file and its outs are known."""
         if run.stream is not None:
             return False
-        run.key = self.reads.stage_key(run)
+        run.key = run.stage_key()
         before = self._facts.before(run.name)
         if run.forced or run.name in self._selection.chunks or before is None or before.key != run.key:
             return False

@@ -10,12 +10,15 @@ from ..chunk.model import AtFiles, Part, Sheet
 from ..chunk.tree import Layout, Tree
 from ..dataclass import dataclass, field
 from ..errors import Failure
-from ..fingerprint.recipe import Recipe
+from ..fingerprint.recipe import Recipe, stage_key
 from ..ids import ChunkKey, Digest, StageName
 from ..spec.model import Out, Stage, Value, chunked_deps
 from .mending import Mending
 from .merging import Merger
 from .model import Record, Source, State
+
+CARRIED = "\0state"
+"""The label under which a state enters keys; no dep has such a one."""
 
 
 class Phase(StrEnum):
@@ -142,6 +145,15 @@ class StageRun:
             return State(self.stage.carry.initial)
         record = self.records[index - 1]
         return record.state if record is not None else None
+
+    def stage_key(self) -> Digest:
+        """Return the digest of the whole stage, as lock files hold it; all its sources must be known."""
+        deps = [(label, source.identity) for label, source in self.sources.items()]
+        if self.recipe.combine is not None:
+            deps.append(("\0combine", self.recipe.combine))
+        if (first := self.state_before(0)) is not None:
+            deps.append((CARRIED, first.digest))
+        return stage_key(self.base, self.stage.chunk, deps)
 
     @property
     def way(self) -> dict[str, Value]:

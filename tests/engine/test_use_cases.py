@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 
@@ -184,3 +185,42 @@ def test_git_ignores_what_is_not_to_be_kept(make):
     made = {f"/{p.name}" for p in (project.root / ".ckptflow").iterdir()} - {"/.gitignore"}
     covered = {p for p in made if any(p.startswith(rule.rstrip("*/")) for rule in ignored)}
     assert covered == made
+
+
+HANDED_ON = """
+    stages:
+      ids:
+        call: work:number
+        deps: {rows: rows.csv}
+        chunk: {over: rows, rows: 2, cut: fixed}
+        carry: {initial: {last: 0}}
+        outs: {ids: ids.parquet}
+      total:
+        call: work:count
+        combine: work:add
+        deps: {rows: ids.parquet}
+        chunk: {over: rows, rows: 2, cut: fixed}
+        outs: {total: total.json}
+"""
+NUMBERING = """
+    def number(rows, state):
+        last = state["last"] + rows.num_rows
+        return {"id": [last] * rows.num_rows}, {"last": last}
+
+    def count(rows):
+        return rows.num_rows
+
+    def add(left, right):
+        return left + right
+"""
+
+
+def test_a_lock_entry_is_enough_where_chunks_hand_on_a_state_or_are_merged(make):
+    project = make({"pipeline.yaml": HANDED_ON, "work.py": NUMBERING, "rows.csv": "x\n1\n2\n3\n4\n5\n"})
+    assert project.repro().ok
+    state = project.root / ".ckptflow"
+    shutil.rmtree(state / "store/records")
+    shutil.rmtree(state / "fresh")
+    for path in state.glob("cache.db*"):
+        path.unlink()
+    assert [(s.stage, s.state, s.ran) for s in project.repro().stages] == [("ids", "fresh", 0), ("total", "fresh", 0)]

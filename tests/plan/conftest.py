@@ -211,7 +211,7 @@ class Machine:
         self.world.trees.update({run.names[label]: tree for label, tree in run.trees.items()})
         if not run.pinned and not run.fresh:
             self.world.lock[run.name] = Before(
-                key=self.schedule.reads.stage_key(run),
+                key=run.stage_key(),
                 trees=dict(run.names),
                 chunks=run.chunks,
                 items=dict(run.recipe.items()),
