@@ -71,25 +71,26 @@ class Block:
         for column in self.columns:
             self._add(column, 0)
 
-    def _stream(self) -> int:
-        self.streams += 1
-        return self.streams - 1
-
     def _add(self, column: Column, level: int) -> None:
-        nulls = self._stream()
+        stream = self.streams
         if len(column.nulls):
-            self.nulls.append(_Nulls(nulls, level, column.nulls))
+            self.nulls.append(_Nulls(stream, level, column.nulls))
+        stream += 1
         if column.mark:
-            self.marks.append(_Mark(self._stream(), level, column.mark))
+            self.marks.append(_Mark(stream, level, column.mark))
+            stream += 1
         if column.offsets is not None:
             if column.span:
                 lengths = column.offsets[1:] - column.offsets[:-1]  # `np.diff` takes five times as long for few
                 lengths = lengths.astype(np.int32 if column.span == 4 else np.int64, copy=False)
-                self.data.append(_Data(self._stream(), level, lengths.view(np.uint8).data, column.span))
+                self.data.append(_Data(stream, level, lengths.view(np.uint8).data, column.span))
+                stream += 1
             self.levels.append((level, column.offsets))
             level = len(self.levels)
         if column.data is not None:
-            self.data.append(_Data(self._stream(), level, column.data.data, column.width))
+            self.data.append(_Data(stream, level, column.data.data, column.width))
+            stream += 1
+        self.streams = stream
         for child in column.children:
             self._add(child, level)
 
