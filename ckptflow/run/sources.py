@@ -207,7 +207,7 @@ def _table_files(files: list[SourceFile], kind: Kind) -> tuple[SourceFile, ...]:
 def _members(source: Source, root: Path) -> list[SourceFile]:
     """Return the files of a directory or glob of the workspace, sorted."""
     files = (
-        SourceFile(name, status.st_size, path=path, stamp=Stamp.of(status))
+        SourceFile(name, status.st_size, path=Path(path), stamp=Stamp.of(status))
         for name, path, status in members(root, source.path)
     )
     return sorted(files, key=lambda f: f.name)

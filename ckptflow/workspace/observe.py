@@ -196,9 +196,7 @@ class Observer:
         files = self._hash(list(members(self._root, pattern)), pattern)
         return Observed(pattern, "glob", _listing(files), tuple(files), glob_parts(pattern)[0])
 
-    def _hash(
-        self, items: Sequence[tuple[str, Path | str, os.stat_result]], path: str
-    ) -> list[tuple[str, Stamp, Digest]]:
+    def _hash(self, items: Sequence[tuple[str, str, os.stat_result]], path: str) -> list[tuple[str, Stamp, Digest]]:
         """Return (relative path, stamp, digest) of each file, sorted; from the cache where its stamp is known."""
         known = self._cache.digests_under(f"{path}/") if len(items) > MANY_FILES else None
         result: list[tuple[str, Stamp, Digest]] = []

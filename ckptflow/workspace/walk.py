@@ -20,7 +20,7 @@ from .link import BESIDE
 IGNORED = frozenset({".git", ".ckptflow", "__pycache__", ".DS_Store"})
 
 
-def members(root: Path, path: str) -> Iterable[tuple[str, Path, os.stat_result]]:
+def members(root: Path, path: str) -> Iterable[tuple[str, str, os.stat_result]]:
     """Return (relative path, full path, stat) of the files of a directory or glob below `root`, in no order.
 
     Raises `DepUnreadable`.
@@ -44,7 +44,7 @@ def glob_parts(pattern: str) -> tuple[str, str]:
     return base, pattern if base == "." else pattern[len(base) + 1 :]
 
 
-def _walk(top: Path, path: str, *, deep: bool = True) -> Iterator[tuple[str, Path, os.stat_result]]:
+def _walk(top: Path, path: str, *, deep: bool = True) -> Iterator[tuple[str, str, os.stat_result]]:
     """Yield (relative path, full path, stat) of all regular files below `top`."""
     stack: list[tuple[str, str, frozenset[tuple[int, int]]]] = [("", str(top), frozenset())]
     while stack:
@@ -64,7 +64,7 @@ def _walk(top: Path, path: str, *, deep: bool = True) -> Iterator[tuple[str, Pat
                         if deep:
                             stack.append((f"{relative}/", entry.path, parents))
                     elif modes.S_ISREG(status.st_mode):
-                        yield relative, Path(entry.path), status
+                        yield relative, entry.path, status
                     else:
                         raise DepUnreadable(
                             f"`{path}` holds `{relative}`, which is no regular file", hint="remove it from the dep"
