@@ -83,7 +83,7 @@ def _words_at(aligned: Hashes, places: Places) -> Hashes:
     out = aligned.take(word, mode="clip")
     out >>= bits
     above = aligned[1:].take(word, mode="clip")
-    above <<= _BITS - bits  # by 64, of which nothing is left, where the place is aligned
+    above <<= np.subtract(_BITS, bits, out=bits)  # by 64, of which nothing is left, where the place is aligned
     out |= above
     return out
 
@@ -109,14 +109,17 @@ def text_hashes(data: npt.NDArray[np.uint8], starts: Places, stops: Places, salt
         out *= np.uint64(int(head) + int(tail) & _MASK)
     else:
         out *= head
-        ending = _words_at(near, begin + np.maximum(lengths - 8, 0))
+        last_eight = lengths - 8
+        np.maximum(last_eight, 0, out=last_eight)
+        last_eight += begin
+        ending = _words_at(near, last_eight)
         ending &= keep
         ending *= tail
         out += ending
     if longest > 16:
         long = np.flatnonzero(lengths > 16)
         out[long] += _words_at(near, begin[long] + (lengths[long] >> 1) - 4) * factor(salt + 2)
-    out += lengths.astype(np.uint64) * factor(salt + 3)
+    out += lengths.view(np.uint64) * factor(salt + 3)
     return out
 
 
