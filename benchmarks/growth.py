@@ -27,7 +27,7 @@ LINEAR = 1.1
 """What an exponent may be to count as linear: it is a figure that was measured."""
 LARGER = 3
 """So many of the sizes, the largest, make the exponent."""
-AGAIN_SECONDS = 15.0
+AGAIN_SECONDS = 5.0
 """What takes less is done again as a whole: what can be done but once in a place then has a median as well."""
 NOISE = 0.25
 """What grew by less than this part of the fixed cost did not grow."""
@@ -78,14 +78,12 @@ def measure(kind: Kind, scratch: Path, sizes: Sequence[int], budget: float, roun
     for size in sizes:
         began = time.perf_counter()
         found = _done(kind, scratch, size, rounds)
-        for _ in range(rounds - 1):
-            if time.perf_counter() - began > AGAIN_SECONDS:
-                break
+        took = time.perf_counter() - began
+        for _ in range(rounds - 1 if took < AGAIN_SECONDS else 0):
             for work, costs in _done(kind, scratch, size, rounds).items():
                 found[work] += costs
         for work, costs in found.items():
             seen[work][size] = Series(tuple(costs))
-        took = time.perf_counter() - began
         print(f"{kind.name}, {size:,} {kind.unit}: {took:.1f} s", file=sys.stderr, flush=True)
         if before is not None and took + 10 * (took - before) > budget:  # what grew grows tenfold
             break
