@@ -11,7 +11,7 @@ import fcntl
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from ..ids import Digest
@@ -35,12 +35,11 @@ def taking_turns(path: Path, objects: Iterable[Digest], check: Callable[[], None
         return
     try:
         waited = False
-        with suppress(OSError):  # no locks here
-            for start, length in _ranges(objects):
-                while not _try(fd, start, length):
-                    waited = True
-                    check()
-                    time.sleep(_PAUSE_SECONDS)
+        for start, length in _ranges(objects):
+            while _is_taken(fd, start, length):
+                waited = True
+                check()
+                time.sleep(_PAUSE_SECONDS)
         yield waited
     finally:
         os.close(fd)
@@ -52,9 +51,12 @@ def _ranges(objects: Iterable[Digest]) -> list[tuple[int, int]]:
     return [(slot, 1) for slot in slots] if len(slots) <= _MOST else [(0, _SLOTS)]
 
 
-def _try(fd: int, start: int, length: int) -> bool:
+def _is_taken(fd: int, start: int, length: int) -> bool:
+    """Take these bytes unless another process has them; tell whether one has."""
     try:
         fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB, length, start)
     except (BlockingIOError, PermissionError):
+        return True
+    except OSError:  # no locks here
         return False
-    return True
+    return False

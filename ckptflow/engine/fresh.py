@@ -131,7 +131,12 @@ def still_fresh(root: str, file: str, targets: Sequence[str] = (), here: str = "
 
 def stamp_of(found: os.stat_result) -> str:
     """Return what is compared of a file."""
-    return f"{found.st_size} {found.st_mtime_ns} {found.st_ino & MASK}"
+    return stamp_text(found.st_size, found.st_mtime_ns, found.st_ino & MASK)
+
+
+def stamp_text(size: int, mtime_ns: int, inode: int) -> str:
+    """Return a stamp as witnesses hold it; `inode` is masked."""
+    return f"{size} {mtime_ns} {inode}"
 
 
 def has_more(root: str, directory: str, mtime: int, names: Sequence[str]) -> bool:

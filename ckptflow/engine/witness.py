@@ -103,7 +103,7 @@ def _quiet(result: StageResult) -> dict[str, Any]:
 def _row(path: str, stamp: Stamp, seen_ns: int) -> tuple[str, str]:
     if is_racy(stamp.mtime_ns, seen_ns):
         raise NotYet(path)
-    return path, f"{stamp.size} {stamp.mtime_ns} {stamp.inode}"
+    return path, fresh.stamp_text(stamp.size, stamp.mtime_ns, stamp.inode)
 
 
 def _files(

@@ -148,11 +148,8 @@ def _places(field: str, entries: list[tuple[str, dict[str, Value]]], *, named: b
 
 def _run(session: Session, file: str | None, name: str) -> int:
     from ....project import ReproOptions
-    from ...reporting import reporting
-    from ...running import exit_of
+    from ...running import run
 
-    project = session.project(file=file)
-    with reporting(session, None) as reporter:
-        outcome = project.repro([name], options=ReproOptions(single_item=True), reporter=reporter)
+    code = run(session, session.project(file=file), (name,), ReproOptions(single_item=True))
     terminal.flush()
-    return exit_of(outcome)
+    return code
