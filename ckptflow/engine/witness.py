@@ -24,6 +24,7 @@ from ..workspace.keys import key_path
 from ..workspace.observe import GRANULARITY_NS, Observed, Stamp, is_racy
 from ..workspace.place import OutState
 from ..workspace.settings import config_paths
+from ..workspace.treestamp import tree_stamp
 from . import fresh
 from .facts import ProjectFacts
 from .result import StageResult
@@ -194,7 +195,10 @@ def _dirs(session: Session, observed: Iterable[Observed]) -> Iterator[tuple[str,
             raise NotYet(seen.path)
         if seen.base not in done:
             done.add(seen.base)
-            yield seen.base, fresh.tree_stamp(str(session.root / seen.base))
+            try:
+                yield seen.base, tree_stamp(str(session.root / seen.base))
+            except OSError:  # something was taken away meanwhile
+                raise NotYet(seen.base) from None
         session.observer.forget(seen.path)
         again = session.observer.see(seen.path)
         now = time.time_ns()

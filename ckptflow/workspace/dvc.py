@@ -23,7 +23,7 @@ from .cache import Cache
 from .md5s import Md5s, hash_md5
 from .observe import Observer
 from .traces import dvc_home
-from .walk import IGNORED
+from .treestamp import IGNORED
 
 
 class DvcProject:
