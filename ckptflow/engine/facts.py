@@ -17,7 +17,8 @@ from ..plan.graph import Graph
 from ..plan.model import Before, CutRequest, Source
 from ..spec.model import Dep, Out, Pipeline, Stage, chunked_deps
 from ..workspace.cache import Cache
-from ..workspace.observe import Observed, Observer
+from ..workspace.observe import Observer
+from ..workspace.observed import Observed
 from ..workspace.sources import ProjectSources
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ class ProjectFacts:
             tabular = format_ in TABULAR and form not in FILE_FORMS
             if not one and form not in TABLE_FORMS and form is not Form.NATURAL:
                 tabular = False
-            self._sources_seen[key] = Source(dep.path, format_, seen.digest, tabular=tabular, stamp=seen.stamp)
+            self._sources_seen[key] = Source(dep.path, format_, seen.digest, tabular=tabular, stamp=seen.files.stamp)
         return self._sources_seen[key]
 
     def _require(self, stage: StageName, dep: Dep) -> Observed:
@@ -231,7 +232,7 @@ def before_of(entry: LockEntry) -> Before:
 
 def _format_of_files(seen: Observed) -> str:
     """Return the one table format that all files of a directory have, else `dir`."""
-    kinds = {format_of(name) for name, _, _ in seen.files}
+    kinds = {format_of(name) for name in seen.files.stamped.names}
     return kinds.pop() if len(kinds) == 1 and kinds <= TABULAR else "dir"
 
 

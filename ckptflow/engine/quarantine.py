@@ -37,7 +37,7 @@ def _table_of(stage: StageName) -> str:
 
 def keep_quarantine(session: Session, run: StageRun) -> None:
     """Write the table of a stage whose chunks are done; remove it where nothing failed. Raises `StoreError`."""
-    bad = [(i, r.quarantine) for i, r in enumerate(run.records) if r is not None and r.quarantine is not None]
+    bad = sorted(run.done.quarantine.items())
     try:
         if not bad:
             with suppress(FileNotFoundError):

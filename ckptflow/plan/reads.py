@@ -155,8 +155,7 @@ class Reads:
             return None
         if up[1] in up[0].trees:
             return up[0].trees[up[1]].parts[index]
-        record = up[0].records[index]
-        return record.outs[up[1]] if record is not None else None
+        return up[0].done.part(up[1], index)
 
     def trees(self, run: StageRun) -> dict[str, Tree]:
         """Return the outs of other stages that a stage whose sources are known reads, by label of the dep."""

@@ -21,7 +21,7 @@ from ..formats.tables import CACHE_BYTES, Shape, TableFile, TableSource, measure
 from ..ids import Digest, digest
 from ..spec.paths import is_glob
 from ..workspace.derived import replace_file
-from ..workspace.observe import Stamp, stamp_of
+from ..workspace.observed import Stamp, stamp_of
 from ..workspace.place import part_name
 from ..workspace.walk import members
 from .messages import Source
