@@ -171,10 +171,9 @@ def _rows(item: Input, found: Found, rows: int, how: Cut, spill_dir: Path) -> It
     if found.source.format in LINES:
         yield from spill_rows(item, found, rows, how, spill_dir)
         return
-    from ..chunk.rows import cut_rows
+    from .recutting import cut_table
 
-    table = found.table(columns=item.columns, shape=known_shape(found, spill_dir))
-    for piece in cut_rows(table.batches(), table.schema, rows, how):
+    for piece in cut_table(item, found, rows, how, spill_dir):
         yield Piece(piece.digest, AtRows(piece.start, piece.stop), piece.stop - piece.start, piece.bytes)
 
 
