@@ -6,6 +6,7 @@ and replaced by every cut; without it everything is cut, and the pieces are the 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -20,14 +21,22 @@ from .messages import Input
 from .sources import Found, known_shape
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from ..chunk.again import Former
     from ..chunk.rows import RowPiece
+    from .readcache import ReadCache
 
 _VERSION = 1
 
 
-def cut_table(item: Input, found: Found, rows: int, how: Cut, spill_dir: Path) -> Iterator[RowPiece]:
-    """Yield the pieces of the table that `found` is, of about `rows` rows each."""
+def cut_table(
+    item: Input, found: Found, rows: int, how: Cut, spill_dir: Path, cache: ReadCache | None
+) -> Iterator[RowPiece]:
+    """Yield the pieces of the table that `found` is, of about `rows` rows each.
+
+    Pieces that the memory does not have are read next, as a rule: what `cache` has room for is kept of their rows.
+    """
     from ..chunk.again import Former, cut_again
     from ..chunk.rows import cut_rows
 
@@ -38,13 +47,55 @@ def cut_table(item: Input, found: Found, rows: int, how: Cut, spill_dir: Path) -
         return
     way = _way(table, rows, how)
     path = spill_dir / f"{_name(item, found, rows, how)}.cut"
+    former = _former(path, way)
+    known = {piece.digest for piece in former.pieces}
+    passing = _Passing(table, cache.room if cache is not None else 0)
     pieces: list[RowPiece] = []
-    for piece in cut_again(table.batches_from, table.schema, rows, how, groups, _former(path, way)):
+    for piece in cut_again(passing.batches_from, table.schema, rows, how, groups, former):
         pieces.append(piece)
+        passing.let_go(piece, keep=piece.digest not in known)
         yield piece
     found.ensure_unchanged()
+    if cache is not None:
+        cache.keep_rows(found, item.columns, passing.kept)
     with suppress(OSError):  # a disk that is full, or only read from, costs the memory and not the cut
         replace_file(path, Former(groups, tuple(pieces)).encode(way))
+
+
+class _Passing:
+    """Rows on their way to the cutter, which holds them too until they are in a piece; `kept` is what stays of them."""
+
+    def __init__(self, table: TableSource, room: int) -> None:
+        self._table = table
+        self._room = room
+        self._batches: deque[tuple[int, pa.RecordBatch]] = deque()
+        self.kept: dict[tuple[int, int], pa.Table] = {}
+
+    def batches_from(self, row: int) -> Iterator[pa.RecordBatch]:
+        """See `TableSource`."""
+        self._batches.clear()
+        for batch in self._table.batches_from(row):
+            self._batches.append((row, batch))
+            row += batch.num_rows
+            yield batch
+
+    def let_go(self, piece: RowPiece, *, keep: bool) -> None:
+        """Forget the rows up to the end of `piece`; if there is room, keep its own."""
+        import pyarrow as pa
+
+        found = []
+        while self._batches and self._batches[0][0] < piece.stop:
+            start, batch = self._batches[0]
+            if keep and start + batch.num_rows > piece.start:
+                found.append((max(0, piece.start - start), min(batch.num_rows, piece.stop - start), batch))
+            if start + batch.num_rows > piece.stop:
+                break
+            self._batches.popleft()
+        size = sum(batch.nbytes for _, _, batch in found)  # of all that a slice holds on to
+        if found and size <= self._room:
+            self._room -= size
+            rows = [batch.slice(start, stop - start) for start, stop, batch in found]
+            self.kept[piece.start, piece.stop] = pa.Table.from_batches(rows, self._table.schema).combine_chunks()
 
 
 def _former(path: Path, way: str) -> Former:
