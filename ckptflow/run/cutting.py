@@ -40,25 +40,32 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from ..chunk.values import TableHasher
+    from .readcache import ReadCache
 
 _READ_BYTES = 4 << 20
 
 
-def cut(task: CutTask, store_path_of: Callable[[Digest], Path], root: Path, spill_dir: Path) -> Sheet:
+def cut(
+    task: CutTask,
+    store_path_of: Callable[[Digest], Path],
+    root: Path,
+    spill_dir: Path,
+    cache: ReadCache | None = None,
+) -> Sheet:
     """Return the pieces of the deps of `task`, cut together as its spec says; whole ones where it says nothing.
 
     `store_path_of` returns the verified local path of an object; `root` is the project, `spill_dir` a directory for
-    derived data. Raises `DepMissing`, `DepUnreadable` (also for a dep that cannot be cut this way), `DepChanged` for
-    one that changed meanwhile, `StoreDamaged`.
+    derived data, `cache` what this process reads chunks through, if it does. Raises `DepMissing`, `DepUnreadable` (also
+    for a dep that cannot be cut this way), `DepChanged` for one that changed meanwhile, `StoreDamaged`.
     """
     found = {i.label: (i, find(i.source, root, store_path_of)) for i in task.inputs}
-    sheet = _cut(task, found, spill_dir)
+    sheet = _cut(task, found, spill_dir, cache)
     for _, dep in found.values():
         dep.ensure_unchanged()
     return sheet
 
 
-def _cut(task: CutTask, found: dict[str, tuple[Input, Found]], spill_dir: Path) -> Sheet:
+def _cut(task: CutTask, found: dict[str, tuple[Input, Found]], spill_dir: Path, cache: ReadCache | None) -> Sheet:
     spec = task.spec
     if spec is None:
         return Sheet({label: (_whole(i, dep),) for label, (i, dep) in found.items()})
@@ -67,16 +74,18 @@ def _cut(task: CutTask, found: dict[str, tuple[Input, Found]], spill_dir: Path) 
             raise CkptflowError(f"stage `{task.stage}`: dep `{label}` of its chunks was not handed to the cut")
     if isinstance(spec, ByRanges | ByBuckets | ByValues):
         return spill_keys(spec, {label: found[label] for label in spec.by}, spill_dir)
-    pieces, labels = _over(spec, *found[spec.over], spill_dir)
+    pieces, labels = _over(spec, *found[spec.over], spill_dir, cache)
     return Sheet({spec.over: pieces}, labels)
 
 
-def _over(spec: ChunkSpec, item: Input, found: Found, spill_dir: Path) -> tuple[tuple[Piece, ...], tuple[str, ...]]:
+def _over(
+    spec: ChunkSpec, item: Input, found: Found, spill_dir: Path, cache: ReadCache | None
+) -> tuple[tuple[Piece, ...], tuple[str, ...]]:
     match spec:
         case OverParts():
             return _parts(item, found)
         case OverRows(rows=rows, cut=how):
-            pieces = tuple(_rows(item, found, rows, how, spill_dir))
+            pieces = tuple(_rows(item, found, rows, how, spill_dir, cache))
             return pieces, tuple(_row_labels(pieces))
         case OverBytes(bytes=size, cut=how):
             return tuple(_bytes(item, found, size, how, spill_dir)), ()
@@ -162,7 +171,7 @@ def _content(found: Found, file: SourceFile) -> Digest:
 # ---- rows
 
 
-def _rows(item: Input, found: Found, rows: int, how: Cut, spill_dir: Path) -> Iterator[Piece]:
+def _rows(item: Input, found: Found, rows: int, how: Cut, spill_dir: Path, cache: ReadCache | None) -> Iterator[Piece]:
     if found.kind is Kind.FILE and found.source.format in LINES and (item.columns is None or not found.tabular):
         yield from _lines(found, spill_dir, how, rows=rows)
         return
@@ -171,10 +180,9 @@ def _rows(item: Input, found: Found, rows: int, how: Cut, spill_dir: Path) -> It
     if found.source.format in LINES:
         yield from spill_rows(item, found, rows, how, spill_dir)
         return
-    from ..chunk.rows import cut_rows
+    from .recutting import cut_table
 
-    table = found.table(columns=item.columns, shape=known_shape(found, spill_dir))
-    for piece in cut_rows(table.batches(), table.schema, rows, how):
+    for piece in cut_table(item, found, rows, how, spill_dir, cache):
         yield Piece(piece.digest, AtRows(piece.start, piece.stop), piece.stop - piece.start, piece.bytes)
 
 

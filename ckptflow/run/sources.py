@@ -116,7 +116,7 @@ class Found:
 
         chosen = self.files if files is None else files
         return [
-            TableFile(self.label(file), self.source.format, locator(file))
+            TableFile(self.label(file), self.source.format, locator(file), file.object)
             for file in chosen
             if file.part is None or not file.part.is_void
         ]
