@@ -45,10 +45,13 @@ class Part:
     @classmethod
     def from_list(cls, row: list[Any]) -> Part:
         """Inverse of `to_list`. Raises ValueError, TypeError."""
+        if len(row) == 4:
+            object_, bytes_, rows, values = row
+            return cls(object_, bytes_, values or object_, rows)
         object_, bytes_, rows, values, *kind = row
-        if kind not in ([], ["dir"]):
+        if kind != ["dir"]:
             raise ValueError(f"unknown kind of part: {kind}")
-        return cls(Digest(object_), bytes_, Digest(values or object_), rows, listing=bool(kind))
+        return cls(Digest(object_), bytes_, Digest(values or object_), rows, listing=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,14 +157,14 @@ def where_to_json(where: Where) -> list[Any]:
 def where_from_json(row: list[Any]) -> Where:
     """Inverse of `where_to_json`."""
     match row:
+        case ["rows", start, stop]:
+            return AtRows(start, stop)
         case ["whole"]:
             return Whole()
         case ["part", *part]:
             return AtPart(Part.from_list(part))
         case ["columns", *part]:
             return AtColumns(Part.from_list(part))
-        case ["rows", start, stop]:
-            return AtRows(start, stop)
         case ["bytes", start, stop]:
             return AtBytes(start, stop)
         case ["files", *files]:
