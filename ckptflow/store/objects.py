@@ -213,7 +213,7 @@ class Objects:
         self._good.pop(object_, None)
         return self._check_file(object_, path, remembered=False)
 
-    def is_same_file(self, object_: Digest, path: Path) -> bool:
+    def is_same_file(self, object_: Digest, path: Path | str) -> bool:
         """Tell whether `path` is the object's own file, by hard link or symlink."""
         own = self._local(object_)
         try:
@@ -287,7 +287,9 @@ class Objects:
     def _is_good(self, object_: Digest, path: str, size: int) -> bool:
         """Tell whether a write can be saved. Not asked of a store without plain files: a request is no cheaper."""
         try:
-            return os.lstat(path).st_size == size and self._check_file(object_, path)
+            found = os.lstat(path)
+            known = self._good.get(object_) == FileState.of(found).identity
+            return found.st_size == size and (known or self._check_file(object_, path))
         except (FileNotFoundError, NotThere):
             return False
 
