@@ -127,26 +127,32 @@ class Objects:
             raise store_error(error, f"store {path}", self._store.url) from error
         return object_, size
 
-    def share_file(self, path: Path) -> tuple[Digest, int] | None:
-        """Let a local file be an object as well, without a copy, read-only from now on; return its digest and size.
+    def share_file(self, path: Path | str) -> tuple[Digest, int, bool] | None:
+        """Let a local file be an object as well, without a copy, read-only from now on; return its digest, its size,
+        and whether it is the object now: not where there was a good one already.
 
         None, and nothing has changed, where its bytes could be written to by somebody who has it open, or by another
         name; where it may be run; and where the store's files cannot be other names of it.
         """
-        if self._store.local(layout.MARKER) is None:
+        if self._store.place(layout.MARKER) is None:
             return None
         try:
-            with open(path, "rb", buffering=0, opener=_no_link) as file:
-                found = os.fstat(file.fileno())
-                mode = modes.S_IMODE(found.st_mode)
-                if not modes.S_ISREG(found.st_mode) or found.st_nlink > 1 or mode & 0o111:
-                    return None
-                os.fchmod(file.fileno(), 0o444)
-                shared = None if may_be_written(file.fileno()) else self._link_in(path, found)
-                if shared is None:
-                    os.fchmod(file.fileno(), mode)
+            fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         except OSError:
             return None
+        try:
+            found = os.fstat(fd)
+            mode = modes.S_IMODE(found.st_mode)
+            if not modes.S_ISREG(found.st_mode) or found.st_nlink > 1 or mode & 0o111:
+                return None
+            os.fchmod(fd, 0o444)
+            shared = None if may_be_written(fd) else self._link_in(fd)
+            if shared is None:
+                os.fchmod(fd, mode)
+        except OSError:
+            return None
+        finally:
+            os.close(fd)
         return shared
 
     def get(self, object_: Digest) -> bytes:
@@ -207,7 +213,7 @@ class Objects:
         self._good.pop(object_, None)
         return self._check_file(object_, path, remembered=False)
 
-    def is_same_file(self, object_: Digest, path: Path) -> bool:
+    def is_same_file(self, object_: Digest, path: Path | str) -> bool:
         """Tell whether `path` is the object's own file, by hard link or symlink."""
         own = self._local(object_)
         try:
@@ -281,7 +287,9 @@ class Objects:
     def _is_good(self, object_: Digest, path: str, size: int) -> bool:
         """Tell whether a write can be saved. Not asked of a store without plain files: a request is no cheaper."""
         try:
-            return os.lstat(path).st_size == size and self._check_file(object_, path)
+            found = os.lstat(path)
+            known = self._good.get(object_) == FileState.of(found).identity
+            return found.st_size == size and (known or self._check_file(object_, path))
         except (FileNotFoundError, NotThere):
             return False
 
@@ -319,22 +327,24 @@ class Objects:
             self._store.adopt(path, layout.object_name(object_))
             self._believe(object_, own)
 
-    def _link_in(self, path: Path, found: os.stat_result) -> tuple[Digest, int] | None:
-        """Give the file another name in the store; None where it has none in common with the store's disk."""
-        try:
-            link = self.scratch()
-            os.link(path, link, follow_symlinks=False)
-        except OSError:
-            return None
-        try:
-            state = os.lstat(link)
-            if (state.st_ino, state.st_dev) != (found.st_ino, found.st_dev):
+    def _link_in(self, fd: int) -> tuple[Digest, int, bool] | None:
+        """Give an open file that nobody writes to another name in the store, if there is no such object yet."""
+        found = os.fstat(fd)
+        size = found.st_size
+        if size <= _SMALL:
+            data = os.read(fd, size)
+            if len(data) < size:
                 return None
-            object_ = hash_file(link)
-            self._take(link, object_, state.st_size)
-        finally:
-            link.unlink(missing_ok=True)
-        return object_, state.st_size
+            object_ = digest(data)
+        else:
+            object_ = hash_file(f"/proc/self/fd/{fd}")
+        own = self._local(object_)
+        if own is not None and self._is_good(object_, own, size):
+            return object_, size, False
+        if not self._store.link(fd, layout.object_name(object_)):
+            return None
+        self._good[object_] = FileState.of(found).identity
+        return object_, size, True
 
     def _copy_in(self, path: Path) -> tuple[Digest, int]:
         with open(path, "rb", buffering=0) as reader:
@@ -357,10 +367,6 @@ class Objects:
         )
         self.set_aside.append(error.message)
         return error
-
-
-def _no_link(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
 
 
 def _copy_hashing(reader: FileIO, target: Path) -> tuple[Digest, int]:

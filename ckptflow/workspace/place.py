@@ -48,7 +48,7 @@ class Objects(Protocol):
         """Tell whether the object is there."""
         ...
 
-    def is_same_file(self, name: Digest, path: Path) -> bool:
+    def is_same_file(self, name: Digest, path: Path | str) -> bool:
         """Tell whether `path` is the object's own file, by hard link or symlink."""
         ...
 
@@ -202,12 +202,14 @@ class Placer:
 
         Raises `OutEdited` where a change made by hand would be lost, `StoreDamaged` for a bad object.
         """
+        if relink and tree.layout is Layout.FILE:
+            at, object_ = f"{self._root}/{out.path}", tree.parts[0].object
+            if self._is_own(object_, at):
+                with _friendly(at):
+                    self._cache.keep_digests(_stamped(out.path, at, object_))
+                self._observer.forget(out.path)
+                return True
         target = self._root / out.path
-        if relink and tree.layout is Layout.FILE and self._is_own(tree.parts[0].object, target):
-            with _friendly(target):
-                self._cache.keep_digests(_stamped(out.path, str(target), tree.parts[0].object))
-            self._observer.forget(out.path)
-            return True
         state = self.state(out, tree, former)
         if state is OutState.SAME and not relink:
             return False
@@ -223,7 +225,7 @@ class Placer:
             for name, object_, executable in self._to_place(tree):
                 full = f"{target}/{name}" if name else str(target)
                 # What a command has just written may be the object's own file already, whatever was seen before.
-                if not self._objects.is_same_file(object_, Path(full)) if relink else actual.get(name) != object_:
+                if not self._objects.is_same_file(object_, full) if relink else actual.get(name) != object_:
                     self._make_parent(full, made)
                     mode = 0o755 if executable else None if out.cache else 0o644
                     self._linker.place(self._objects.place(object_), full, mode=mode, again=relink and mode is None)
@@ -235,11 +237,11 @@ class Placer:
         self._observer.forget(out.path)
         return True
 
-    def _is_own(self, object_: Digest, path: Path) -> bool:
+    def _is_own(self, object_: Digest, path: str) -> bool:
         """Tell whether a file is the object itself, and good: then there is nothing to look for in it."""
         if not self._objects.is_same_file(object_, path):
             return False
-        self._objects.path(object_)  # raises what is wrong with it
+        self._objects.place(object_)  # raises what is wrong with it
         return True
 
     def makes_links(self) -> bool:
@@ -319,7 +321,7 @@ def _remove(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def _friendly(target: Path) -> Iterator[None]:
+def _friendly(target: Path | str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
