@@ -163,10 +163,13 @@ def test_hashes_of_text_are_of_the_text_alone(texts: list[bytes], before: bytes)
     assert together == [[a[0][0] for a in alone], [a[1][0] for a in alone]]
 
 
-@given(st.binary(max_size=120), st.data())
-def test_hashes_of_text_are_as_they_are_said_to_be(data: bytes, drawn: st.DataObject) -> None:
+@given(st.binary(max_size=120), st.booleans(), st.data())
+def test_hashes_of_text_are_as_they_are_said_to_be(data: bytes, joined: bool, drawn: st.DataObject) -> None:
     ends = st.integers(0, len(data))
     spans = [sorted(drawn.draw(st.tuples(ends, ends))) for _ in range(drawn.draw(st.integers(1, 9)))]
+    if joined:
+        edges = sorted(edge for span in spans for edge in span)
+        spans = [[start, stop] for start, stop in pairwise(edges)]
     starts, stops = np.array(spans, np.int64).T
 
     def said(text: bytes) -> int:
