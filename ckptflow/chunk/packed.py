@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 from typing import Any, TypeAlias, overload
 
 from ..ids import ChunkKey, Digest
@@ -123,13 +124,14 @@ class Parts(Sequence[Part]):
 class Pieces(Sequence[Piece]):
     """Pieces in order; equal to any other sequence of the same pieces."""
 
-    __slots__ = ("_bytes", "_digests", "_places", "_rows")
+    __slots__ = ("_bytes", "_digests", "_places", "_rows", "_stops")
 
     def __init__(self, pieces: Iterable[Piece] = ()) -> None:
         self._digests = bytearray()
         self._rows = array("q")
         self._bytes = array("q")
         self._places = _Places()
+        self._stops = array("q")
         for piece in pieces:
             self._digests += bytes.fromhex(piece.digest)
             self._rows.append(_NONE if piece.rows is None else piece.rows)
@@ -166,6 +168,12 @@ class Pieces(Sequence[Piece]):
     def digest(self, index: int) -> Digest:
         """Return the digest of one."""
         return _digest(self._digests, index)
+
+    def span(self, index: int) -> tuple[int, int]:
+        """Return from which row to which (excluded) one reaches, all pieces taken in order."""
+        if len(self._stops) != len(self):
+            self._stops = array("q", accumulate(max(0, rows) for rows in self._rows))
+        return self._stops[index - 1] if index else 0, self._stops[index]
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON form, column by column."""

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..checkpoints.lockfile import LockEntry
-from ..chunk.model import AtSlot, Sheet, sheet_from_json, sheet_to_json
+from ..chunk.model import AtSlot
+from ..chunk.sheet import Sheet
 from ..errors import DepMissing
 from ..fingerprint.encode import digest_of
 from ..fingerprint.recipe import DepForm, Recipe, describe_cut, lines_of
@@ -130,7 +131,7 @@ class ProjectFacts:
         if doc is None:
             return None
         try:
-            sheet = sheet_from_json(doc)
+            sheet = Sheet.from_json(doc)
         except (KeyError, ValueError, TypeError):
             return None
         spills = spills_of(sheet)
@@ -141,7 +142,7 @@ class ProjectFacts:
 
     def keep_sheet(self, request: CutRequest, sheet: Sheet) -> None:
         """Keep a sheet for later plans."""
-        self._cache.keep_document("sheet", self._sheet_name(request), sheet_to_json(sheet))
+        self._cache.keep_document("sheet", self._sheet_name(request), sheet.to_json())
         self.spills.setdefault(request.stage, set()).update(spills_of(sheet))
 
     def _sheet_name(self, request: CutRequest) -> str:

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 from ..chunk.headway import Headway, Items
-from ..chunk.model import Part, Sheet
+from ..chunk.model import Part
+from ..chunk.sheet import Sheet
 from ..chunk.tree import Tree
 from ..dataclass import dataclass, field
 from ..dataclass import fields as fields_of

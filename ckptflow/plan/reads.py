@@ -85,7 +85,7 @@ class Reads:
         for dep in run.stage.deps:
             if dep.label not in cut:
                 sheet = run.sheets.get(dep.label)
-                found[dep.label] = sheet.pieces[dep.label][0].digest if sheet else run.sources[dep.label].identity
+                found[dep.label] = sheet.pieces[dep.label].digest(0) if sheet else run.sources[dep.label].identity
         return found
 
     def chunks(self, run: StageRun) -> int:
@@ -106,7 +106,7 @@ class Reads:
             return []
         if cut[0] in run.sheets:
             sheet = run.sheets[cut[0]]
-            return [(label, sheet.pieces[label][index].digest) for label in cut]
+            return [(label, sheet.pieces[label].digest(index)) for label in cut]
         piece = self.piece(run, cut[0], index)
         return None if piece is None else [(cut[0], piece.digest)]
 

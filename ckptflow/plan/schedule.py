@@ -19,7 +19,7 @@ from functools import partial
 from heapq import heappop, heappush
 from itertools import islice
 
-from ..chunk.model import Sheet
+from ..chunk.sheet import Sheet
 from ..errors import DepMissing, DepUnreadable, Failure
 from ..fingerprint.encode import digest_of
 from ..fingerprint.recipe import ENGINE_FORMAT, chunk_key

@@ -7,8 +7,9 @@ from enum import IntEnum, StrEnum
 from functools import partial
 
 from ..chunk.headway import Items
-from ..chunk.model import AtFiles, Part, Sheet
+from ..chunk.model import AtFiles, Part
 from ..chunk.packed import Keys
+from ..chunk.sheet import Sheet
 from ..chunk.tree import Layout, Tree
 from ..dataclass import dataclass, field
 from ..errors import Failure
@@ -147,6 +148,11 @@ class StageRun:
         if index == 0:
             return State(self.stage.carry.initial)
         return self.done.states.get(index - 1)
+
+    def label(self, index: int) -> str:
+        """Return what people call chunk `index`: its key range, file or rows; nothing where it has no name."""
+        sheets = (sheet for sheet in self.sheets.values() if sheet.chunks == self.chunks)
+        return next(filter(None, (sheet.label(index) for sheet in sheets)), "")
 
     def stage_key(self) -> Digest:
         """Return the digest of the whole stage, as lock files hold it; all its sources must be known."""

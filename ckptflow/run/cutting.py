@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..chunk.model import AtBytes, AtColumns, AtFiles, AtPart, AtRows, Piece, Sheet, Whole
+from ..chunk.model import AtBytes, AtColumns, AtFiles, AtPart, AtRows, Piece, Whole
+from ..chunk.packed import Pieces
+from ..chunk.sheet import Sheet
 from ..errors import CkptflowError, DepUnreadable
 from ..formats.forms import FILE_FORMS
 from ..formats.registry import LINES
@@ -68,27 +70,26 @@ def cut(
 def _cut(task: CutTask, found: dict[str, tuple[Input, Found]], spill_dir: Path, cache: ReadCache | None) -> Sheet:
     spec = task.spec
     if spec is None:
-        return Sheet({label: (_whole(i, dep),) for label, (i, dep) in found.items()})
+        return Sheet({label: Pieces((_whole(i, dep),)) for label, (i, dep) in found.items()})
     for label in chunked_deps(spec):
         if label not in found:
             raise CkptflowError(f"stage `{task.stage}`: dep `{label}` of its chunks was not handed to the cut")
     if isinstance(spec, ByRanges | ByBuckets | ByValues):
         return spill_keys(spec, {label: found[label] for label in spec.by}, spill_dir)
     pieces, labels = _over(spec, *found[spec.over], spill_dir, cache)
-    return Sheet({spec.over: pieces}, labels)
+    return Sheet({spec.over: pieces}, labels, counted=isinstance(spec, OverRows))
 
 
 def _over(
     spec: ChunkSpec, item: Input, found: Found, spill_dir: Path, cache: ReadCache | None
-) -> tuple[tuple[Piece, ...], tuple[str, ...]]:
+) -> tuple[Pieces, tuple[str, ...]]:
     match spec:
         case OverParts():
             return _parts(item, found)
         case OverRows(rows=rows, cut=how):
-            pieces = tuple(_rows(item, found, rows, how, spill_dir, cache))
-            return pieces, tuple(_row_labels(pieces))
+            return Pieces(_rows(item, found, rows, how, spill_dir, cache)), ()
         case OverBytes(bytes=size, cut=how):
-            return tuple(_bytes(item, found, size, how, spill_dir)), ()
+            return Pieces(_bytes(item, found, size, how, spill_dir)), ()
         case OverFiles(files=count, cut=how):
             return _files(found, count, how)
         case _:
@@ -98,13 +99,13 @@ def _over(
 # ---- one to one
 
 
-def _parts(item: Input, found: Found) -> tuple[tuple[Piece, ...], tuple[str, ...]]:
+def _parts(item: Input, found: Found) -> tuple[Pieces, tuple[str, ...]]:
     if found.kind is Kind.DIR:
         return _files(found, 1, Cut.FIXED)
     columns = next((f for f in found.files if f.part is not None and not f.part.is_void), None)
-    pieces = tuple(_part(item, found, file, columns) for file in found.files)
+    pieces = Pieces(_part(item, found, file, columns) for file in found.files)
     if not pieces:
-        return (_no_files(),), ()
+        return Pieces((_no_files(),)), ()
     return pieces, tuple(file.name for file in found.files) if found.kind is Kind.PARTS else ()
 
 
@@ -186,14 +187,6 @@ def _rows(item: Input, found: Found, rows: int, how: Cut, spill_dir: Path, cache
         yield Piece(piece.digest, AtRows(piece.start, piece.stop), piece.stop - piece.start, piece.bytes)
 
 
-def _row_labels(pieces: tuple[Piece, ...]) -> Iterator[str]:
-    start = 0
-    for piece in pieces:
-        stop = start + (piece.rows or 0)
-        yield f"rows {start + 1:,} to {stop:,}" if stop > start else "no rows"
-        start = stop
-
-
 def _lines(
     found: Found, spill_dir: Path, how: Cut, *, rows: int | None = None, size: int | None = None
 ) -> Iterator[Piece]:
@@ -250,7 +243,7 @@ def _bytes(item: Input, found: Found, size: int, how: Cut, spill_dir: Path) -> I
         yield Piece(piece.digest, AtBytes(piece.start, piece.stop), None, piece.stop - piece.start)
 
 
-def _files(found: Found, count: int, how: Cut) -> tuple[tuple[Piece, ...], tuple[str, ...]]:
+def _files(found: Found, count: int, how: Cut) -> tuple[Pieces, tuple[str, ...]]:
     from ..chunk.files import cut_files
 
     if found.kind is Kind.FILE or any(file.part is not None for file in found.files):
@@ -260,7 +253,7 @@ def _files(found: Found, count: int, how: Cut) -> tuple[tuple[Piece, ...], tuple
     named = [(file.name, _content(found, file), file.bytes) for file in found.files]
     groups = cut_files(named, count, how)
     labels = tuple(_file_label(group.paths) for group in groups)
-    return tuple(Piece(group.digest, AtFiles(group.paths), None, group.bytes) for group in groups), labels
+    return Pieces(Piece(group.digest, AtFiles(group.paths), None, group.bytes) for group in groups), labels
 
 
 def _file_label(paths: tuple[str, ...]) -> str:

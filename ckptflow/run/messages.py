@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..chunk.headway import Headway, Items
-from ..chunk.model import Part, Piece, Sheet
+from ..chunk.model import Part, Piece
+from ..chunk.sheet import Sheet
 from ..dataclass import dataclass, field
 from ..errors import Failure
 from ..formats.forms import Form

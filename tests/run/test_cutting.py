@@ -14,7 +14,8 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 import pytest
 
-from ckptflow.chunk.model import AtBytes, AtFiles, AtPart, AtRows, AtSlot, Part, Sheet
+from ckptflow.chunk.model import AtBytes, AtFiles, AtPart, AtRows, AtSlot, Part
+from ckptflow.chunk.sheet import Sheet
 from ckptflow.chunk.tree import Layout, ListedFile, Listing, Tree
 from ckptflow.chunk.values import table_digest
 from ckptflow.errors import DepMissing, DepUnreadable, SpillMissing, UsageError
@@ -163,7 +164,9 @@ def test_rows_of_any_table_are_the_same_pieces(kind: str, house: House) -> None:
     assert all(isinstance(p.where, AtRows) and 150 <= (p.rows or 0) <= 600 for p in pieces)
     reference = house.cut(OverRows("d", 300), d=sources_of(house, table)["parquet"]())
     assert [p.digest for p in reference.pieces["d"]] == [p.digest for p in pieces]
-    assert len(sheet.labels) == len(pieces)
+    stops = [sum(t.num_rows for t in tables[: i + 1]) for i in range(len(tables))]
+    spans = zip([0, *stops], stops, strict=False)
+    assert [sheet.label(i) for i in range(sheet.chunks)] == [f"rows {a + 1:,} to {b:,}" for a, b in spans]
 
 
 def test_an_inserted_row_changes_few_pieces(house: House) -> None:
