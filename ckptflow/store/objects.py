@@ -90,7 +90,7 @@ class Objects:
         self._verified = verified
         self.elsewhere = elsewhere
         self.set_aside: list[str] = []  # what was found damaged, in words, for whoever tells people
-        self._good: dict[Digest, tuple[int, int, int]] = {}
+        self._good: set[int] = set()  # `_mark` of each file found good: a stage may write a million objects
         self._numbers = itertools.count()
 
     def put(self, data: bytes) -> Digest:
@@ -210,7 +210,6 @@ class Objects:
         path = self._local(object_)
         if path is None:
             return digest(self._store.get(layout.object_name(object_))) == object_
-        self._good.pop(object_, None)
         return self._check_file(object_, path, remembered=False)
 
     def is_same_file(self, object_: Digest, path: Path | str) -> bool:
@@ -238,9 +237,10 @@ class Objects:
         """Set the object aside under `quarantine/`; nothing if it is not there."""
         name = layout.object_name(object_)
         aside = layout.quarantine_name(object_, f"{os.getpid()}-{os.urandom(4).hex()}")
-        self._good.pop(object_, None)
         path = self._store.local(name)
         if path is not None:
+            with suppress(OSError):
+                self._good.discard(_mark(object_, FileState.of(os.lstat(path))))
             if self._store.stat(name) is not None:
                 self._store.adopt(path, aside)
             return
@@ -288,7 +288,7 @@ class Objects:
         """Tell whether a write can be saved. Not asked of a store without plain files: a request is no cheaper."""
         try:
             found = os.lstat(path)
-            known = self._good.get(object_) == FileState.of(found).identity
+            known = _mark(object_, FileState.of(found)) in self._good
             return found.st_size == size and (known or self._check_file(object_, path))
         except (FileNotFoundError, NotThere):
             return False
@@ -300,10 +300,12 @@ class Objects:
             if not modes.S_ISREG(found.st_mode):
                 return False
             state = FileState.of(found)
-            if self._good.get(object_) == state.identity:
+            mark = _mark(object_, state)
+            if remembered and mark in self._good:
                 return True
             if not (remembered and self._verified is not None and self._verified.knows(object_, state)):
                 if hash_file(path) != object_:
+                    self._good.discard(mark)
                     return False
                 if FileState.of(os.lstat(path)) == state and self._verified is not None:
                     self._verified.remember(object_, state)
@@ -312,14 +314,14 @@ class Objects:
             raise NotThere(f"no object {object_[:12]} in {self._store.url}") from None
         except OSError as error:
             raise store_error(error, f"read {layout.object_name(object_)}", self._store.url) from error
-        self._good[object_] = state.identity
+        self._good.add(mark)
         return True
 
     def _believe(self, object_: Digest, path: str | None) -> None:
         """It has just been written: good until the file changes. Not remembered beyond: it may be lost yet."""
         if path is not None:
             with suppress(OSError):
-                self._good[object_] = FileState.of(os.lstat(path)).identity
+                self._good.add(_mark(object_, FileState.of(os.lstat(path))))
 
     def _take(self, path: Path, object_: Digest, size: int) -> None:
         own = self._local(object_)
@@ -343,7 +345,7 @@ class Objects:
             return object_, size, False
         if not self._store.link(fd, layout.object_name(object_)):
             return None
-        self._good[object_] = FileState.of(found).identity
+        self._good.add(_mark(object_, FileState.of(found)))
         return object_, size, True
 
     def _copy_in(self, path: Path) -> tuple[Digest, int]:
@@ -381,3 +383,8 @@ def _copy_hashing(reader: FileIO, target: Path) -> tuple[Digest, int]:
                 view = view[writer.write(view) :]
             size += len(block)
     return Digest(hasher.hexdigest()), size
+
+
+def _mark(object_: Digest, state: FileState) -> int:
+    """Return 64 bits that tell an object and the file that holds it from all others."""
+    return hash((object_, state.identity))
