@@ -180,7 +180,7 @@ class Loop:
                 self._merges[number] = (work.stage, work.merge)
                 self.pool.submit((self.tasks.merge(number, run, work.merge),))
                 continue
-            loose = {index: self.schedule.loose_key(run, index) for index in work.indexes}
+            loose = {index: self.schedule.finder.loose_key(run, index) for index in work.indexes}
             batch = _Batch(work.stage, len(work.indexes), loose)
             tasks = [self._losses.told(self.tasks.chunk(self._next(), run, index)) for index in work.indexes]
             self._chunks.update({task.id: (task, batch) for task in tasks})

@@ -6,32 +6,29 @@ Rules:
   ready as soon as the one before it is done; all other forms need the whole upstream out.
 - A chunk whose key has a record is reused and never run: early cut-off is nothing but that.
 - Results do not depend on the order of events: outs are made of records in chunk order.
-- Where chunks that superseded code has made are to stay, one that has no record is sought by its loose key, which
-  leaves out the code. What is found so counts for this plan alone: it is never recorded under the key of the new code.
 
 Dry runs, status and real runs use this one machine. A dry run stops where work begins, a real run feeds results back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from functools import partial
 from heapq import heappop, heappush
-from itertools import islice
 
 from ..chunk.sheet import Sheet
 from ..errors import DepMissing, DepUnreadable, Failure
 from ..fingerprint.encode import digest_of
-from ..fingerprint.recipe import ENGINE_FORMAT, chunk_key
-from ..ids import ChunkKey, Digest, StageName, digest
+from ..fingerprint.recipe import ENGINE_FORMAT
+from ..ids import StageName, digest
 from ..spec.model import OnError, OverParts, Pipeline
+from .finding import Finder
 from .graph import Graph
-from .mending import mending
 from .merging import Merge, Merger
-from .model import CutRequest, Facts, Past, Record, Refusal
+from .model import CutRequest, Facts, Past, Record
 from .reads import Reads
 from .selection import GaveUp, Retry, Selection, Work
-from .stagerun import CARRIED, ChunkState, Phase, StageRun
+from .stagerun import ChunkState, Phase, StageRun
 
 LOOKUP_AT_ONCE = 10_000
 
@@ -67,6 +64,7 @@ class Schedule:
                 if selection.limit is not None:
                     self._runs_left[name] = selection.limit
         self.reads = Reads(graph, facts, self.stages)
+        self.finder = Finder(facts, past, selection, self.reads)
 
     # ---- what happens
 
@@ -318,7 +316,7 @@ class Schedule:
         """Name the chunks; look up which of them are done."""
         run.whole = self.reads.whole(run)
         run.loose = run.recipe.loose(run.stage.call)
-        run.keeps = self._keeps(run)
+        run.keeps = self.finder.keeps(run)
         run.open(self.reads.chunks(run))
         self._opened.append(run.name)
         self._identify(run, range(run.chunks) if run.stage.carry is None else range(min(1, run.chunks)))
@@ -327,117 +325,18 @@ class Schedule:
                 if name in self.stages:
                     self._advance(self.stages[name])
 
-    def _keeps(self, run: StageRun) -> bool:
-        """Tell whether chunks of a stage that superseded code has made stay: where that is asked for, and later on as
-        long as the code is the one for which it was.
-        """
-        if self._selection.keep or self._selection.renew:
-            return self._selection.keep and run.loose is not None
-        before = self._facts.before(run.name)
-        return before is not None and before.superseded > 0 and before.items.get("code") == run.recipe.code
-
-    def loose_key(self, run: StageRun, index: int) -> ChunkKey | None:
-        """Return the key of a chunk whose key is known without the code; None where there is none."""
-        if run.loose is None:
-            return None
-        pieces = self._pieces(run, index)
-        assert pieces is not None
-        return chunk_key(run.loose, [*run.whole.items(), *pieces])
-
-    def _pieces(self, run: StageRun, index: int) -> list[tuple[str, Digest]] | None:
-        """Return (label, digest) of what a chunk reads that not all read; None while that is not known."""
-        pieces = self.reads.pieces(run, index)
-        if pieces is None or run.stage.carry is None:
-            return pieces
-        state = run.state_before(index)
-        return None if state is None else [*pieces, (CARRIED, state.digest)]
-
     def _identify(self, run: StageRun, indexes: Iterable[int]) -> None:
         """Give keys to those chunks whose pieces are known; reuse what has a record, make the others ready."""
-        base = [*run.whole.items(), *self._standing(run)]
-        again = self._asked(run) if run.forced or run.stage.for_its_effect else None
-        rest = iter(indexes)
-        while some := list(islice(rest, LOOKUP_AT_ONCE)):
-            group: list[tuple[int, ChunkKey]] = []
-            for index in some:
-                if (pieces := self._pieces(run, index)) is not None:
-                    key = run.keys[index] = chunk_key(run.base, [*base, *pieces])
-                    group.append((index, key))
-            asked = [(index, key) for index, key in group if again is None or not again(index)]
-            records = self._past.lookup(run.name, [key for _, key in asked])
-            superseded = self._superseded(run, [index for index, key in asked if key not in records])
-            for index, key in group:
-                record = records.get(key) or superseded.get(index)
-                if record is None and again is None and not run.chunked:
-                    record = self._regain(run, key) or self._adopt(run, key)
-                if record is not None and _serves(record, run) and not self._again(run, index, record):
-                    self._settle_chunk(run, index, record, ChunkState.REUSED)
-                else:
-                    self._make_ready(run, index)
+        for index, record in self.finder.find(run, indexes):
+            if record is not None:
+                self._settle_chunk(run, index, record, ChunkState.REUSED)
+            else:
+                self._make_ready(run, index)
         if run.chunks == 0:
             self._check_complete(run)
 
-    def _superseded(self, run: StageRun, indexes: Iterable[int]) -> dict[int, Record]:
-        """Return what superseded code has made of these chunks, where that is to stay."""
-        if not run.keeps or run.recipe.code is None:
-            return {}
-        keys = {index: key for index in indexes if (key := self.loose_key(run, index)) is not None}
-        found = self._past.loosely(run.name, keys.values(), run.recipe.code)
-        return {index: found[key] for index, key in keys.items() if key in found}
-
-    def _again(self, run: StageRun, index: int, record: Record) -> bool:
-        """Tell whether a chunk is taken up again for the items of it that failed: because that is asked for, or because
-        it was other code that they failed with. Then they are tried alone where that is possible.
-        """
-        key = run.keys[index]
-        assert key is not None
-        if record.quarantine is None:
-            return False
-        if not self._selection.retry and (record.key == key or record.code == run.recipe.code):
-            return False
-        if (found := mending(run.stage, record, key, run.recipe.code)) is not None:
-            run.mending[index] = found
-        return True
-
-    def _standing(self, run: StageRun) -> list[tuple[str, Digest]]:
-        """Return what a command finds in the places of those outs that it adds to: that is read like a dep.
-
-        Where it finds what it made from nothing, or from what the lock file noted, and did not live to see noted, that
-        run counts: else its additions would be made twice.
-        """
-        persistent = [out for out in run.stage.outs if run.stage.cmd and out.persist and not run.chunked]
-        if not persistent:
-            return []
-        now = {out.label: self._facts.standing(out) for out in persistent}
-        before = self._facts.before(run.name)
-        trees = {label: self._past.tree(name) for label, name in before.trees.items()} if before is not None else {}
-        noted = {label: tree.parts[0].object for label, tree in trees.items() if tree is not None and label in now}
-        for found in ({}, noted):
-            pieces = _found(found)
-            key = chunk_key(run.base, [*run.whole.items(), *pieces])
-            record = self._past.lookup(run.name, [key]).get(key)
-            if record is not None and all(record.outs[label].object == made for label, made in now.items()):
-                return pieces
-        return _found({label: made for label, made in now.items() if made is not None})
-
-    def _regain(self, run: StageRun, key: ChunkKey) -> Record | None:
-        """Ask for what the lock file notes of this state of a stage, and the store has lost."""
-        before = self._facts.before(run.name)
-        if before is None or before.key != run.key or before.superseded:  # what it notes was not made under this key
-            return None
-        return self._past.regain(run.stage, key, before.trees)
-
-    def _adopt(self, run: StageRun, key: ChunkKey) -> Record | None:
-        """Ask for what another program made of a stage of which nothing is recorded."""
-        found = self._past.adopt(run.stage, key, self.reads.trees(run))
-        if isinstance(found, Refusal):
-            run.refusal = found.text
-            return None
-        run.adopted = found is not None
-        return found
-
     def _make_ready(self, run: StageRun, index: int) -> None:
-        if not self._asked(run)(index):
+        if not self._selection.asked(run.name)(index):
             run.move(index, ChunkState.HELD)
             return
         run.move(index, ChunkState.READY)
@@ -445,10 +344,6 @@ class Schedule:
             heappush(self._busy, (self._rank[run.name], run.name))
         run.ready.append(index)
         run.sorted = False
-
-    def _asked(self, run: StageRun) -> Callable[[int], bool]:
-        """Return which chunks of a stage may run."""
-        return self._selection.chunks.get(run.name, _every)
 
     def _take_from(self, run: StageRun, most: int) -> tuple[int, ...]:
         """Take up to `most` neighbouring chunks, the first ones: neighbours share what is read."""
@@ -532,16 +427,6 @@ class Schedule:
         return len(run.states) - counts[ChunkState.RAN] - counts[ChunkState.REUSED] - counts[ChunkState.FAILED]
 
 
-def _serves(record: Record, run: StageRun) -> bool:
-    """Tell whether a record has all that the stage is to give."""
-    return all(o.label in record.outs for o in run.stage.outs) and (run.stage.carry is None or record.state is not None)
-
-
-def _found(contents: Mapping[str, Digest]) -> list[tuple[str, Digest]]:
-    """Return what outs held before a command as pieces that it reads; no dep has such a label."""
-    return [(f"\0{label}", made) for label, made in contents.items()]
-
-
 def _ranks(pipeline: Pipeline, graph: Graph) -> dict[StageName, tuple[int, int]]:
     """Return in which order stages are given work, the smallest first: place of the stage at the head of its stream,
     and how far down the stream it is.
@@ -553,7 +438,3 @@ def _ranks(pipeline: Pipeline, graph: Graph) -> dict[StageName, tuple[int, int]]
         head = ranks.get(exact[0]) if exact is not None else None
         ranks[name] = (place, 0) if head is None else (head[0], head[1] - 1)
     return ranks
-
-
-def _every(index: int) -> bool:
-    return True

@@ -29,6 +29,14 @@ class Selection:
     keep: bool = False
     renew: bool = False
 
+    def asked(self, stage: StageName) -> Callable[[int], bool]:
+        """Return which chunks of a stage may run."""
+        return self.chunks.get(stage, _every)
+
+
+def _every(index: int) -> bool:
+    return True
+
 
 @dataclass(frozen=True, slots=True)
 class Retry:

@@ -147,7 +147,7 @@ class World:
             f"2026-01-01T00:00:00.{self.made:03}Z",
             items=Items(9, int(bad), 0) if run.stage.each else None,
             quarantine=Part(name_of("bad", key), 1, name_of("bad", key), 1) if bad else None,
-            loose=schedule.loose_key(run, index),
+            loose=schedule.finder.loose_key(run, index),
             code=run.recipe.code,
         )
 

@@ -208,7 +208,7 @@ def test_they_are_tried_again_with_the_new_code_and_nothing_else(items, machine)
     assert superseded(ended) == {"a": 4}, "a mixture counts"
     (mixed,) = [r for r in items.records.values() if r.key not in strict]
     assert mixed.key not in run.keys, "it is not what the code of now would have made"
-    assert mixed.loose == ended.schedule.loose_key(run, 1)
+    assert mixed.loose == ended.schedule.finder.loose_key(run, 1)
     assert items.lock["a"].quarantined == 0
     items.lock.clear()
     assert machine(items, keep=True).go().ran == []
