@@ -455,7 +455,8 @@ class Loop:
             self.reporter.emit(Stopping(self.stop.reason, len(self._chunks), grace))
         else:
             self.reporter.emit(Note("warning", f"{self.replan}; planning again"))
-        self._take(self.pool.stop(0.0 if self.stop.at_once else grace))
+        for reports in self.pool.stop(0.0 if self.stop.at_once else grace):
+            self._take(reports)
         if not self.replan:
             self._settle_complete()
 

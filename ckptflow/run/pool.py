@@ -178,20 +178,21 @@ class Pool:
                 with suppress(OSError):
                     worker.channel.send(None)
 
-    def stop(self, grace: float) -> list[Report]:
+    def stop(self, grace: float) -> Iterator[list[Report]]:
         """Drain, give the tasks at hand `grace` seconds, then end them: SIGTERM to their commands, SIGKILL to all.
 
-        Returns all reports that had not been taken. Tasks ended in this way come back as Returned.
+        Yields all reports that had not been taken, as they come, so that they are kept before others are waited for; to
+        be gone through to the end. Tasks ended in this way come back as Returned.
         Ends early, as if the grace were over, when a byte comes on `wakeup_fd`.
         """
         self._hear_wake_up()  # the byte of the signal that asked for this stop
         self.drain()
-        reports: list[Report] = []
         end = time.monotonic() + grace
         while self.running():
             got = self.wait(max(0.0, end - time.monotonic()))
-            reports += got
-            if self._woken or not got:
+            woken = self._woken
+            yield got
+            if woken or not got:
                 break
         commands = [worker for worker in self._workers.values() if worker.batch and _runs_command(worker)]
         for worker in commands:
@@ -199,16 +200,16 @@ class Pool:
                 os.killpg(worker.process.pid, signal.SIGTERM)
         end = time.monotonic() + min(_TERM_SECONDS, grace)
         while any(worker.batch for worker in commands) and (got := self.wait(max(0.0, end - time.monotonic()))):
-            reports += [Returned((r.task,)) if isinstance(r, Failed) else r for r in got]
+            yield [Returned((r.task,)) if isinstance(r, Failed) else r for r in got]
         for worker in list(self._workers.values()):
             if worker.batch:
                 self._collect(worker)
-                reports += self._early
-                self._early = []
+                reports, self._early = self._early, []
+                yield reports
             if worker.batch:
-                reports.append(Returned(tuple(worker.batch)))
+                rest = tuple(worker.batch)
                 self._bury(worker)
-        return reports
+                yield [Returned(rest)]
 
     def close(self) -> None:
         """End all workers: idle ones leave by themselves, busy ones are killed. Their tasks get no report."""

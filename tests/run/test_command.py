@@ -131,7 +131,7 @@ def test_the_former_out_comes_back_when_the_worker_is_killed(bench, how, until):
         pool.submit((task,))
         if how == "stopped":
             until((bench.root / "mark").exists)
-            pool.stop(0)
+            list(pool.stop(0))
         else:
             assert bench.finish(pool)[task.id].failure.kind == ("killed" if kill else "timeout")
     assert (bench.root / "out.txt").read_text() == "former"
@@ -143,7 +143,7 @@ def test_a_stopped_command_is_asked_to_end_before_it_is_made_to(bench, until):
     with bench.pool() as pool:
         pool.submit((bench.cmd(script),))
         until((bench.root / "mark").exists)
-        pool.stop(1)
+        list(pool.stop(1))
     assert (bench.root / "asked").read_text() == "asked\n"
 
 

@@ -203,7 +203,7 @@ def test_stop_gives_grace_and_then_kills_without_costing_an_attempt(bench, until
         pool.submit((hanging, bench.call("fine")))
         until((bench.root / "mark").exists)
         (bench.root / "go").touch()
-        reports = pool.stop(4.0)
+        reports = [report for some in pool.stop(4.0) for report in some]
         pid = int((bench.root / "mark").read_text())
         assert not alive(pid)
         assert pool.running() == 0
@@ -213,13 +213,29 @@ def test_stop_gives_grace_and_then_kills_without_costing_an_attempt(bench, until
     assert returned == {hanging.id, hanging.id + 1}
 
 
+def test_what_ends_in_the_grace_is_told_while_the_rest_goes_on(bench, until):
+    ending = bench.call("wait_for", kwargs={"path": str(bench.root / "go")})
+    hanging = bench.call("hang", kwargs={"mark": str(bench.root / "mark")})
+    with bench.pool(2) as pool:
+        pool.submit((ending,))
+        pool.submit((hanging,))
+        until((bench.root / "mark").exists)
+        (bench.root / "go").touch()
+        stopping = pool.stop(100_000)
+        while not any(isinstance(report, Done) for report in next(stopping)):
+            pass
+        assert pool.running() == 1
+        os.write(pool.wakeup_fd, b"\2")
+        assert [type(report) for some in stopping for report in some] == [Returned]
+
+
 def test_stop_with_a_wake_up_does_not_wait_out_the_grace(bench, until, monkeypatch):
     with bench.pool() as pool:
         pool.submit((bench.call("hang", kwargs={"mark": str(bench.root / "mark")}),))
         until((bench.root / "mark").exists)
         os.write(pool.wakeup_fd, b"\2")  # the signal that asks for the stop is not the one that ends its grace
         signalled_when_draining(pool, monkeypatch)
-        reports = pool.stop(100_000)
+        reports = [report for some in pool.stop(100_000) for report in some]
     assert [type(r) for r in reports] == [Started, Returned]
 
 
@@ -233,7 +249,8 @@ def test_a_second_signal_ends_the_grace_even_while_reports_come(bench, until, mo
             pool._woken = True
 
         monkeypatch.setattr(pool, "_turn", both)
-        assert pool.stop(500)[0] == Started(0, 0)
+        (first, *_) = pool.stop(500)
+        assert first[0] == Started(0, 0)
         assert pool.running() == 0
 
 
