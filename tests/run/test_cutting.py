@@ -228,6 +228,39 @@ def test_row_groups_that_are_stored_as_before_are_not_decoded(how: Cut, house: H
     assert needed([*inserted[:1], *inserted[2:]]) == [0, 1]
 
 
+def odd_rows(rng: np.random.Generator, count: int) -> pa.Table:
+    """Return rows with nulls, lists, structs and a dictionary, of which many are alike."""
+    ids = rng.integers(0, 50, count)
+    return pa.table(
+        {
+            "id": pa.array(ids, mask=rng.random(count) < 0.1),
+            "list": pa.array([list(range(i % 4)) if i % 5 else None for i in ids], pa.list_(pa.int64())),
+            "struct": pa.array([{"x": i, "y": str(i)} for i in ids], pa.struct({"x": pa.int64(), "y": pa.string()})),
+            "word": pa.DictionaryArray.from_arrays(pa.array(ids % 9, pa.int32()), [f"w{i}" for i in range(9)]),
+            "x": rng.random(count),
+        }
+    )
+
+
+@pytest.mark.parametrize("seed", range(16))
+def test_files_that_change_are_cut_as_if_they_were_new(seed: int, house: House) -> None:
+    rng = np.random.default_rng(seed)
+    table = odd_rows(rng, int(rng.integers(0, 2500)))
+    spec = OverRows("d", int(rng.choice([3, 20, 64, 300])), list(Cut)[seed % 2])
+    columns = None if seed % 3 else ("struct", "word")
+    group = int(rng.choice([50, 700, 5000]))
+    for _ in range(4):
+        pq.write_table(table, house.root / "t.parquet", row_group_size=group)
+        source = house.file("t.parquet", "parquet")
+        sheet = house.cut(spec, d=Input("d", source, columns=columns))
+        memory = {path: path.read_bytes() for path in house.spills.glob("*.cut")}
+        assert afresh(house, spec, Input("d", source, columns=columns)) == sheet
+        assert memory == {path: path.read_bytes() for path in house.spills.glob("*.cut")}
+        at = int(rng.integers(0, table.num_rows + 1))
+        extra, gone = odd_rows(rng, int(rng.integers(0, 3))), int(rng.integers(0, 3))
+        table = pa.concat_tables([table.slice(0, at), extra, table.slice(at + gone)]).combine_chunks()
+
+
 def test_rows_that_were_decoded_to_be_cut_are_not_decoded_again(house: House, decoded: list[int]) -> None:
     groups = [numbers(20_000, seed) for seed in range(4)]
     spec = OverRows("d", 1000)
