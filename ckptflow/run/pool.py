@@ -12,6 +12,7 @@ import os
 import selectors
 import signal
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Self
