@@ -17,10 +17,11 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from ..dataclass import dataclass
-from ..ids import Digest, digest
+from ..dataclass import dataclass, field
+from ..ids import digest
 from ..spec.model import Cut
 from .content import reach
+from .packed import Pieces
 from .rows import RowPiece, cut_rows
 
 if TYPE_CHECKING:
@@ -35,12 +36,12 @@ class Former:
     """A cut as it is remembered: the groups of the table, and its pieces in order. By default that of no table."""
 
     groups: Groups = ()
-    pieces: tuple[RowPiece, ...] = ()
+    pieces: Pieces = field(default_factory=Pieces)
 
     def encode(self, way: str) -> bytes:
         """Return bytes that `decode` understands. `way` names all else that decides the pieces: schema, target, ..."""
-        pieces = [[p.stop, p.digest, p.bytes] for p in self.pieces]
-        body = json.dumps({"way": way, "groups": list(self.groups), "pieces": pieces}, separators=(",", ":")).encode()
+        doc = {"way": way, "groups": list(self.groups), "pieces": self.pieces.to_json()}
+        body = json.dumps(doc, separators=(",", ":")).encode()
         return f"{digest(body)}\n".encode() + body
 
     @classmethod
@@ -52,11 +53,7 @@ class Former:
         doc = json.loads(body)
         if doc["way"] != way:
             raise ValueError("a cut made in another way")
-        pieces, start = [], 0
-        for stop, name, size in doc["pieces"]:
-            pieces.append(RowPiece(start, stop, Digest(name), size))
-            start = stop
-        return cls(tuple((name, rows) for name, rows in doc["groups"]), tuple(pieces))
+        return cls(tuple((name, rows) for name, rows in doc["groups"]), Pieces.from_json(doc["pieces"]))
 
 
 def cut_again(
@@ -109,7 +106,7 @@ class _Held:
         self._before, self._after = before, after
         self._runs = _runs(former.groups, groups)
         self._starts = [run.start for run in self._runs]
-        self._pieces = {piece.start: piece for piece in former.pieces}
+        self._pieces = former.pieces
 
     def at(self, row: int) -> RowPiece | None:
         """Return the piece that begins at `row`, where there is a cut, as far as that is known."""
@@ -119,8 +116,11 @@ class _Held:
         run = self._runs[number]
         if not (run.first or row - self._before >= run.start) or not (run.last or row + self._after <= run.stop):
             return None
-        piece = self._pieces.get(row - run.shift)
-        return piece and RowPiece(row, piece.stop + run.shift, piece.digest, piece.bytes)
+        index = self._pieces.beginning_at(row - run.shift)
+        if index is None:
+            return None
+        piece = self._pieces[index]
+        return RowPiece(row, row + (piece.rows or 0), piece.digest, piece.bytes or 0)
 
 
 def _runs(old: Groups, new: Groups) -> list[_Run]:

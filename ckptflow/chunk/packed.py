@@ -6,6 +6,7 @@ As objects of Python they take half a kilobyte each, packed a tenth of that. Ite
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 from typing import Any, TypeAlias, overload
@@ -133,10 +134,14 @@ class Pieces(Sequence[Piece]):
         self._places = _Places()
         self._stops = array("q")
         for piece in pieces:
-            self._digests += bytes.fromhex(piece.digest)
-            self._rows.append(_NONE if piece.rows is None else piece.rows)
-            self._bytes.append(_NONE if piece.bytes is None else piece.bytes)
-            self._places.append(piece.where)
+            self.append(piece)
+
+    def append(self, piece: Piece) -> None:
+        """Add one at the end."""
+        self._digests += bytes.fromhex(piece.digest)
+        self._rows.append(_NONE if piece.rows is None else piece.rows)
+        self._bytes.append(_NONE if piece.bytes is None else piece.bytes)
+        self._places.append(piece.where)
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -171,9 +176,21 @@ class Pieces(Sequence[Piece]):
 
     def span(self, index: int) -> tuple[int, int]:
         """Return from which row to which (excluded) one reaches, all pieces taken in order."""
+        stops = self._counted()
+        return stops[index - 1] if index else 0, stops[index]
+
+    def beginning_at(self, row: int) -> int | None:
+        """Return which one begins at a row, all pieces taken in order; None if none does."""
+        if row == 0:
+            return 0 if len(self) else None
+        stops = self._counted()
+        index = bisect_left(stops, row)
+        return index + 1 if index + 1 < len(self) and stops[index] == row else None
+
+    def _counted(self) -> array[int]:
         if len(self._stops) != len(self):
             self._stops = array("q", accumulate(max(0, rows) for rows in self._rows))
-        return self._stops[index - 1] if index else 0, self._stops[index]
+        return self._stops
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON form, column by column."""

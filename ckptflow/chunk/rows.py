@@ -16,6 +16,7 @@ from ..dataclass import dataclass
 from ..ids import Digest
 from ..spec.model import Cut
 from .content import Hashes, Places, Window, chooser, mixed
+from .model import AtRows, Piece
 from .rowhash import row_bytes, row_hashes
 from .values import Block, TableHasher, blocks_of
 
@@ -28,6 +29,11 @@ class RowPiece:
     stop: int
     digest: Digest
     bytes: int
+
+    @property
+    def piece(self) -> Piece:
+        """The piece of a dep that these rows are."""
+        return Piece(self.digest, AtRows(self.start, self.stop), self.stop - self.start, self.bytes)
 
 
 class _Pieces:

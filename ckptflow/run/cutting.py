@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..chunk.model import AtBytes, AtColumns, AtFiles, AtPart, AtRows, Piece, Whole
+from ..chunk.model import AtBytes, AtColumns, AtFiles, AtPart, Piece, Whole
 from ..chunk.packed import Pieces
 from ..chunk.sheet import Sheet
 from ..errors import CkptflowError, DepUnreadable
@@ -184,7 +184,7 @@ def _rows(item: Input, found: Found, rows: int, how: Cut, spill_dir: Path, cache
     from .recutting import cut_table
 
     for piece in cut_table(item, found, rows, how, spill_dir, cache):
-        yield Piece(piece.digest, AtRows(piece.start, piece.stop), piece.stop - piece.start, piece.bytes)
+        yield piece.piece
 
 
 def _lines(
@@ -233,7 +233,7 @@ def _bytes(item: Input, found: Found, size: int, how: Cut, spill_dir: Path) -> I
         table = found.table(columns=item.columns, shape=known_shape(found, spill_dir))
         groups = [(g.start, g.stop) for g in table.row_groups]
         for rows in cut_table_bytes(table.batches(), table.schema, size, how, groups=groups):
-            yield Piece(rows.digest, AtRows(rows.start, rows.stop), rows.stop - rows.start, rows.bytes)
+            yield rows.piece
         return
     if found.kind is not Kind.FILE or found.tabular:
         raise _uncuttable(found, "bytes", "one file, or a Parquet table")

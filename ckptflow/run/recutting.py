@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..chunk.packed import Pieces
 from ..fingerprint.encode import digest_of
 from ..formats.tables import TableSource
 from ..ids import Digest
@@ -48,18 +49,18 @@ def cut_table(
     way = _way(table, rows, how)
     path = spill_dir / f"{_name(item, found, rows, how)}.cut"
     former = _former(path, way)
-    known = {piece.digest for piece in former.pieces}
+    known = {hash(piece.digest) for piece in former.pieces}
     passing = _Passing(table, cache.room if cache is not None else 0)
-    pieces: list[RowPiece] = []
+    pieces = Pieces()
     for piece in cut_again(passing.batches_from, table.schema, rows, how, groups, former):
-        pieces.append(piece)
-        passing.let_go(piece, keep=piece.digest not in known)
+        pieces.append(piece.piece)
+        passing.let_go(piece, keep=hash(piece.digest) not in known)
         yield piece
     found.ensure_unchanged()
     if cache is not None:
         cache.keep_rows(found, item.columns, passing.kept)
     with suppress(OSError):  # a disk that is full, or only read from, costs the memory and not the cut
-        replace_file(path, Former(groups, tuple(pieces)).encode(way))
+        replace_file(path, Former(groups, pieces).encode(way))
 
 
 class _Passing:

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ckptflow.chunk.again import Former, cut_again
-from ckptflow.chunk.rows import RowPiece, cut_rows
+from ckptflow.chunk.packed import Pieces
+from ckptflow.chunk.rows import cut_rows
 from ckptflow.chunk.values import table_digest
 from ckptflow.spec.model import Cut
 
@@ -36,10 +37,10 @@ class Stored:
     def cut(self, rows: int, cut: Cut = Cut.CONTENT, former: Former = Former()) -> Former:  # noqa: B008 - frozen
         self.read = 0
         pieces = cut_again(self.batches_from, self.table.schema, rows, cut, self.named, former)
-        return Former(tuple(self.named), tuple(pieces))
+        return Former(tuple(self.named), Pieces(rows.piece for rows in pieces))
 
-    def afresh(self, rows: int, cut: Cut = Cut.CONTENT) -> tuple[RowPiece, ...]:
-        return tuple(cut_rows(self.table.to_batches(), self.table.schema, rows, cut))
+    def afresh(self, rows: int, cut: Cut = Cut.CONTENT) -> Pieces:
+        return Pieces(piece.piece for piece in cut_rows(self.table.to_batches(), self.table.schema, rows, cut))
 
 
 def some_rows(rng: Random, count: int, distinct: int) -> pa.Table:
@@ -124,7 +125,7 @@ def test_what_is_read_is_what_lies_around_a_change(make_rows: Make) -> None:
     appended = Stored([*groups, row])
     assert appended.cut(500, former=former).pieces == appended.afresh(500)
     assert appended.read < 2_500
-    assert appended.cut(500, Cut.FIXED, Stored(groups).cut(500, Cut.FIXED)).pieces[-1].stop == 100_001
+    assert appended.cut(500, Cut.FIXED, Stored(groups).cut(500, Cut.FIXED)).pieces.span(-1)[1] == 100_001
     assert appended.read < 1_002
     ahead = Stored([row, *groups])
     assert ahead.cut(500, former=former).pieces == ahead.afresh(500)

@@ -53,6 +53,9 @@ def test_pieces(pieces):
     assert list(packed) == pieces and packed == tuple(pieces)
     assert [packed.digest(i) for i in range(len(pieces))] == [piece.digest for piece in pieces]
     assert packed[1:] == pieces[1:]
+    begun = 0
+    for index, piece in enumerate(pieces):
+        assert packed.span(index) == (begun, begun := begun + (piece.rows or 0))
     assert Pieces.from_json(json.loads(json.dumps(packed.to_json()))) == pieces
     assert pickle.loads(pickle.dumps(packed)) == packed
     with pytest.raises(IndexError):
@@ -75,3 +78,9 @@ def test_keys():
         keys[index] = some[index]
         assert keys[index] == some[index]
     assert list(keys) == some and None not in keys
+
+
+def test_the_piece_that_begins_at_a_row():
+    pieces = Pieces(Piece(digest(b""), AtRows(0, 0), rows) for rows in (3, 1, 5))
+    assert [pieces.beginning_at(row) for row in range(11)] == [0, None, None, 1, 2, *[None] * 6]
+    assert Pieces().beginning_at(0) is None
