@@ -32,20 +32,40 @@ class Exact:
 
     def __eq__(self, other: object) -> bool:
         # The bytes tell all but an extension type from its storage with the metadata of one.
+        if self is other:
+            return True
         return isinstance(other, Exact) and self._bytes == other._bytes and self.schema.equals(other.schema)
 
     def __hash__(self) -> int:
         return hash(self._bytes)
 
 
+_KEPT_MOST = 256
+_kept: dict[int, Exact] = {}  # by the identity of the schema, which lives as long as it is here
+
+
+def keep(schema: pa.Schema) -> pa.Schema:
+    """Return `schema`, for which `exact` need not work out its key again: one that many tables will be asked for."""
+    if len(_kept) >= _KEPT_MOST:
+        _kept.clear()
+    _kept[id(schema)] = Exact(schema)
+    return schema
+
+
+def exact(schema: pa.Schema) -> Exact:
+    """Return the key of `schema`."""
+    known = _kept.get(id(schema))
+    return Exact(schema) if known is None else known
+
+
 def schema_text(schema: pa.Schema) -> str:
     """Return the identity of `schema` as text: one line of JSON, injective in all that counts."""
-    return _text(Exact(schema))
+    return _text(exact(schema))
 
 
 @lru_cache(maxsize=64)
-def _text(exact: Exact) -> str:
-    return json.dumps([_field(field) for field in exact.schema], separators=(",", ":"))
+def _text(key: Exact) -> str:
+    return json.dumps([_field(field) for field in key.schema], separators=(",", ":"))
 
 
 def schema_digest(schema: pa.Schema) -> Digest:

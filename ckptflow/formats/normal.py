@@ -70,14 +70,16 @@ def _field(field: pa.Field) -> pa.Field:
 
 def normal_schema(schema: pa.Schema) -> pa.Schema:
     """Return `schema` with normal types, unique names and no metadata. Raises `Untypable` naming the column."""
-    from ..chunk.schema import Exact
+    from ..chunk.schema import exact
 
-    return _normal(Exact(schema))
+    return _normal(exact(schema))
 
 
 @lru_cache(maxsize=64)
 def _normal(exact: Exact) -> pa.Schema:
     import pyarrow as pa
+
+    from ..chunk.schema import keep
 
     fields = []
     schema = exact.schema
@@ -86,7 +88,7 @@ def _normal(exact: Exact) -> pa.Schema:
             fields.append(pa.field(name, normal_type(field.type), field.nullable))
         except Untypable as error:
             raise Untypable(f"column `{name}`: {error}") from None
-    return pa.schema(fields)
+    return keep(pa.schema(fields))
 
 
 def unique_names(names: Iterable[str]) -> list[str]:
@@ -110,11 +112,11 @@ def conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     value does not fit (never rounds), `ArrowNotImplementedError` if the types have nothing in common."""
     import pyarrow as pa
 
-    from ..chunk.schema import Exact
+    from ..chunk.schema import Exact, exact
 
-    exact = Exact(schema)
-    if Exact(batch.schema) == exact:
-        _check_nulls(batch, schema, exact)
+    wanted = exact(schema)
+    if Exact(batch.schema) == wanted:
+        _check_nulls(batch, schema, wanted)
         return batch
     columns = [
         column if identical(column.type, field.type) else decoded(column, field.type)
@@ -123,7 +125,7 @@ def conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     if not columns:
         return batch.replace_schema_metadata(None)
     made = pa.record_batch(columns, schema=schema)
-    _check_nulls(made, schema, exact)
+    _check_nulls(made, schema, wanted)
     return made
 
 

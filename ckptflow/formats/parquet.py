@@ -100,11 +100,11 @@ def readback_schema(schema: pa.Schema) -> pa.Schema:
     """Return the schema with which a table of `schema` comes back from Parquet (`timestamp[s]` as `[ms]`, ...): it
     itself where that is the same in everything.
     """
-    from ..chunk.schema import Exact
+    from ..chunk.schema import exact
 
-    exact = Exact(schema)
-    back = _readback(exact)
-    return schema if back == exact else back.schema
+    own = exact(schema)
+    back = _readback(own)
+    return schema if back == own else back.schema
 
 
 @lru_cache(maxsize=64)

@@ -143,6 +143,7 @@ class Worker:
         self._aside = Aside(self._root, staging.name)
         self._cache: ReadCache | None = None
         self._reads: Callable[[Input], Any] | None = None
+        self._ahead: tuple[Input, Any, Exception | None] | None = None
         self._capture = Capture()
         self._environment = dict(os.environ)  # commands are given this, whatever functions make of theirs
         self._kept = 0
@@ -170,6 +171,8 @@ class Worker:
                     break
                 self._send(report)
                 self._used = True
+                if place + 1 < len(batch):
+                    self._read_ahead(batch[place + 1])
 
     def _go_on(self, done: int) -> bool:
         """Wait until the engine has kept the results of `done` tasks of the batch, and takes the next as begun.
@@ -180,6 +183,21 @@ class Worker:
         while not self._draining and (self._kept < done or self._channel.pending()):
             self._hear(self._channel.recv())
         return not self._draining
+
+    def _read_ahead(self, task: Task | CutTask) -> None:
+        """Read the rows of the task that is next while the engine keeps what the one before came to: often its answer
+        is there then, and nobody has slept. What goes wrong with that is the task's own failure.
+        """
+        if not isinstance(task, Task) or not task.call or self._bringer is not None:
+            return
+        from .reading import is_plain_rows
+
+        item = next(filter(is_plain_rows, task.inputs), None)
+        if item is not None:
+            try:
+                self._ahead = (item, self._read(item), None)
+            except Exception as error:
+                self._ahead = (item, None, error)
 
     def _hear(self, message: int | None) -> None:
         if message is None:
@@ -307,6 +325,12 @@ class Worker:
         return tell
 
     def _read(self, input_: Input) -> Any:
+        if self._ahead is not None:
+            (item, value, error), self._ahead = self._ahead, None
+            if error is not None and item is input_:
+                raise error
+            if item is input_:
+                return value
         if self._reads is None:
             from .reading import read_input
 

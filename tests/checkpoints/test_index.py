@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ckptflow.checkpoints import index
 from ckptflow.checkpoints.index import Past
 from ckptflow.checkpoints.lines import Forget, encode_record
-from ckptflow.checkpoints.records import RecordLog, read_segment, segments
+from ckptflow.checkpoints.records import RecordLog, SegmentReader, read_segment, segments
 from ckptflow.checkpoints.trees import put_tree
 from ckptflow.chunk.headway import Headway, Items
 from ckptflow.chunk.model import Part
@@ -100,6 +100,28 @@ def test_a_start_does_not_read_again_what_was_read(store, db, monkeypatch):
     spot = log.add(make_record(30))
     agrees(Past(store, db), store)
     assert seen == [spot.offset]
+
+
+def test_lines_that_stand_together_are_read_at_once(store, db, monkeypatch):
+    fill(store, range(40))
+    past = Past(store, db)
+    past.refresh()
+    size = next(segments(store))[1] // 40
+    reads = []
+    read = SegmentReader.read
+    monkeypatch.setattr(SegmentReader, "read", lambda self, at, n: reads.append(n) or read(self, at, n))
+    keys = [make_record(n).key for n in range(40)]
+    assert set(past.lookup(keys)) == set(keys)
+    assert len(reads) == 1
+    monkeypatch.setattr(index, "_BLOCK_BYTES", 10 * size)
+    assert set(past.lookup(keys)) == set(keys)
+    assert len(reads) <= 1 + 5
+    monkeypatch.setattr(index, "_GAP_BYTES", size // 2)
+    reads.clear()
+    assert set(past.lookup([keys[3], keys[4], keys[20]])) == {keys[3], keys[4], keys[20]}
+    assert len(reads) == 2
+    assert sum(reads) < 4 * size
+    past.close()
 
 
 def test_the_latest_record_of_a_key_counts(store, db):

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 
 import pytest
 
 from ckptflow.run.messages import Done, Failed, Output, Progress
+from ckptflow.run.worker import Worker
 
 VALUE = Output("out", "out.json", "json", name="out")
 
@@ -232,6 +234,66 @@ def test_a_whole_dep_is_read_once_a_worker_and_a_piece_is_its_rows(bench):
         {"sum": 39, "rates": 2, "form": "pyarrow.lib"},
     ]
     assert final[second.id].rows_in == 6
+
+
+def _rows(start, stop):
+    from ckptflow.chunk.model import AtRows, Piece
+    from ckptflow.ids import digest
+    from ckptflow.run.messages import Form, Input, Source
+
+    source = Source("rows.parquet", "parquet", digest(b"rows"))
+    return Input("rows", source, Form.TABLE, name="rows", piece=Piece(digest(b"piece"), AtRows(start, stop), 1))
+
+
+def test_the_next_rows_are_read_before_the_answer_of_the_engine_is_waited_for(bench):
+    batch = tuple(bench.call("add", (VALUE,), inputs=(_rows(n, n + 1),)) for n in range(3))
+    told = iter([batch, 1, 2])
+    events = []
+
+    class Engine:
+        def recv(self):
+            message = next(told, None)
+            if message is None:
+                raise EOFError
+            events.append("answer" if isinstance(message, int) else "batch")
+            return message
+
+        def send(self, report):
+            events.append(type(report).__name__)
+
+        def pending(self):
+            return False
+
+    worker = Worker.__new__(Worker)
+    worker._channel, worker._sending, worker._number = Engine(), threading.Lock(), 1
+    worker._used, worker._bringer, worker._ahead = True, None, None
+    worker._reads = lambda item: events.append(f"rows {item.piece.where.start}")
+
+    def attempt(task):
+        worker._read(task.inputs[0])
+        events.append("call")
+        return Done(task.id, {}, 0.0)
+
+    worker._attempt = attempt
+    with pytest.raises(EOFError):
+        worker.serve()
+    first = ["batch", "rows 0", "call", "Done"]
+    assert events == [*first, "rows 1", "answer", "call", "Done", "rows 2", "answer", "call", "Done"]
+
+
+def test_rows_that_cannot_be_read_ahead_are_the_failure_of_their_own_chunk(bench):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    bench.write("def add(rows): return rows.num_rows\n")
+    pq.write_table(pa.table({"x": list(range(10))}), bench.root / "rows.parquet")
+    tasks = [bench.call("add", (VALUE,), inputs=(_rows(*rows),)) for rows in ((0, 4), (8, 20), (4, 10))]
+    final = bench.run(*tasks)
+    good, bad, last = (final[task.id] for task in tasks)
+    assert [json.loads(bench.text(report)) for report in (good, last)] == [4, 6]
+    assert isinstance(bad, Failed)
+    assert bad.failure.kind == "dep-changed"
+    assert "rows.parquet has 10 rows" in bad.failure.message
 
 
 def test_a_worker_imports_nothing_heavy_until_a_task_needs_it(bench):

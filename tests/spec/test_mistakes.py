@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import jsonschema
 import pytest
 
 from ckptflow.errors import Problem
+from ckptflow.spec import table
 from ckptflow.spec.schema import json_schema
 
 PARAMS = """\
@@ -500,3 +502,15 @@ def test_the_schema_accepts_what_is_wrong_only_in_meaning(name: str, accepted: C
     """Else an editor would mark what the checker takes, in another file of this shape."""
     if "NUL" not in name:
         assert accepted(READABLE[name])
+
+
+@pytest.mark.parametrize("call", ["m:f", "a.b:c.d", "é:ü9", "_:_1"])
+def test_a_call_is_names_and_a_colon(call):
+    assert re.fullmatch(table.CALL.pattern, call)
+
+
+@pytest.mark.parametrize(
+    "call", ["9a:f", "m:9", "m f:g", "m:f\n", "m-x:f", "m", "m:", ":f", "a..b:f", "m:f[0]", "m^:f"]
+)
+def test_a_call_is_nothing_else(call):
+    assert not re.fullmatch(table.CALL.pattern, call)
