@@ -18,6 +18,7 @@ numpy. The constants below are part of the rule; a change of any makes all conte
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import pairwise
 from typing import NamedTuple, TypeAlias
 
@@ -38,6 +39,7 @@ _SPAN = np.uint64(0xD6E8FEB86659FD93)
 _SHIFT = np.uint64(32)
 _ONE = np.uint64(1)
 _BITS = np.uint64(64)
+_ALL = np.uint64(_MASK)
 _LOW_BYTES = np.array([(1 << (8 * k)) - 1 for k in range(9)], np.uint64)
 _WINDOW = 16
 
@@ -49,6 +51,7 @@ class Boundary(NamedTuple):
     element: int
 
 
+@cache
 def factor(number: int) -> np.uint64:
     """Return the odd multiplier number `number` (splitmix64): one for each column and each use."""
     z = (number + 1) * 0x9E3779B97F4A7C15 & _MASK
@@ -88,6 +91,26 @@ def _words_at(aligned: Hashes, places: Places) -> Hashes:
     return out
 
 
+def _words_around(near: Hashes, places: Places) -> tuple[Hashes, Hashes]:
+    """Return the eight bytes before each of `places` and the eight from it on. What both need is worked out once.
+
+    They are in the bytes of `near`, which begins with one word more and ends with two.
+    """
+    word = places >> 3
+    bits = (places << 3).view(np.uint64)
+    bits &= _BITS - _ONE
+    rest = _BITS - bits
+    middle = near[1:].take(word)
+    after = near[2:].take(word)
+    after <<= rest
+    before = near.take(word)
+    before >>= bits
+    before |= np.left_shift(middle, rest, out=rest)
+    middle >>= bits
+    after |= middle
+    return before, after
+
+
 def text_hashes(data: npt.NDArray[np.uint8], starts: Places, stops: Places, salt: int) -> Hashes:
     """Return a hash a string `data[starts[i]:stops[i]]`, from its length and its first, middle and last eight bytes.
 
@@ -96,29 +119,35 @@ def text_hashes(data: npt.NDArray[np.uint8], starts: Places, stops: Places, salt
     if len(starts) == 0:
         return np.empty(0, np.uint64)
     first, last = int(starts.min()), int(stops.max())
-    near = np.zeros((last - first + 7) // 8 + 2, np.uint64)
-    near.view(np.uint8)[: last - first] = data[first:last]
-    begin = starts - first
-    lengths = stops - starts
-    longest = int(lengths.max())
-    keep = _LOW_BYTES.take(lengths, mode="clip")
+    near = np.zeros((last - first + 7) // 8 + 3, np.uint64)
+    near.view(np.uint8)[8 : last - first + 8] = data[first:last]
+    begin, lengths = starts - first, stops - starts
+    shortest, longest = int(lengths.min()), int(lengths.max())
     head, tail = factor(salt), factor(salt + 1)
-    out = _words_at(near, begin)
-    out &= keep
-    if longest <= 8:
-        out *= np.uint64(int(head) + int(tail) & _MASK)
+    ending: Hashes | None = None
+    if longest <= 8:  # first and last eight are the same
+        out = _words_at(near[1:], begin)
+        head = np.uint64(int(head) + int(tail) & _MASK)
+    elif np.array_equal(starts[1:], stops[:-1]):  # one begins where another ends, as in a column
+        before, after = _words_around(near, np.append(begin, last - first))
+        out, ending = after[:-1], before[1:]
     else:
-        out *= head
-        last_eight = lengths - 8
-        np.maximum(last_eight, 0, out=last_eight)
-        last_eight += begin
-        ending = _words_at(near, last_eight)
-        ending &= keep
+        out, ending = _words_at(near[1:], begin), _words_at(near, stops - first)
+    if shortest < 8:  # bytes of others go
+        beyond = 8 - lengths
+        np.maximum(beyond, 0, out=beyond)
+        beyond <<= 3
+        bits = beyond.view(np.uint64)
+        if ending is not None:
+            ending >>= bits
+        out &= np.right_shift(_ALL, bits, out=bits)
+    out *= head
+    if ending is not None:
         ending *= tail
         out += ending
     if longest > 16:
         long = np.flatnonzero(lengths > 16)
-        out[long] += _words_at(near, begin[long] + (lengths[long] >> 1) - 4) * factor(salt + 2)
+        out[long] += _words_at(near[1:], begin[long] + (lengths[long] >> 1) - 4) * factor(salt + 2)
     out += lengths.view(np.uint64) * factor(salt + 3)
     return out
 
@@ -149,9 +178,7 @@ class Window:
     __slots__ = ("_carry", "_steps")
 
     def __init__(self, target: int) -> None:
-        width = 1
-        while width < _WINDOW and width * 64 <= target:
-            width *= 2
+        width = _width(target)
         self._steps = [1 << k for k in range(width.bit_length() - 1)]
         self._carry: Hashes = np.zeros(width - 1, np.uint64)
 
@@ -163,6 +190,13 @@ class Window:
         for step in self._steps:
             out = out[step:] * factor(1000 + step) + out[:-step]
         return mixed(out)
+
+
+def _width(target: int) -> int:
+    width = 1
+    while width < _WINDOW and width * 64 <= target:
+        width *= 2
+    return width
 
 
 class Boundaries:
@@ -306,3 +340,13 @@ class Counted:
 def chooser(target: int, cut: Cut) -> Boundaries | Counted:
     """Return what chooses the cuts for pieces of about, or exactly, `target`."""
     return Boundaries(target) if cut is Cut.CONTENT else Counted(target)
+
+
+def reach(target: int, cut: Cut) -> tuple[int, int]:
+    """Return how many elements before a cut, and after it, decide where the next one stands; nothing farther away does.
+
+    For elements one position apart. The end of the data decides too, where it is among those after the cut.
+    """
+    if cut is Cut.FIXED:
+        return 0, target + 1
+    return _width(target) - 1, 2 * target + (target + 1) // 2

@@ -13,7 +13,7 @@ from .columns import Column
 from .content import Hashes, Places, factor, text_hashes
 from .values import Block
 
-_STEP = 1 << 14
+_STEP = 1 << 15
 _USES = 16  # multipliers set aside for one column
 
 
@@ -51,19 +51,19 @@ def _add(out: Hashes, column: Column, rows: slice | Places, salt: int, scratch: 
             _add(out, child, rows, _child(salt, number))
         return
     if isinstance(rows, slice):
-        starts = column.offsets[rows]
-        stops = column.offsets[rows.start + 1 : rows.stop + 1]
+        edges = column.offsets[rows.start : rows.stop + 1].astype(np.int64)
+        starts, stops = edges[:-1], edges[1:]
     else:
-        starts, stops = column.offsets[rows], column.offsets[rows + 1]
+        starts, stops = column.offsets[rows].astype(np.int64), column.offsets[rows + 1].astype(np.int64)
     if column.data is not None:
-        out += text_hashes(column.data, starts.astype(np.int64), stops.astype(np.int64), salt + 2)
+        out += text_hashes(column.data, starts, stops, salt + 2)
         return
-    out += (stops - starts).astype(np.uint64) * factor(salt + 3)
+    out += (stops - starts).view(np.uint64) * factor(salt + 3)
     own = np.flatnonzero(stops > starts)
     for number, child in enumerate(column.children):
         ends = np.zeros(len(own), np.uint64)
-        _add(ends, child, starts[own].astype(np.int64), _child(salt, 2 * number))
-        _add(ends, child, stops[own].astype(np.int64) - 1, _child(salt, 2 * number + 1))
+        _add(ends, child, starts[own], _child(salt, 2 * number))
+        _add(ends, child, stops[own] - 1, _child(salt, 2 * number + 1))
         out[own] += ends
 
 

@@ -50,7 +50,7 @@ def keep_quarantine(session: Session, run: StageRun, before: Collection[str]) ->
     """Write the table of a stage whose chunks are done; remove it where nothing failed and it is among those that were
     there before. Raises `StoreError`.
     """
-    bad = [(i, r.quarantine) for i, r in enumerate(run.records) if r is not None and r.quarantine is not None]
+    bad = sorted(run.done.quarantine.items())
     try:
         if not bad:
             if before and (table := _table_of(run.name)) in before:

@@ -10,7 +10,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ckptflow.chunk.content import Boundaries, Boundary, Counted, Window, factor, text_hashes, whole_text_hashes
+from ckptflow.chunk.content import (
+    Boundaries,
+    Boundary,
+    Counted,
+    Window,
+    factor,
+    reach,
+    text_hashes,
+    whole_text_hashes,
+)
+from ckptflow.spec.model import Cut
 
 
 def by_the_rule(places: list[int], hashes: list[int], end: int, target: int) -> list[int]:
@@ -122,6 +132,15 @@ def test_windows_do_not_depend_on_batches(target: int, values: list[int], split:
     assert [*window.push(hashes[:split]), *window.push(hashes[split:])] == list(whole)
 
 
+@pytest.mark.parametrize("target", [1, 63, 64, 200, 512, 5_000])
+def test_windows_need_what_reach_says_is_before_a_cut(target: int) -> None:
+    hashes = np.random.default_rng(4).integers(0, 2**64, 100, np.uint64)
+    before, _ = reach(target, Cut.CONTENT)
+    window = Window(target)
+    window.push(hashes[50 - before : 50])
+    assert np.array_equal(window.push(hashes[50:]), Window(target).push(hashes)[50:])
+
+
 def test_windows_forget() -> None:
     rng = np.random.default_rng(2)
     same = rng.integers(0, 2**63, 40).astype(np.uint64)
@@ -144,10 +163,13 @@ def test_hashes_of_text_are_of_the_text_alone(texts: list[bytes], before: bytes)
     assert together == [[a[0][0] for a in alone], [a[1][0] for a in alone]]
 
 
-@given(st.binary(max_size=120), st.data())
-def test_hashes_of_text_are_as_they_are_said_to_be(data: bytes, drawn: st.DataObject) -> None:
+@given(st.binary(max_size=120), st.booleans(), st.data())
+def test_hashes_of_text_are_as_they_are_said_to_be(data: bytes, joined: bool, drawn: st.DataObject) -> None:
     ends = st.integers(0, len(data))
     spans = [sorted(drawn.draw(st.tuples(ends, ends))) for _ in range(drawn.draw(st.integers(1, 9)))]
+    if joined:
+        edges = sorted(edge for span in spans for edge in span)
+        spans = [[start, stop] for start, stop in pairwise(edges)]
     starts, stops = np.array(spans, np.int64).T
 
     def said(text: bytes) -> int:
