@@ -129,10 +129,12 @@ class _Copy:
             _be_nursery(control)
 
     def kill(self) -> None:
-        os.kill(self.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
 
-    def wait(self) -> int:
-        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+    def wait(self) -> None:
+        with suppress(ChildProcessError):  # nobody need wait for children where SIGCHLD is ignored
+            os.waitpid(self.pid, 0)
 
 
 def _be_nursery(control: socket.socket) -> NoReturn:
@@ -143,8 +145,10 @@ def _be_nursery(control: socket.socket) -> NoReturn:
         for fd, name in enumerate(("stdin", "stdout", "stderr")):
             os.dup2(nothing, fd)
             setattr(sys, name, open(fd, "w" if fd else "r", encoding="utf-8", closefd=False))  # noqa: SIM115
-        os.closerange(3, control.fileno())
-        os.closerange(control.fileno() + 1, os.sysconf("SC_OPEN_MAX"))
+        for fd in map(int, os.listdir("/proc/self/fd")):  # noqa: PTH208 - what is open: there may be room for a billion
+            if fd > 2 and fd != control.fileno():
+                with suppress(OSError):  # that of the list itself
+                    os.close(fd)
         for name in _KEPT_BACK:
             os.environ.pop(name, None)
         os.environ.update(_FIXED)
