@@ -37,8 +37,9 @@ def main(argv: list[str] | None = None) -> int:
             _expect_many_objects()
             if args and args[0] == "repro" and not {"-n", "--dry", "-h", "--help"}.intersection(args):
                 from ..run.boot import boot_ahead
+                from .quick import may_call
 
-                boot_ahead()
+                boot_ahead(functions=may_call())
         code = _guarded(args)
     except KeyboardInterrupt:  # while modules are loaded; later ones are dealt with where they are understood
         sys.stderr.write("Interrupted.\n")

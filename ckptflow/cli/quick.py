@@ -56,6 +56,27 @@ def try_quick(args: list[str]) -> int | None:
     return code
 
 
+def may_call() -> bool:
+    """Tell whether a run may need workers for functions, at the price of one look at the pipeline file: a guess, which
+    the run corrects.
+    """
+    import os
+
+    from ..workspace.discover import find_upwards
+
+    if None in (sys.stdin, sys.stdout, sys.stderr):  # a descriptor is closed, and will be that of something else
+        return True
+    try:
+        found = find_upwards(os.getcwd())  # noqa: PTH109
+        if found is None:
+            return True
+        with open("/".join(found), "rb") as file:
+            text = file.read()
+    except OSError:
+        return True
+    return b"call" in text or b"chunk" in text
+
+
 def _put(text: str) -> int:
     """Write to standard output; return the exit code: a reader that went away is no error, a full disk is."""
     try:

@@ -119,7 +119,8 @@ class Attempt:
             settle=lambda run: self._settle(run, settler, keeper, facts),
             explain=lambda run: _sentences(run, facts),
         )
-        with Pool(self.session.settings.workers, self._setup(facts)) as pool:
+        functions = any(not run.stage.cmd or run.chunked for run in schedule.stages.values())
+        with Pool(self.session.settings.workers, self._setup(facts), functions=functions) as pool:
             self.stop.wake(pool.wakeup_fd)
             try:
                 return Loop(

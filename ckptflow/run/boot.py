@@ -7,22 +7,31 @@ nobody's concern: what nobody asks for ends with this process.
 Where the system has what it takes (Linux), what is started ahead is a nursery: a process that has imported what workers
 need, and forks one when it is asked, for a tenth of what starting one costs. It runs nothing but that, and has one
 thread. Elsewhere it is the first worker itself.
+
+Where only commands are to be run, a nursery need not even be started: it is forked off the command line itself, before
+that has a thread or has opened anything, and shares what is imported by then. Functions never run in what comes out of
+it: it has not the hash seed that they are promised.
 """
 
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 import select
+import signal
 import socket
 import struct
-import subprocess
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, TYPE_CHECKING, NoReturn, Protocol
 
 from ..dataclass import dataclass
+
+if TYPE_CHECKING:
+    import subprocess
 
 _BOOT = """\
 import gc, sys
@@ -111,16 +120,62 @@ class _Forked:
         return self._status is not None or _is_over(self._pidfd, 0)
 
 
+class _Copy:
+    """This process once more, as a nursery. To be made by a process that has no other thread. Raises OSError."""
+
+    def __init__(self, control: socket.socket) -> None:
+        self.pid = os.fork()
+        if not self.pid:
+            _be_nursery(control)
+
+    def kill(self) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+
+    def wait(self) -> None:
+        with suppress(ChildProcessError):  # nobody need wait for children where SIGCHLD is ignored
+            os.waitpid(self.pid, 0)
+
+
+def _be_nursery(control: socket.socket) -> NoReturn:
+    """Go on as a nursery, with nothing of what the command line had but its code."""
+    try:
+        os.setsid()
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for fd, name in enumerate(("stdin", "stdout", "stderr")):
+            os.dup2(nothing, fd)
+            setattr(sys, name, open(fd, "w" if fd else "r", encoding="utf-8", closefd=False))  # noqa: SIM115
+        for fd in map(int, os.listdir("/proc/self/fd")):  # noqa: PTH208 - what is open: there may be room for a billion
+            if fd > 2 and fd != control.fileno():
+                with suppress(OSError):  # that of the list itself
+                    os.close(fd)
+        for name in _KEPT_BACK:
+            os.environ.pop(name, None)
+        os.environ.update(_FIXED)
+        time.tzset()
+        gc.set_threshold(700, 10, 10)
+        gc.disable()
+        from .nursery import serve
+
+        gc.freeze()
+        gc.enable()
+        serve(control)
+    finally:
+        os._exit(1)
+
+
 class _Nursery:
-    """The process from which workers are forked: see `nursery` for what it is told. Raises OSError where it cannot be
-    started.
+    """The process from which workers are forked: see `nursery` for what it is told. `functions` tells whether its
+    workers may run some. Raises OSError where it cannot be started.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, functions: bool) -> None:
+        self.functions = functions
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._process: subprocess.Popen[bytes] | _Copy
         with theirs:
             try:
-                self._process = _interpreter("nursery", (theirs.fileno(),), subprocess.DEVNULL)
+                self._process = _interpreter("nursery", (theirs.fileno(),), None) if functions else _Copy(theirs)
             except OSError:
                 self._control.close()
                 raise
@@ -144,6 +199,7 @@ class _Nursery:
 
     def close(self) -> None:
         """End it, in the middle of its imports too; workers that are left live on."""
+        atexit.unregister(self.close)
         self._control.close()
         self._process.kill()
         self._process.wait()
@@ -190,13 +246,15 @@ def boot(nursery: _Nursery | None = None) -> Booted:
     return Booted(process, ours.detach(), lifeline, words, notes)
 
 
-def _interpreter(module: str, passed: tuple[int, ...], words: IO[bytes] | int) -> subprocess.Popen[bytes]:
+def _interpreter(module: str, passed: tuple[int, ...], words: IO[bytes] | None) -> subprocess.Popen[bytes]:
     """Start `main` of a module of this room, with the descriptors as its arguments, as the head of a session."""
+    import subprocess  # a run of commands does without it
+
     return subprocess.Popen(
         [sys.executable, "-P", "-c", _BOOT.format(module), _HERE, *map(str, passed)],
         stdin=subprocess.DEVNULL,
-        stdout=words,
-        stderr=words,
+        stdout=words or subprocess.DEVNULL,
+        stderr=words or subprocess.DEVNULL,
         env={**{name: os.environ[name] for name in os.environ if name not in _KEPT_BACK}, **_FIXED},
         pass_fds=passed,
         start_new_session=True,
@@ -213,11 +271,13 @@ def _unnamed_file() -> IO[bytes]:
     return tempfile.TemporaryFile()
 
 
-def boot_ahead() -> None:
-    """Start what the next `take` needs. For a process that runs one command, as soon as it is known."""
+def boot_ahead(*, functions: bool = True) -> None:
+    """Start what the next `take` needs. For a process that runs one command, as soon as it is known; without
+    `functions`, one that has no other thread and no file open.
+    """
     with suppress(OSError):  # whoever needs it will say so
         if _FORKS:
-            _nurseries.append(_Nursery())
+            _nurseries.append(_Nursery(functions=functions))
         else:
             _ahead.append(boot())
 
@@ -228,10 +288,15 @@ def boot_second() -> None:
         boot_ahead()
 
 
-def take() -> Booted:
-    """Return a worker process that nobody has. Raises OSError where there is no room for one."""
+def take(*, functions: bool = True) -> Booted:
+    """Return a worker process that nobody has, and that may run `functions`. Raises OSError where there is no room for
+    one.
+    """
     if _ahead:
         return _ahead.pop(0)
+    if functions and _nurseries and not _nurseries[-1].functions:  # there are some where none were expected
+        _nurseries.pop().close()
+        boot_ahead()
     while _nurseries:
         with suppress(OSError):
             return boot(_nurseries[-1])

@@ -20,10 +20,15 @@ _DESCRIPTORS = 4
 
 
 def main() -> None:
-    """Fork workers until the engine is gone. Argument: the descriptor of the socket."""
+    """Serve over the socket whose descriptor is the argument."""
     control = socket.socket(fileno=int(sys.argv[2]))
-    control.set_inheritable(False)
     sys.argv[1:] = []
+    serve(control)
+
+
+def serve(control: socket.socket) -> None:
+    """Fork workers until the engine is gone."""
+    control.set_inheritable(False)
     while True:
         message, passed, _, _ = socket.recv_fds(control, _NUMBER.size, _DESCRIPTORS)
         if not message:

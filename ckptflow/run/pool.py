@@ -75,10 +75,14 @@ class _Worker:
 
 
 class Pool:
-    """Up to `workers` processes. Not for use from several threads. A context manager: leaving it ends all workers."""
+    """Up to `workers` processes. Not for use from several threads. A context manager: leaving it ends all workers.
 
-    def __init__(self, workers: int, setup: WorkerSetup) -> None:
+    Without `functions` all tasks are whole commands.
+    """
+
+    def __init__(self, workers: int, setup: WorkerSetup, *, functions: bool = True) -> None:
         self._size = workers
+        self._functions = functions
         self._setup = setup
         self._workers: dict[int, _Worker] = {}
         self._started = 0
@@ -243,7 +247,7 @@ class Pool:
         """Start a process and send it what it needs to know. Raises CkptflowError where there is no room for one."""
         number = self._started = self._started + 1
         try:
-            booted = take()
+            booted = take(functions=self._functions)
         except OSError as error:
             raise CkptflowError(
                 f"cannot start a worker process: {error.strerror or error}",

@@ -42,6 +42,20 @@ def test_a_first_run_of_commands(tmp_path, commands):
     assert NEEDLESS.intersection(modules) == set()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux alone")
+@pytest.mark.parametrize(("more", "started"), [("", False), ("\n# no call\n", True)])
+def test_workers_for_commands_alone_need_no_other_interpreter(tmp_path, more, started):
+    (tmp_path / "pipeline.yaml").write_text(_pipeline(2) + more)
+    code = (
+        "import os, sys; from ckptflow.cli.main import main; leave = os._exit;"
+        " os._exit = lambda code: (print(code, *sys.modules, flush=True), leave(code)); sys.argv[1:] = ['repro', '-q'];"
+        " main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    code, *modules = done.stdout.split()
+    assert code == "0" and ("subprocess" in modules) is started
+
+
 def test_what_dvc_left_is_read_where_it_left_something(tmp_path):
     (tmp_path / "dvc.lock").write_text("schema: '2.0'\nstages: {}\n")
     (tmp_path / "pipeline.yaml").write_text(_pipeline(1))

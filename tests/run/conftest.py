@@ -72,10 +72,10 @@ class Bench:
         return Task(key=ChunkKey(f"{number:064x}"), **made)
 
     @contextmanager
-    def pool(self, workers: int = 1, **setup: Any) -> Iterator[Pool]:
+    def pool(self, workers: int = 1, *, functions: bool = True, **setup: Any) -> Iterator[Pool]:
         from dataclasses import replace
 
-        with Pool(workers, replace(self.setup, **setup)) as pool:
+        with Pool(workers, replace(self.setup, **setup), functions=functions) as pool:
             yield pool
 
     def run(self, *tasks: Any, workers: int = 1, **setup: Any) -> dict[int, Done | CutDone | Failed | None]:

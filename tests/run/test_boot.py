@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from ckptflow.run import boot
+from ckptflow.run.messages import Output
 
 needs_fork = pytest.mark.skipif(not boot._FORKS, reason="workers are forked on Linux alone")
 
@@ -88,17 +89,44 @@ def test_tasks_run_where_they_belong_and_with_what_the_pool_says(bench, started,
     assert failure.output == f"yes {bench.root}\n"
 
 
-def test_what_nobody_asks_for_ends_with_its_process(until):
+@needs_fork
+def test_commands_come_out_of_a_copy_of_this_process(bench, started, monkeypatch):
+    monkeypatch.setenv("CKPTFLOW_KEY", "secret")
+    kept, other = os.pipe()
+    os.set_inheritable(kept, True)
+    boot.boot_ahead(functions=False)
+    told = "$TZ $LC_ALL $PYTHONHASHSEED [$CKPTFLOW_KEY]"
+    with bench.pool(functions=False) as pool:
+        pool.submit((bench.cmd(f'test ! -e /proc/self/fd/{kept} && echo "{told}"; exit 1'),))
+        (report,) = bench.finish(pool).values()
+    assert report.failure.output == "UTC C.UTF-8 0 []\n"
+    assert started == [], "no interpreter was started"
+    for fd in (kept, other):
+        os.close(fd)
+
+
+@needs_fork
+def test_functions_do_not(bench, started):
+    bench.write("import os\ndef seed(out):\n    out.write_text(str(hash('a')))\n")
+    boot.boot_ahead(functions=False)
+    made = bench.one(bench.call("seed", outputs=(Output("out", "out.txt", "file", name="out"),)))
+    assert len(started) == 1
+    code = "print(hash('a'), end='')"
+    fixed = subprocess.run([sys.executable, "-c", code], env={"PYTHONHASHSEED": "0"}, capture_output=True, check=True)
+    assert bench.text(made) == fixed.stdout.decode()
+
+
+@pytest.mark.parametrize("functions", [True, pytest.param(False, marks=needs_fork)])
+def test_what_nobody_asks_for_ends_with_its_process(until, functions):
     code = """
-import os, subprocess
+import os, sys
 from ckptflow.run import boot
-started, real = [], subprocess.Popen
-subprocess.Popen = lambda *args, **kwargs: started.append(real(*args, **kwargs)) or started[-1]
-boot.boot_ahead()
-print(started[0].pid, flush=True)
+boot.boot_ahead(functions=sys.argv[1] == "True")
+started = boot._nurseries[0]._process if boot._nurseries else boot._ahead[0].process
+print(started.pid, flush=True)
 os._exit(0)
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code, str(functions)], capture_output=True, text=True, check=True)
     pid = int(done.stdout)
     until(lambda: subprocess.run(["kill", "-0", str(pid)], capture_output=True).returncode != 0)
 

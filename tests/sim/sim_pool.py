@@ -57,7 +57,7 @@ class InlinePool:
     before: Callable[[Task | CutTask], None] | None = None
     """Called before each task: what happens outside of the run meanwhile."""
 
-    def __init__(self, workers: int, setup: WorkerSetup) -> None:
+    def __init__(self, workers: int, setup: WorkerSetup, *, functions: bool = True) -> None:
         self._size = workers
         self._setup = setup
         self._batches: list[list[Task | CutTask]] = []
