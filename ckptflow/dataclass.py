@@ -3,7 +3,7 @@
 The standard library writes half a dozen functions for each class as text and compiles them, which was a third of all
 that importing this package took, and brings in `inspect` to do so. A run needs most of these classes never, or for
 little. So here `__eq__`, `__hash__`, `__repr__` and what pickles are closures over the fields' names, and only
-`__init__` is compiled, when a class is first called.
+`__init__` is compiled, when a class was called some times.
 
 For a type checker these are the standard library's, and for whoever asks at run time too: `dataclasses.fields`,
 `replace` and `is_dataclass` know them, and what they ask for is made then.
@@ -29,6 +29,9 @@ else:
             return "MISSING"
 
     MISSING = _Missing()
+
+    _CALLS = 16
+    """How many instances are made before `__init__` is compiled, which takes as long as making a hundred more."""
 
     class Field:
         """One field of a class: its name, its type as text, what it is without an argument, and who looks at it."""
@@ -200,13 +203,50 @@ else:
         raise FrozenInstanceError(f"cannot delete field {name!r}")
 
     def _compiling(kind, fields, frozen):
-        """Return an `__init__` that puts the real one in its place when it is first called."""
+        """Return an `__init__` that takes three times as long as a compiled one, and puts that in its place when it
+        was called so often that it pays, or is called in a way that is an error.
+        """
+        setters = [None] * len(fields)
+        calls = 0
 
         def first(self, *args, **kwargs):
-            kind.__init__ = _init(kind, fields, frozen)
-            kind.__init__(self, *args, **kwargs)
+            nonlocal calls
+            calls += 1
+            given = args if len(args) == len(fields) and not kwargs else _arguments(fields, args, kwargs)
+            if calls > _CALLS or given is None:
+                kind.__init__ = _init(kind, fields, frozen)
+                kind.__init__(self, *args, **kwargs)
+                return
+            if frozen:
+                if calls == 1:
+                    setters[:] = (kind.__dict__[field.name].__set__ for field in fields)
+                for set_, value in zip(setters, given, strict=True):
+                    set_(self, value)
+            else:
+                for field, value in zip(fields, given, strict=True):
+                    setattr(self, field.name, value)
+            if hasattr(kind, "__post_init__"):
+                self.__post_init__()
 
         return first
+
+    def _arguments(fields, args, kwargs):
+        """Return the values of all fields in order, None where these are no arguments for them."""
+        if len(args) > len(fields):
+            return None
+        values = [*args]
+        named = 0
+        for field in fields[len(args) :]:
+            if field.name in kwargs:
+                values.append(kwargs[field.name])
+                named += 1
+            elif field.default_factory is not MISSING:
+                values.append(field.default_factory())
+            elif field.default is not MISSING:
+                values.append(field.default)
+            else:
+                return None
+        return values if named == len(kwargs) else None
 
     def _init(kind, fields, frozen):
         """Compile the `__init__` of a class. It sets a frozen field through its slot, which `__setattr__` guards."""

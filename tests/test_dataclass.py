@@ -52,7 +52,9 @@ def shown(instance: Any, names: list[str]) -> Any:
 @given(
     NAMES, st.integers(0, 9), st.booleans(), WAYS, st.data(), st.lists(VALUES, max_size=6), st.lists(VALUES, max_size=6)
 )
-def test_the_same_as_the_standard_library(names, first_default, factories, way, data, one, two):
+@pytest.mark.parametrize("calls", [0, 2, 16], ids="{} calls before it is compiled".format)
+def test_the_same_as_the_standard_library(calls, names, first_default, factories, way, data, one, two):
+    ours._CALLS = calls
     hidden = data.draw(st.sets(st.sampled_from(names))) if names else set()
     keywords = data.draw(st.dictionaries(st.sampled_from([*names, "other"]), VALUES, max_size=3))
     theirs, mine = both(names, first_default, factories, way, hidden)
@@ -178,7 +180,12 @@ def test_what_is_not_done_is_refused():
         ours.dataclass(Open, frozen=True)
 
 
-def test_nothing_is_compiled_before_a_class_is_called():
+@pytest.fixture(autouse=True)
+def calls_as_they_are(monkeypatch):
+    monkeypatch.setattr(ours, "_CALLS", ours._CALLS)
+
+
+def test_nothing_is_compiled_before_a_class_is_called_often():
     code = """
 import builtins, sys
 from ckptflow.dataclass import dataclass
@@ -188,8 +195,10 @@ class A:
     a: "int"
 A = dataclass(frozen=True, slots=True)(A)
 A.__eq__, A.__repr__, A.__hash__
+made = [A(n) for n in range(16)]
 before = len(compiled)
-A(1), A(2)
+made += [A(16), A(17)]
+assert [a.a for a in made] == [*range(18)]
 print(before, len(compiled), "dataclasses" in sys.modules, "inspect" in sys.modules)
 """
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

@@ -54,6 +54,8 @@ _TABLES = ("lines_1", "partials_1", "held_1", "damage_1", *loosekeys.TABLES)
 _READ_BYTES = 8 << 20
 _TAIL_BYTES = 32  # holds the checksum of the last line that was read: tells a log that grew from another one
 _KEYS_A_QUERY = 500
+_GAP_BYTES = 4096  # so little between two lines is read along, rather than to read twice
+_BLOCK_BYTES = 1 << 20
 _FRESH_MOST = 20_000
 
 _T = TypeVar("_T")
@@ -317,11 +319,13 @@ class Past:
         for segment, group in groupby(rows, key=lambda row: row[1]):
             try:
                 with SegmentReader(self._store, segment) as reader:
-                    for key, _, at, size, _ in group:
-                        line = lines.decode(reader.read(at, size))
-                        if not isinstance(line, Record) or line.key != key.hex():
-                            raise lines.BadLine("not the line that the index means")
-                        found[line.key] = line
+                    for start, stop, together in _neighbours(group):
+                        data = reader.read(start, stop - start)
+                        for key, _, at, size, _ in together:
+                            line = lines.decode(data[at - start : at - start + size])
+                            if not isinstance(line, Record) or line.key != key.hex():
+                                raise lines.BadLine("not the line that the index means")
+                            found[line.key] = line
             except (lines.BadLine, NotThere):
                 doubtful.add(segment)
         return found, doubtful
@@ -333,7 +337,7 @@ class Past:
             f"SELECT key, name, at, bytes, forget {_LINES} AND key IN ({marks}) ORDER BY key, name, at",
             (self._store.url, *(bytes.fromhex(key) for key in keys)),
         )
-        last: dict[bytes, _Row] = {row[0]: row for row in rows}
+        last = {row[0]: row for row in rows}
         return [row for row in last.values() if not row[4]]
 
     def _count(self) -> int:
@@ -462,6 +466,25 @@ def _index_lines(id_: int, data: bytes, start: int) -> tuple[_Rows, _Rows, _Rows
 
 def _raw(name: str) -> bytes:
     return bytes.fromhex(name)
+
+
+def _neighbours(rows: Iterable[_Row]) -> Iterator[tuple[int, int, list[_Row]]]:
+    """Yield (offset, offset behind, rows) of lines that stand together and are read at once; `rows` are of one segment
+    and in order.
+    """
+    together: list[_Row] = []
+    start = stop = 0
+    for row in rows:
+        at, size = row[2:4]
+        if together and (at > stop + _GAP_BYTES or at + size > start + _BLOCK_BYTES):
+            yield start, stop, together
+            together = []
+        if not together:
+            start = at
+        together.append(row)
+        stop = at + size
+    if together:
+        yield start, stop, together
 
 
 def _same(a: Record | None, b: Record | None) -> bool:

@@ -18,6 +18,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import groupby
+from json.encoder import encode_basestring
 from typing import Any
 
 from ..dataclass import dataclass
@@ -89,9 +90,11 @@ def _encode(checkpoint: Checkpoint) -> bytes:
 
 
 def _value(value: Any) -> str:
-    """Return what `_ENCODE` would, which takes ten times as long for what is but a number or nothing."""
+    """Return what `_ENCODE` would, which takes ten times as long for what is but a text, a number or nothing."""
     if value is None:
         return "null"
+    if type(value) is str:
+        return encode_basestring(value)
     return str(value) if type(value) is int else _ENCODE(value)
 
 
@@ -274,21 +277,22 @@ def _point(store: Store, pointer: str, name: str, data: bytes, *, first: bool) -
 
     `first`: there is none yet, as far as is known.
     """
-    path = store.local(pointer)
+    path = store.place(pointer)
     if path is not None:
+        folder, _, file = path.rpartition("/")
         target = name.rpartition("/")[2]
         if first:
             with suppress(OSError):
                 os.symlink(target, path)  # noqa: PTH211
                 return
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        temporary = f"{folder}/.{file}.{os.getpid()}.tmp"
         try:
             with suppress(FileNotFoundError):
-                temporary.unlink()
-            temporary.symlink_to(target)
-            temporary.replace(path)
+                os.unlink(temporary)  # noqa: PTH108
+            os.symlink(target, temporary)  # noqa: PTH211
+            os.rename(temporary, path)  # noqa: PTH104
             return
         except OSError:
             with suppress(OSError):
-                temporary.unlink()
+                os.unlink(temporary)  # noqa: PTH108
     store.put(pointer, data)

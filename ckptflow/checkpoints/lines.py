@@ -88,12 +88,14 @@ def decode(line: bytes) -> Line:
     try:
         if doc.get("forget") is True:
             return Forget(ChunkKey(doc["key"]))
-        record = Record.from_dict({k: v for k, v in doc.items() if k not in ("v", "x")})
+        del doc["v"], doc["x"]
+        record = Record.from_dict(doc)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise StrangeLine(f"not a record: {error!r}") from error
-    if not all(is_digest(part.object) and is_digest(part.values) for part in record.parts):
-        raise StrangeLine("a record that names no objects")
-    if not all(name is None or is_digest(name) for name in (record.loose, record.code)):
+    for part in record.parts:
+        if not (is_digest(part.object) and is_digest(part.values)):
+            raise StrangeLine("a record that names no objects")
+    if not ((record.loose is None or is_digest(record.loose)) and (record.code is None or is_digest(record.code))):
         raise StrangeLine("`loose` or `code` is malformed")
     return record
 

@@ -14,6 +14,7 @@ from typing import Any
 from xxhash import xxh3_64_hexdigest
 
 _ENCODE = json.JSONEncoder(separators=(",", ":")).encode
+_DECODE = json.JSONDecoder().decode
 TAIL = len(',"x":"0123456789abcdef"}')
 """The bytes of a line, without its end, that the checksum is not about."""
 
@@ -38,7 +39,7 @@ def unseal(line: bytes) -> dict[str, Any]:
     if not is_sound(line):
         raise BadLine("checksum does not match")
     try:
-        doc = json.loads(line)
+        doc = _DECODE(line.decode("utf-8", "surrogatepass"))
     except ValueError as error:
         raise BadLine(f"not JSON: {error}") from error
     if not isinstance(doc, dict):

@@ -178,9 +178,7 @@ class Window:
     __slots__ = ("_carry", "_steps")
 
     def __init__(self, target: int) -> None:
-        width = 1
-        while width < _WINDOW and width * 64 <= target:
-            width *= 2
+        width = _width(target)
         self._steps = [1 << k for k in range(width.bit_length() - 1)]
         self._carry: Hashes = np.zeros(width - 1, np.uint64)
 
@@ -192,6 +190,13 @@ class Window:
         for step in self._steps:
             out = out[step:] * factor(1000 + step) + out[:-step]
         return mixed(out)
+
+
+def _width(target: int) -> int:
+    width = 1
+    while width < _WINDOW and width * 64 <= target:
+        width *= 2
+    return width
 
 
 class Boundaries:
@@ -335,3 +340,13 @@ class Counted:
 def chooser(target: int, cut: Cut) -> Boundaries | Counted:
     """Return what chooses the cuts for pieces of about, or exactly, `target`."""
     return Boundaries(target) if cut is Cut.CONTENT else Counted(target)
+
+
+def reach(target: int, cut: Cut) -> tuple[int, int]:
+    """Return how many elements before a cut, and after it, decide where the next one stands; nothing farther away does.
+
+    For elements one position apart. The end of the data decides too, where it is among those after the cut.
+    """
+    if cut is Cut.FIXED:
+        return 0, target + 1
+    return _width(target) - 1, 2 * target + (target + 1) // 2

@@ -7,7 +7,6 @@ documents as JSON.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 from ..dataclass import dataclass
@@ -45,10 +44,13 @@ class Part:
     @classmethod
     def from_list(cls, row: list[Any]) -> Part:
         """Inverse of `to_list`. Raises ValueError, TypeError."""
+        if len(row) == 4:
+            object_, bytes_, rows, values = row
+            return cls(object_, bytes_, values or object_, rows)
         object_, bytes_, rows, values, *kind = row
-        if kind not in ([], ["dir"]):
+        if kind != ["dir"]:
             raise ValueError(f"unknown kind of part: {kind}")
-        return cls(Digest(object_), bytes_, Digest(values or object_), rows, listing=bool(kind))
+        return cls(Digest(object_), bytes_, Digest(values or object_), rows, listing=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,23 +117,6 @@ class Piece:
     bytes: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Sheet:
-    """A dep, or several cut together, as pieces: `pieces[label][i]` is what chunk `i` reads of that dep.
-
-    All lists have the same length, the number of chunks. `labels` holds one text a chunk for people (a key range, a
-    file name), or is empty.
-    """
-
-    pieces: Mapping[str, tuple[Piece, ...]]
-    labels: tuple[str, ...] = ()
-
-    @property
-    def chunks(self) -> int:
-        """The number of chunks."""
-        return len(next(iter(self.pieces.values()), ()))
-
-
 def where_to_json(where: Where) -> list[Any]:
     """Return `where` as a JSON list whose first item is its kind."""
     match where:
@@ -154,14 +139,14 @@ def where_to_json(where: Where) -> list[Any]:
 def where_from_json(row: list[Any]) -> Where:
     """Inverse of `where_to_json`."""
     match row:
+        case ["rows", start, stop]:
+            return AtRows(start, stop)
         case ["whole"]:
             return Whole()
         case ["part", *part]:
             return AtPart(Part.from_list(part))
         case ["columns", *part]:
             return AtColumns(Part.from_list(part))
-        case ["rows", start, stop]:
-            return AtRows(start, stop)
         case ["bytes", start, stop]:
             return AtBytes(start, stop)
         case ["files", *files]:
@@ -169,28 +154,3 @@ def where_from_json(row: list[Any]) -> Where:
         case ["slot", spill, slot]:
             return AtSlot(spill, slot)
     raise ValueError(f"not a place of a piece: {row!r}")
-
-
-def sheet_to_json(sheet: Sheet) -> dict[str, Any]:
-    """Return `sheet` as JSON: one list of `[digest, rows, bytes, where...]` a dep."""
-    return {
-        "labels": list(sheet.labels),
-        "pieces": {
-            label: [[p.digest, p.rows, p.bytes, *where_to_json(p.where)] for p in pieces]
-            for label, pieces in sheet.pieces.items()
-        },
-    }
-
-
-def sheet_from_json(doc: dict[str, Any]) -> Sheet:
-    """Inverse of `sheet_to_json`."""
-    return Sheet(
-        pieces={
-            label: tuple(
-                Piece(digest=Digest(d), rows=rows, bytes=size, where=where_from_json(where))
-                for d, rows, size, *where in pieces
-            )
-            for label, pieces in doc["pieces"].items()
-        },
-        labels=tuple(doc["labels"]),
-    )

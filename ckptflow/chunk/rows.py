@@ -61,14 +61,21 @@ class _Pieces:
             yield self.until(self.end)
 
 
-def cut_rows(batches: Iterable[pa.RecordBatch], schema: pa.Schema, rows: int, cut: Cut) -> Iterator[RowPiece]:
+def cut_rows(
+    batches: Iterable[pa.RecordBatch], schema: pa.Schema, rows: int, cut: Cut, *, lead: int = 0
+) -> Iterator[RowPiece]:
     """Yield pieces of about `rows` rows (of exactly that many with a fixed cut, the last shorter), in order.
 
-    All `batches` must have `schema`. At least one piece: a table without rows is one piece without rows.
+    All `batches` must have `schema`. At least one piece: a table without rows is one piece without rows. The first
+    `lead` rows are those before a cut at which to go on (`content.reach` says how many it takes): they are in no piece,
+    and rows are counted from that cut.
     """
     pieces, choose, window = _Pieces(schema), chooser(rows, cut), Window(rows)
     for batch in batches:
-        for block in blocks_of(batch):
+        for block in blocks_of(batch.slice(0, lead)):
+            window.push(row_hashes(block))
+        own, lead = batch.slice(lead), max(0, lead - batch.num_rows)
+        for block in blocks_of(own):
             places = np.arange(pieces.end, pieces.end + block.rows)
             hashes = window.push(row_hashes(block)) if cut is Cut.CONTENT else _UNUSED
             pieces.add(block)

@@ -8,12 +8,16 @@ keys, no spaces, ASCII), so equal contents have equal names.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
+from io import BytesIO
+from itertools import chain
 from typing import Any
 
 from ..dataclass import dataclass
-from ..ids import Digest, digest, is_digest
+from ..ids import Digest, Hasher, is_digest
 from .model import Part
+from .packed import Parts
 
 VERSION = 1
 
@@ -30,6 +34,7 @@ class MalformedDocument(ValueError):
     """The bytes are no tree or listing of a version that this program reads."""
 
 
+_text = json.encoder.encode_basestring_ascii
 _line = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
@@ -39,32 +44,29 @@ class Tree:
 
     layout: Layout
     format: str
-    parts: tuple[Part, ...]
+    parts: Sequence[Part]
     suffix: str = ""
 
     def encode(self) -> bytes:
         """Return the canonical text."""
-        header = {
-            "ckptflow": "tree",
-            "format": self.format,
-            "layout": self.layout.value,
-            "parts": len(self.parts),
-            "suffix": self.suffix,
-            "version": VERSION,
-        }
-        return "".join(f"{_line(row)}\n" for row in (header, *(p.to_list() for p in self.parts))).encode()
+        # Written out: the encoder takes longer for this one line than all else that a stage of one part needs.
+        header = (
+            f'{{"ckptflow":"tree","format":{_text(self.format)},"layout":{_text(self.layout)},'
+            f'"parts":{len(self.parts)},"suffix":{_text(self.suffix)},"version":{VERSION}}}'
+        )
+        return _encode(header, (p.to_list() for p in self.parts))
 
     @classmethod
     def decode(cls, data: bytes) -> Tree:
         """Inverse of `encode`. Raises `MalformedDocument`."""
         header, rows = _split(data, "tree")
         try:
-            parts = tuple(Part.from_list(row) for row in rows)
+            parts = Parts(_named(Part.from_list(row)) for row in rows)
             tree = cls(Layout(header["layout"]), header["format"], parts, header["suffix"])
-        except (KeyError, ValueError, TypeError) as error:
+        except (KeyError, ValueError, TypeError, OverflowError) as error:
             raise MalformedDocument(f"not a tree: {error}") from error
-        if len(parts) != header.get("parts") or not all(is_digest(p.object) and is_digest(p.values) for p in parts):
-            raise MalformedDocument("not a tree: parts missing or misnamed")
+        if len(parts) != header.get("parts"):
+            raise MalformedDocument("not a tree: parts missing")
         return tree
 
     @property
@@ -86,8 +88,11 @@ class Tree:
         """Return the digest of the content: what a stage that reads the whole out depends on."""
         if self.layout is Layout.FILE:
             return self.parts[0].values
-        text = "".join(f"{p.values}\n" for p in self.parts)
-        return digest(f"{self.layout.value} {self.format}\n{text}".encode())
+        hasher = Hasher()
+        hasher.update(f"{self.layout.value} {self.format}\n".encode())
+        for part in self.parts:
+            hasher.update(f"{part.values}\n".encode())
+        return hasher.digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +115,7 @@ class Listing:
         """Return the canonical text."""
         header = {"ckptflow": "listing", "files": len(self.files), "version": VERSION}
         rows = ([f.path, f.object, f.bytes, f.executable] for f in sorted(self.files, key=lambda f: f.path))
-        return "".join(f"{_line(row)}\n" for row in (header, *rows)).encode()
+        return _encode(_line(header), rows)
 
     @classmethod
     def decode(cls, data: bytes) -> Listing:
@@ -129,9 +134,25 @@ def _inside(path: object) -> bool:
     return isinstance(path, str) and bool(path) and not any(p in ("", ".", "..") for p in path.split("/"))
 
 
-def _split(data: bytes, kind: str) -> tuple[dict[str, Any], list[Any]]:
+def _named(part: Part) -> Part:
+    if not (is_digest(part.object) and is_digest(part.values)):
+        raise ValueError("a part is misnamed")
+    return part
+
+
+def _encode(header: str, rows: Iterable[list[Any]]) -> bytes:
+    """Return the lines, of which there may be a million, without having them one by one."""
+    text = BytesIO()
+    for line in chain((header,), map(_line, rows)):
+        text.write(f"{line}\n".encode())
+    return text.getvalue()
+
+
+def _split(data: bytes, kind: str) -> tuple[dict[str, Any], Iterator[Any]]:
+    """Return the header and, one at a time, the rows, which raise ValueError where they are no JSON."""
+    rows = (json.loads(line) for line in BytesIO(data))
     try:
-        header, *rows = [json.loads(line) for line in data.decode().splitlines()]
+        header = next(rows, None)
     except ValueError as error:
         raise MalformedDocument(f"not a {kind}: {error}") from error
     if not isinstance(header, dict) or header.get("ckptflow") != kind:

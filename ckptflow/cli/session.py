@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..engine.editing import Edited
     from ..project import Project
 
-_Command = TypeVar("_Command", bound="Callable[..., Any]")
+    _Command = TypeVar("_Command", bound=Callable[..., Any])  # a bound that is a text is compiled: 1 ms for the first
 
 
 @dataclass(slots=True)

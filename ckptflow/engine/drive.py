@@ -444,11 +444,7 @@ class Loop:
 
     def _label(self, task: Task) -> str:
         """Return what people call the chunk: its key range, file or rows."""
-        run = self.schedule.stages[task.stage]
-        for sheet in run.sheets.values():
-            if sheet.labels and task.index is not None and sheet.chunks == run.chunks:
-                return sheet.labels[task.index]
-        return ""
+        return "" if task.index is None else self.schedule.stages[task.stage].label(task.index)
 
     # ---- the end
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..checkpoints.lockfile import LockEntry
-from ..chunk.model import AtSlot, Sheet, sheet_from_json, sheet_to_json
+from ..chunk.model import AtSlot
+from ..chunk.sheet import Sheet
 from ..errors import DepMissing
 from ..fingerprint.encode import digest_of
 from ..fingerprint.recipe import DepForm, Recipe, describe_cut, lines_of
@@ -17,7 +18,8 @@ from ..plan.graph import Graph
 from ..plan.model import Before, CutRequest, Source
 from ..spec.model import Dep, Out, Pipeline, Stage, chunked_deps
 from ..workspace.cache import Cache
-from ..workspace.observe import Observed, Observer
+from ..workspace.observe import Observer
+from ..workspace.observed import Observed
 from ..workspace.sources import ProjectSources
 
 if TYPE_CHECKING:
@@ -98,7 +100,7 @@ class ProjectFacts:
             tabular = format_ in TABULAR and form not in FILE_FORMS
             if not one and form not in TABLE_FORMS and form is not Form.NATURAL:
                 tabular = False
-            self._sources_seen[key] = Source(dep.path, format_, seen.digest, tabular=tabular, stamp=seen.stamp)
+            self._sources_seen[key] = Source(dep.path, format_, seen.digest, tabular=tabular, stamp=seen.files.stamp)
         return self._sources_seen[key]
 
     def _require(self, stage: StageName, dep: Dep) -> Observed:
@@ -129,7 +131,7 @@ class ProjectFacts:
         if doc is None:
             return None
         try:
-            sheet = sheet_from_json(doc)
+            sheet = Sheet.from_json(doc)
         except (KeyError, ValueError, TypeError):
             return None
         spills = spills_of(sheet)
@@ -140,7 +142,7 @@ class ProjectFacts:
 
     def keep_sheet(self, request: CutRequest, sheet: Sheet) -> None:
         """Keep a sheet for later plans."""
-        self._cache.keep_document("sheet", self._sheet_name(request), sheet_to_json(sheet))
+        self._cache.keep_document("sheet", self._sheet_name(request), sheet.to_json())
         self.spills.setdefault(request.stage, set()).update(spills_of(sheet))
 
     def _sheet_name(self, request: CutRequest) -> str:
@@ -231,7 +233,7 @@ def before_of(entry: LockEntry) -> Before:
 
 def _format_of_files(seen: Observed) -> str:
     """Return the one table format that all files of a directory have, else `dir`."""
-    kinds = {format_of(name) for name, _, _ in seen.files}
+    kinds = {format_of(name) for name in seen.files.stamped.names}
     return kinds.pop() if len(kinds) == 1 and kinds <= TABULAR else "dir"
 
 

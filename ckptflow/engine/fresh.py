@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import sys
 
-from xxhash import xxh3_64, xxh3_64_hexdigest, xxh3_128_hexdigest
+from xxhash import xxh3_64_hexdigest, xxh3_128_hexdigest
 
 from .. import __version__
 from ..store.inodes import MASK
@@ -25,12 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import Any
 
-VERSION = 4
+VERSION = 5
 FOLDER = "fresh"
 """Below the state directory: the witnesses, a file for each choice of targets."""
 KEY = "CKPTFLOW_KEY"
-S_IFMT, S_IFDIR = 0o170000, 0o040000  # POSIX; the module `stat` would be one more import
-IGNORED = frozenset({".git", ".ckptflow", "__pycache__", ".DS_Store"})
 
 
 class Witness:
@@ -101,9 +99,14 @@ class Witness:
                     return False
             if any(has_more(root, *place) for place in self.places):
                 return False
-            return all(tree_stamp(os.path.join(root, path)) == stamp for path, stamp in self.dirs)  # noqa: PTH118
+            return not self.dirs or self._dirs_hold(root)
         except OSError:
             return False
+
+    def _dirs_hold(self, root: str) -> bool:
+        from ..workspace.treestamp import tree_stamp  # most projects have no directories to look at
+
+        return all(tree_stamp(os.path.join(root, path)) == stamp for path, stamp in self.dirs)  # noqa: PTH118
 
 
 def _places(texts: Iterator[str]) -> Iterator[tuple[str, int, list[str]]]:
@@ -150,40 +153,6 @@ def has_more(root: str, directory: str, mtime: int, names: Sequence[str]) -> boo
     came = [name for name in scan(full, top=directory == ".") if name not in names]
     new = [f"{full}/{name[:-1]}" for name in came if name[-1] == "/"]
     return len(new) < len(came) or any(file_of(at, found) for top in new for at, _, found in walk(top))
-
-
-def tree_stamp(top: str) -> str:
-    """Return a digest of the names, sizes, modification times and inodes of all below a directory.
-
-    Valid on this machine only, and only for comparison: entries are taken in the order in which the system lists them,
-    which changes when the directory does.
-    """
-    from struct import pack  # `array` would bring in `collections`
-
-    hasher = xxh3_64()
-    ignored = IGNORED
-    stack = [top]
-    while stack:
-        directory = stack.pop()
-        names: list[str] = []
-        numbers: list[int] = []
-        fd = os.open(directory, os.O_RDONLY)  # by descriptor: entries are then looked up in it and not from the root
-        try:
-            with os.scandir(fd) as entries:
-                for entry in entries:
-                    name = entry.name
-                    if name in ignored:
-                        continue
-                    found = entry.stat()
-                    names.append(name)
-                    numbers += (found.st_size, found.st_mtime_ns, found.st_ino & MASK)
-                    if found.st_mode & S_IFMT == S_IFDIR:
-                        stack.append(f"{directory}/{name}")
-        finally:
-            os.close(fd)
-        hasher.update("\0".join(names).encode("utf-8", "surrogateescape"))
-        hasher.update(pack(f"{len(numbers)}q", *numbers))
-    return hasher.hexdigest()
 
 
 def about() -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -132,7 +132,7 @@ class Keeper:
         now = datetime.now(UTC)
         statistics = _statistics(run, kept)
         done = statistics.success_count + statistics.error_count + statistics.skipped_count
-        last = max((i for i, r in enumerate(run.records) if r is not None), default=None)
+        last = run.done.last
         state = _state_after(run, kept, last)
         checkpoint = Checkpoint(
             checkpoint_id=f"{run.name}_{now.strftime('%Y%m%d%H%M%S')}",
@@ -193,8 +193,7 @@ def _statistics(run: StageRun, kept: _Kept) -> Statistics:
     if not run.stage.each:
         ran, reused, failed = (run.count(s) for s in (ChunkState.RAN, ChunkState.REUSED, ChunkState.FAILED))
         return Statistics(ran + reused, failed, 0, run.seconds)
-    finished = (record.items for record in run.records if record is not None and record.items is not None)
-    counts = sum((*finished, *(headway.items for headway in kept.headways.values())), Items())
+    counts = sum((*run.done.items.values(), *(headway.items for headway in kept.headways.values())), Items())
     failed = counts.failed + run.count(ChunkState.FAILED)
     return Statistics(counts.ok, failed, counts.skipped, run.seconds)
 
@@ -203,8 +202,7 @@ def _ran(run: StageRun, kept: _Kept) -> int:
     """Return how many items, or chunks, this run has done."""
     if not run.stage.each:
         return run.count(ChunkState.RAN)
-    made = (r for r, s in zip(run.records, run.states, strict=True) if r is not None and s == ChunkState.RAN)
-    finished = sum(record.items.total for record in made if record.items is not None)
+    finished = sum(items.total for index, items in run.done.items.items() if run.states[index] == ChunkState.RAN)
     return finished + sum(headway.items.total for headway in kept.headways.values())
 
 
@@ -222,8 +220,8 @@ def _state_after(run: StageRun, kept: _Kept, last: int | None) -> Value:
     if following is not None and following.state:
         state: Value = following.state[0]
         return state
-    record = run.records[last] if last is not None else None
-    return record.state.value if record is not None and record.state is not None else run.stage.carry.initial
+    left = run.done.states.get(last) if last is not None else None
+    return left.value if left is not None else run.stage.carry.initial
 
 
 def generated_id(state: Value) -> str | int | None:
@@ -244,19 +242,22 @@ def _total(run: StageRun) -> int | None:
     pieces = _pieces(run)
     sizes = [len(p.where.files) if isinstance(p.where, AtFiles) else p.rows for p in pieces]
     if not pieces:
-        sizes = [None if r is None or r.items is None else r.items.total for r in run.records]
+        counts = map(run.done.items.get, range(run.chunks))
+        sizes = [None if items is None else items.total for items in counts]
     known = [size for size in sizes if size is not None]
     return sum(known) if len(known) == len(sizes) else None
 
 
 def _files(run: StageRun) -> Iterator[str]:
     """Yield the files of those chunks that are done, where chunks are files."""
-    for piece, record in zip(_pieces(run), run.records, strict=False):
-        if record is not None and isinstance(piece.where, AtFiles):
-            yield from piece.where.files
+    if pieces := _pieces(run):
+        for index in run.done.indexes():
+            where = pieces[index].where
+            if isinstance(where, AtFiles):
+                yield from where.files
 
 
-def _pieces(run: StageRun) -> tuple[Piece, ...]:
+def _pieces(run: StageRun) -> Sequence[Piece]:
     cut = chunked_deps(run.stage.chunk)
     sheet = run.sheets.get(cut[0]) if cut else None
     return sheet.pieces[cut[0]] if sheet is not None else ()

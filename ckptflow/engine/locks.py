@@ -33,7 +33,7 @@ class Locks:
         taken: dict[str, list[StageName]] = {}
         for entry in entries:
             file, local = self._home(entry.stage)
-            put.setdefault(file, []).append(replace(entry, stage=local))
+            put.setdefault(file, []).append(entry if local == entry.stage else replace(entry, stage=local))
         for name in removed:
             file, local = self._home(name)
             taken.setdefault(file, []).append(local)

@@ -114,7 +114,7 @@ def _seen(version: Version, path: str, *, listed: bool) -> Iterator[tuple[str, _
     if seen.kind == "file" or not listed:
         yield path, content(path, seen.digest)
     else:
-        files = {name: content(f"{path}/{name}", digest) for name, _, digest in seen.files}
+        files = {name: content(f"{path}/{name}", digest) for name, digest in seen.files.contents()}
         yield from _directory(path, files, lambda legacy: version.dvc.md5(path, legacy=legacy))
 
 

@@ -7,7 +7,7 @@ numbers, as of the last run in which the stage came to its end. Derived data: no
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from .session import Session
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_FOLDER = "quarantine/"
 COLUMNS = ("chunk", "index", "item", "error", "message", "traceback", "attempts")
 
 
@@ -32,16 +33,28 @@ def quarantine_path(session: Session, stage: StageName) -> Path:
 
 
 def _table_of(stage: StageName) -> str:
-    return f"quarantine/{escape(stage)}.parquet"
+    return f"{_FOLDER}{escape(stage)}.parquet"
 
 
-def keep_quarantine(session: Session, run: StageRun) -> None:
-    """Write the table of a stage whose chunks are done; remove it where nothing failed. Raises `StoreError`."""
-    bad = [(i, r.quarantine) for i, r in enumerate(run.records) if r is not None and r.quarantine is not None]
+def tables(session: Session) -> frozenset[str]:
+    """Return which tables there are, for `keep_quarantine`: one look for all stages. Raises `StoreError`."""
+    try:
+        return frozenset(f"{_FOLDER}{name}" for name in os.listdir(f"{session.root}/{STATE_DIR}/{_FOLDER}"))  # noqa: PTH208
+    except FileNotFoundError:
+        return frozenset()
+    except OSError as error:
+        raise store_error(error, f"read {_FOLDER}", str(session.root)) from error
+
+
+def keep_quarantine(session: Session, run: StageRun, before: Collection[str]) -> None:
+    """Write the table of a stage whose chunks are done; remove it where nothing failed and it is among those that were
+    there before. Raises `StoreError`.
+    """
+    bad = sorted(run.done.quarantine.items())
     try:
         if not bad:
-            with suppress(FileNotFoundError):
-                os.unlink(f"{session.root}/{STATE_DIR}/{_table_of(run.name)}")  # noqa: PTH108 - a text, once a stage
+            if before and (table := _table_of(run.name)) in before:
+                (session.location.state / table).unlink(missing_ok=True)
             return
         import pyarrow as pa
         import pyarrow.parquet as pq

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..chunk.headway import Items
 from ..dataclass import dataclass
-from ..plan.model import Before, Record
+from ..plan.model import Before
 from ..plan.stagerun import ChunkState, Phase, StageRun
 from ..plan.view import is_unchanged
 
@@ -115,10 +115,8 @@ def stage_result(
     ran = run.count(ChunkState.RAN) + earlier
     reused = run.chunks if run.fresh else run.count(ChunkState.REUSED) - earlier
     failed = run.count(ChunkState.FAILED)
-    made = [r for r in run.records if r is not None]
-    fresh = [r for r, s in zip(run.records, run.states, strict=True) if r is not None and s == ChunkState.RAN]
-    items = sum((_items(r) for r in fresh), Items())
-    rows = [p.rows for r in made for p in r.outs.values() if p.rows is not None]
+    items = sum((run.done.items_of(index) for index in run.indexes(ChunkState.RAN)), Items())
+    rows, size = run.done.size
     return StageResult(
         stage=run.name,
         state=_state(run, before, ran, restored),
@@ -133,14 +131,9 @@ def stage_result(
         quarantined=before.quarantined if run.fresh and before is not None else run.items.failed,
         superseded=run.superseded,
         reasons=reasons,
-        rows=sum(rows) if rows else None,
-        bytes=sum(p.bytes for r in made for p in r.outs.values()) if made else None,
+        rows=rows,
+        bytes=size,
     )
-
-
-def _items(record: Record) -> Items:
-    """Return what became of the items of a chunk; rows, or the chunk itself, where the function takes it whole."""
-    return record.items or Items(ok=record.rows_in if record.rows_in is not None else 1)
 
 
 def _state(run: StageRun, before: Before | None, ran: int, restored: bool) -> str:

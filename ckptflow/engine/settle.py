@@ -22,7 +22,7 @@ from ..plan.stagerun import ChunkState, StageRun
 from ..spec.model import Out
 from ..workspace.place import OutState
 from .locks import Locks
-from .quarantine import keep_quarantine
+from .quarantine import keep_quarantine, tables
 from .session import Session, may_stay
 
 LOCK_EVERY_SECONDS = 1.0
@@ -41,6 +41,7 @@ class Settler:
         self._pending: dict[StageName, LockEntry] = {}
         self._due = time.monotonic() + LOCK_EVERY_SECONDS
         self._far: dict[str, tuple[Out, Tree]] = {}
+        self._tables = tables(session)
         self.restored: set[StageName] = set()
 
     def settle(self, run: StageRun) -> None:
@@ -69,7 +70,7 @@ class Settler:
         if run.pinned:
             return
         if not run.fresh:
-            keep_quarantine(session, run)
+            keep_quarantine(session, run, self._tables)
         known = self._known.get(run.name)
         quarantined = known.quarantined if run.fresh and known is not None else run.items.failed
         entry = _entry(run, quarantined, run.superseded)
@@ -134,7 +135,7 @@ def _entry(run: StageRun, quarantined: int, superseded: int) -> LockEntry:
             outs[out.label]["rows"] = tree.rows
     return LockEntry(
         stage=run.name,
-        key=run.stage_key(),
+        key=run.key or run.stage_key(),
         deps=deps,
         outs=outs,
         chunks=run.chunks,

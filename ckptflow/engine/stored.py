@@ -156,7 +156,6 @@ class _Look:
         """Yield what is stored of one stage: by number, what has none last, the newest first."""
         rest = dict(records)
         merges = _merges(run)
-        label = _labels(run)
         current: list[StoredChunk] = []
         for index, key in enumerate(run.keys):
             if key is None:
@@ -166,9 +165,9 @@ class _Look:
             if record is not None:
                 problem = self._problem(record)
                 state = ChunkStatus.CORRUPT if problem is not None else ChunkStatus.VALID
-                current.append(_of_record(record, number, label(index), state, _format(run), problem))
+                current.append(_of_record(record, number, run.label(index), state, _format(run), problem))
             elif (partial := self.past.partial(run.name, key)) is not None:
-                current.append(_of_partial(partial, number, label(index), _format(run)))
+                current.append(_of_partial(partial, number, run.label(index), _format(run)))
         places = self._places(run.name)
         known = None not in run.keys and bool(run.states)
         others = []
@@ -203,13 +202,6 @@ class _Look:
 def _merges(run: StageRun) -> frozenset[ChunkKey]:
     """Return the keys of merges that were found: records, but of no chunk."""
     return frozenset() if run.merger is None else frozenset(run.merger.found)
-
-
-def _labels(run: StageRun) -> Callable[[int], str]:
-    for sheet in run.sheets.values():
-        if sheet.labels and sheet.chunks == run.chunks:
-            return sheet.labels.__getitem__
-    return lambda index: ""
 
 
 def _format(run: StageRun) -> str:

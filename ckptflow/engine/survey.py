@@ -18,7 +18,7 @@ from ..spec.load import load_pipeline
 from ..spec.model import Pipeline
 from ..workspace.discover import walk
 from ..workspace.locate import Location
-from ..workspace.observe import Stamp
+from ..workspace.observed import Stamp
 from ..workspace.place import OutState
 from .facts import ProjectFacts
 from .locks import Locks, load_locks

@@ -21,9 +21,10 @@ from ..store import layout
 from ..workspace.derived import replace_file
 from ..workspace.discover import IGNORE_FILES, walk
 from ..workspace.keys import key_path
-from ..workspace.observe import GRANULARITY_NS, Observed, Stamp, is_racy
+from ..workspace.observed import GRANULARITY_NS, Observed, Stamp, is_racy
 from ..workspace.place import OutState
 from ..workspace.settings import config_paths
+from ..workspace.treestamp import tree_stamp
 from . import fresh
 from .facts import ProjectFacts
 from .result import StageResult
@@ -127,7 +128,7 @@ def _files(
             yield _row(text, Stamp.of(os.stat(text)), now)  # noqa: PTH116 - once a stage
     for seen_ in observed:
         if seen_.kind == "file":
-            yield _row(seen_.path, seen_.files[0][1], now)
+            yield _row(seen_.path, seen_.files.stamped[0], now)
 
 
 def _installed(distribution: str) -> Path:
@@ -194,11 +195,14 @@ def _dirs(session: Session, observed: Iterable[Observed]) -> Iterator[tuple[str,
             raise NotYet(seen.path)
         if seen.base not in done:
             done.add(seen.base)
-            yield seen.base, fresh.tree_stamp(str(session.root / seen.base))
+            try:
+                yield seen.base, tree_stamp(str(session.root / seen.base))
+            except OSError:  # something was taken away meanwhile
+                raise NotYet(seen.base) from None
         session.observer.forget(seen.path)
         again = session.observer.see(seen.path)
         now = time.time_ns()
-        if again is None or again.files != seen.files or any(is_racy(s.mtime_ns, now) for _, s, _ in seen.files):
+        if again is None or again.files != seen.files or seen.files.stamped.any_racy(now):
             raise NotYet(seen.path)
 
 

@@ -42,7 +42,11 @@ def _encode(value: Any, parts: list[bytes]) -> None:
     elif kind is list or kind is tuple:
         parts.append(b"%b%d:" % (b"l" if kind is list else b"t", len(value)))
         for item in value:
-            _encode(item, parts)
+            if type(item) is str:  # once more, for the keys of very many chunks
+                data = item.encode("utf-8", "surrogatepass")
+                parts.append(b"s%d:%b" % (len(data), data))
+            else:
+                _encode(item, parts)
     elif value is None:
         parts.append(b"n")
     elif kind is bool:

@@ -181,6 +181,20 @@ def rebatch(batches: Iterable[pa.RecordBatch], schema: pa.Schema, rows: int = BA
         yield joined(waiting, schema)
 
 
+def gathered(batches: Iterable[pa.RecordBatch], schema: pa.Schema, rows: int) -> Iterator[pa.RecordBatch]:
+    """Yield the same rows in batches of at least `rows`, the last one smaller. Large ones are passed on as they are."""
+    waiting: list[pa.RecordBatch] = []
+    held = 0
+    for batch in batches:
+        waiting.append(batch)
+        held += batch.num_rows
+        if held >= rows:
+            yield joined(waiting, schema)
+            waiting, held = [], 0
+    if held:
+        yield joined(waiting, schema)
+
+
 def joined(batches: list[pa.RecordBatch], schema: pa.Schema) -> pa.RecordBatch:
     """Return the rows of `batches` (at least one) as one batch."""
     import pyarrow as pa

@@ -7,11 +7,15 @@ values alone, the Arrow schema kept so that types come back. The digest is over 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from io import FileIO
+from mmap import mmap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..ids import Hasher
 from .coerce import table_stream
 from .deliver import file_as
 from .forms import Form
@@ -32,6 +36,7 @@ GROUP_BYTES = 64 << 20
 """A row group ends with the batch in which it reaches this size, uncompressed."""
 
 _STEP = 16_384
+_BLOCK = 1 << 20
 
 WRITING: dict[str, Any] = {
     "version": "2.6",
@@ -174,13 +179,65 @@ class ParquetReader:
     def stream(self, shape: PartShape, group: int, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
         """Yield the rows of one row group."""
         file = self._open()
-        own = list(file.schema_arrow.names)
-        # Arrow selects leaves by prefix: a name with a dot or a repeated one could bring others. Then read all.
-        plain = len(set(own)) == len(own) and not any("." in name for name in own)
-        columns = schema.names if plain and len(schema.names) < len(own) else None
+        columns = self._projection(schema)
         with readable(self._path):
             for batch in file.iter_batches(batch_size=BATCH_ROWS, row_groups=[group], columns=columns):
                 if columns is None:
                     yield conform(batch.rename_columns(shape.schema.names).select(schema.names), schema)
                 else:
                     yield conform(batch.select(schema.names), schema)
+
+    def names(self, shape: PartShape, schema: pa.Schema) -> list[str]:
+        """See `Nameable`: digests of the stored bytes of the columns that are read, and of what the footer says of
+        them, but for where they lie."""
+        file = self._open()
+        columns = self._projection(schema)
+        footer = file.metadata
+        leaves = [
+            leaf
+            for leaf in range(footer.num_columns)
+            if columns is None or footer.schema.column(leaf).path.partition(".")[0] in columns
+        ]
+        kinds = [_kind(footer.schema.column(leaf)) for leaf in leaves]
+        head = [footer.created_by, shape.schema.serialize().to_pybytes().hex(), kinds]
+        same = json.dumps(head).encode()
+        block = memoryview(mmap(-1, _BLOCK))  # begins with a page: see `store.hashing`
+        names: list[str] = []
+        with readable(self._path), open(self._path, "rb", buffering=0) as raw:
+            for group in map(footer.row_group, range(footer.num_row_groups)):
+                hasher = Hasher()
+                hasher.update(same)
+                for leaf in leaves:
+                    _add_stored(hasher, group.column(leaf), raw, block)
+                names.append(hasher.digest())
+        return names
+
+    def _projection(self, schema: pa.Schema) -> list[str] | None:
+        """Return the columns of `schema` where no other need be read for them, None for all.
+
+        Arrow selects leaves by prefix: a name with a dot or a repeated one could bring others. Then all are read.
+        """
+        own = list(self._open().schema_arrow.names)
+        plain = len(set(own)) == len(own) and not any("." in name for name in own)
+        return schema.names if plain and len(schema.names) < len(own) else None
+
+
+def _add_stored(hasher: Hasher, column: Any, raw: FileIO, block: memoryview) -> None:
+    """Add what a file holds of one column of a row group."""
+    start, size, ahead = column.data_page_offset, column.total_compressed_size, column.dictionary_page_offset
+    first = ahead if ahead and ahead < start else start  # as Arrow has it: some writers say 0 where there is none
+    hasher.update(f"{column.compression} {column.num_values} {start - first} {size} ".encode())
+    raw.seek(first)
+    while size > 0:
+        read = raw.readinto(block[:size])
+        if not read:
+            raise ValueError("it ends before its last row group does")
+        hasher.update(block[:read])
+        size -= read
+
+
+def _kind(column: Any) -> list[str]:
+    """Return what a file's schema says of a leaf, as far as decoding looks at it."""
+    says = (column.path, column.physical_type, column.length, column.logical_type, column.converted_type,
+            column.precision, column.scale, column.max_definition_level, column.max_repetition_level)  # fmt: skip
+    return [str(word) for word in says]

@@ -62,6 +62,16 @@ class Reader(Protocol):
 
 
 @runtime_checkable
+class Nameable(Protocol):
+    """A reader that can tell groups apart without decoding them."""
+
+    def names(self, shape: PartShape, schema: pa.Schema) -> list[str]:
+        """Return a name for each group: where two are equal, in whatever files, `stream` with this `schema` yields the
+        same rows. Of the stored bytes, so the same rows may have many names."""
+        ...
+
+
+@runtime_checkable
 class Enterable(Protocol):
     """A tabular format whose files can be read group by group."""
 

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 from ..dataclass import dataclass
 from ..errors import DepUnreadable
-from ..ids import digest
-from .normal import joined, rebatch, unify
-from .parts import Group, PartShape, Reader, open_reader, readable
+from ..ids import Digest, digest
+from .normal import BATCH_ROWS, gathered, joined, rebatch, unify
+from .parts import Group, Nameable, PartShape, Reader, open_reader, readable
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,11 +30,13 @@ _OPEN_FILES = 64
 
 @dataclass(frozen=True, slots=True)
 class TableFile:
-    """One file of a table: its name for messages, its format, and how to get its path (which may fetch or verify)."""
+    """One file of a table: its name for messages, its format, and how to get its path (which may fetch or verify);
+    the digest of its bytes, where that is known."""
 
     name: str
     format: str
     locate: Callable[[], Path]
+    content: Digest | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,9 +183,35 @@ class TableSource:
         source = self if columns is None else self.select(columns)
         return rebatch(source._stream(), source.schema)
 
-    def _stream(self) -> Iterator[pa.RecordBatch]:
-        for part, i in self._groups:
-            yield from self._decode(part, i)
+    def batches_from(self, row: int) -> Iterator[pa.RecordBatch]:
+        """Yield the rows from `row` on, as they come: in batches of no certain size, none of them tiny."""
+        return gathered(self._stream(row), self.schema, BATCH_ROWS // 4)
+
+    def named_groups(self) -> list[tuple[str, int]] | None:
+        """Return a name and the number of rows of each group: see `Nameable`. None for a format that has none.
+
+        Reads files whose content has no name yet, and decodes nothing.
+        """
+        named: list[tuple[str, int]] = []
+        for part, (file, shape) in enumerate(zip(self.files, self.shape.parts, strict=True)):
+            if file.content is not None:
+                names = [f"{file.content}/{i}" for i in range(len(shape.groups))]
+            else:
+                reader = self._reader(part)
+                if not isinstance(reader, Nameable):
+                    return None
+                names = reader.names(shape, self.schema)
+            named += zip(names, (group.rows for group in shape.groups), strict=True)
+        return named
+
+    def _stream(self, row: int = 0) -> Iterator[pa.RecordBatch]:
+        first = max(0, bisect_right(self._starts, row) - 1)
+        skipped = row - self._starts[first] if self._starts else 0
+        for part, i in self._groups[first:]:
+            for batch in self._decode(part, i):
+                if skipped < batch.num_rows:
+                    yield batch.slice(skipped) if skipped else batch
+                skipped = max(0, skipped - batch.num_rows)
 
     def read_rows(self, start: int, stop: int) -> pa.Table:
         """Return rows `start` to `stop` (excluded), in one chunk a column. Out of range: IndexError."""
@@ -228,6 +256,16 @@ class TableSource:
 
     def _decode(self, part: int, group: int) -> Iterator[pa.RecordBatch]:
         """Yield the rows of one group. A file with other rows than its shape says was exchanged: `DepUnreadable`."""
+        reader, shape = self._reader(part), self.shape.parts[part]
+        rows = 0
+        for batch in reader.stream(shape, group, self.schema):
+            rows += batch.num_rows
+            if batch.num_rows:
+                yield batch
+        if rows != shape.groups[group].rows:
+            raise DepUnreadable(f"{self.files[part].name} changed while it was read")
+
+    def _reader(self, part: int) -> Reader:
         reader = self._readers.get(part)
         if reader is None:
             file = self.files[part]
@@ -236,14 +274,7 @@ class TableSource:
                 self._readers.popitem(last=False)
         else:
             self._readers.move_to_end(part)
-        shape = self.shape.parts[part]
-        rows = 0
-        for batch in reader.stream(shape, group, self.schema):
-            rows += batch.num_rows
-            if batch.num_rows:
-                yield batch
-        if rows != shape.groups[group].rows:
-            raise DepUnreadable(f"{self.files[part].name} changed while it was read")
+        return reader
 
 
 class _Cursor:

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 from ..chunk.headway import Headway, Items
-from ..chunk.model import Part, Sheet
+from ..chunk.model import Part
+from ..chunk.sheet import Sheet
 from ..chunk.tree import Tree
 from ..dataclass import dataclass, field
 from ..dataclass import fields as fields_of
@@ -95,9 +96,9 @@ class Record:
     def from_dict(cls, doc: Mapping[str, Any]) -> Record:
         """Inverse of `to_dict`; unknown fields are kept in `extra`. Raises KeyError, TypeError, ValueError."""
         return cls(
-            key=ChunkKey(doc["key"]),
+            key=doc["key"],
             outs={label: Part.from_list(part) for label, part in doc["outs"].items()},
-            stage=StageName(doc["stage"]),
+            stage=doc["stage"],
             run=doc["run"],
             seconds=doc["seconds"],
             finished=doc["finished"],
@@ -105,9 +106,9 @@ class Record:
             state=State(doc["state"]) if "state" in doc else None,
             items=Items.from_list(doc["items"]) if "items" in doc else None,
             quarantine=Part.from_list(doc["quarantine"]) if "quarantine" in doc else None,
-            loose=ChunkKey(doc["loose"]) if "loose" in doc else None,
-            code=Digest(doc["code"]) if "code" in doc else None,
-            extra={k: v for k, v in doc.items() if k not in _RECORD_FIELDS},
+            loose=doc.get("loose"),
+            code=doc.get("code"),
+            extra={} if doc.keys() <= _RECORD_FIELDS else {k: v for k, v in doc.items() if k not in _RECORD_FIELDS},
         )
 
 

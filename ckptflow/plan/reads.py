@@ -85,7 +85,7 @@ class Reads:
         for dep in run.stage.deps:
             if dep.label not in cut:
                 sheet = run.sheets.get(dep.label)
-                found[dep.label] = sheet.pieces[dep.label][0].digest if sheet else run.sources[dep.label].identity
+                found[dep.label] = sheet.pieces[dep.label].digest(0) if sheet else run.sources[dep.label].identity
         return found
 
     def chunks(self, run: StageRun) -> int:
@@ -106,7 +106,7 @@ class Reads:
             return []
         if cut[0] in run.sheets:
             sheet = run.sheets[cut[0]]
-            return [(label, sheet.pieces[label][index].digest) for label in cut]
+            return [(label, sheet.pieces[label].digest(index)) for label in cut]
         piece = self.piece(run, cut[0], index)
         return None if piece is None else [(cut[0], piece.digest)]
 
@@ -155,8 +155,7 @@ class Reads:
             return None
         if up[1] in up[0].trees:
             return up[0].trees[up[1]].parts[index]
-        record = up[0].records[index]
-        return record.outs[up[1]] if record is not None else None
+        return up[0].done.part(up[1], index)
 
     def trees(self, run: StageRun) -> dict[str, Tree]:
         """Return the outs of other stages that a stage whose sources are known reads, by label of the dep."""

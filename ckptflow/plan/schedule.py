@@ -17,8 +17,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from heapq import heappop, heappush
+from itertools import islice
 
-from ..chunk.model import Sheet
+from ..chunk.sheet import Sheet
 from ..errors import DepMissing, DepUnreadable, Failure
 from ..fingerprint.encode import digest_of
 from ..fingerprint.recipe import ENGINE_FORMAT, chunk_key
@@ -353,16 +354,15 @@ class Schedule:
 
     def _identify(self, run: StageRun, indexes: Iterable[int]) -> None:
         """Give keys to those chunks whose pieces are known; reuse what has a record, make the others ready."""
-        found: dict[int, ChunkKey] = {}
         base = [*run.whole.items(), *self._standing(run)]
-        for index in indexes:
-            pieces = self._pieces(run, index)
-            if pieces is not None:
-                found[index] = run.keys[index] = chunk_key(run.base, [*base, *pieces])
         again = self._asked(run) if run.forced or run.stage.for_its_effect else None
-        items = list(found.items())
-        for at in range(0, len(items), LOOKUP_AT_ONCE):
-            group = items[at : at + LOOKUP_AT_ONCE]
+        rest = iter(indexes)
+        while some := list(islice(rest, LOOKUP_AT_ONCE)):
+            group: list[tuple[int, ChunkKey]] = []
+            for index in some:
+                if (pieces := self._pieces(run, index)) is not None:
+                    key = run.keys[index] = chunk_key(run.base, [*base, *pieces])
+                    group.append((index, key))
             asked = [(index, key) for index, key in group if again is None or not again(index)]
             records = self._past.lookup(run.name, [key for _, key in asked])
             superseded = self._superseded(run, [index for index, key in asked if key not in records])
@@ -374,7 +374,7 @@ class Schedule:
                     self._settle_chunk(run, index, record, ChunkState.REUSED)
                 else:
                     self._make_ready(run, index)
-        if not items and run.chunks == 0:
+        if run.chunks == 0:
             self._check_complete(run)
 
     def _superseded(self, run: StageRun, indexes: Iterable[int]) -> dict[int, Record]:
@@ -464,7 +464,7 @@ class Schedule:
         return taken
 
     def _settle_chunk(self, run: StageRun, index: int, record: Record, state: ChunkState) -> None:
-        run.records[index] = record
+        run.done.add(index, record)
         run.superseded += record.key != run.keys[index]
         run.move(index, state)
         if record.items is not None:
@@ -508,8 +508,7 @@ class Schedule:
             return
         run.phase = Phase.MERGING
         base = digest_of(["combine", ENGINE_FORMAT, run.recipe.combine, sorted(run.recipe.outs.items())])
-        chunks = (record.outs for record in run.records if record is not None)
-        run.merger = Merger(base, chunks, partial(self._past.lookup, run.name))
+        run.merger = Merger(base, run.done.outs(), partial(self._past.lookup, run.name))
         self._merge_on(run)
 
     def _merge_on(self, run: StageRun) -> None:

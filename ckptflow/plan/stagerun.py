@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import IntEnum, StrEnum
+from functools import partial
 
 from ..chunk.headway import Items
-from ..chunk.model import AtFiles, Part, Sheet
+from ..chunk.model import AtFiles, Part
+from ..chunk.packed import Keys
+from ..chunk.sheet import Sheet
 from ..chunk.tree import Layout, Tree
 from ..dataclass import dataclass, field
 from ..errors import Failure
 from ..fingerprint.recipe import Recipe, stage_key
-from ..ids import ChunkKey, Digest, StageName
+from ..ids import Digest, StageName
 from ..spec.model import Out, Stage, Value, chunked_deps
+from .done import Done
 from .mending import Mending
 from .merging import Merger
-from .model import Record, Source, State
+from .model import Source, State
 
 CARRIED = "\0state"
 """The label under which a state enters keys; no dep has such a one."""
@@ -72,8 +76,8 @@ class StageRun:
     sheets: dict[str, Sheet] = field(default_factory=dict)
     whole: dict[str, Digest] = field(default_factory=dict)
     key: Digest | None = None
-    keys: list[ChunkKey | None] = field(default_factory=list)
-    records: list[Record | None] = field(default_factory=list)
+    keys: Keys = field(default_factory=partial(Keys, 0))
+    done: Done = field(default_factory=Done)
     states: bytearray = field(default_factory=bytearray)
     attempts: dict[int, int] = field(default_factory=dict)
     failures: dict[int, Failure] = field(default_factory=dict)
@@ -120,8 +124,8 @@ class StageRun:
 
     def open(self, chunks: int) -> None:
         """Set the number of chunks; all are unknown."""
-        self.keys = [None] * chunks
-        self.records = [None] * chunks
+        self.keys = Keys(chunks)
+        self.done = Done((out.label for out in self.stage.outs), chunks)
         self.states = bytearray(chunks)
         self.counts = [0] * len(ChunkState)
         self.counts[ChunkState.UNKNOWN] = chunks
@@ -143,8 +147,12 @@ class StageRun:
             return None
         if index == 0:
             return State(self.stage.carry.initial)
-        record = self.records[index - 1]
-        return record.state if record is not None else None
+        return self.done.states.get(index - 1)
+
+    def label(self, index: int) -> str:
+        """Return what people call chunk `index`: its key range, file or rows; nothing where it has no name."""
+        sheets = (sheet for sheet in self.sheets.values() if sheet.chunks == self.chunks)
+        return next(filter(None, (sheet.label(index) for sheet in sheets)), "")
 
     def stage_key(self) -> Digest:
         """Return the digest of the whole stage, as lock files hold it; all its sources must be known."""
@@ -175,8 +183,7 @@ class StageRun:
         cut = chunked_deps(self.stage.chunk)
         sheet = self.sheets.get(cut[0]) if cut else None
         if sheet is None:
-            done = [record.items_read for record in self.records if record is not None]
-            return sum(done) if len(done) == len(self.records) else None
+            return self.done.read
         sizes = [len(p.where.files) if isinstance(p.where, AtFiles) else p.rows for p in sheet.pieces[cut[0]]]
         known = [size for size in sizes if size is not None]
         return sum(known) if len(known) == len(sizes) else None
@@ -205,12 +212,11 @@ class StageRun:
             assert merged is not None
             return {out.label: make_tree(out, (merged[out.label],), chunked=False) for out in self.stage.outs}
         for out in self.stage.outs:
-            parts = tuple(record.outs[out.label] for record in self.records if record is not None)
-            trees[out.label] = make_tree(out, parts, chunked=self.chunked)
+            trees[out.label] = make_tree(out, self.done.parts(out.label), chunked=self.chunked)
         return trees
 
 
-def make_tree(out: Out, parts: tuple[Part, ...], *, chunked: bool) -> Tree:
+def make_tree(out: Out, parts: Sequence[Part], *, chunked: bool) -> Tree:
     """Return the tree of `out` made of `parts`.
 
     The files of all parts that are listings are merged into one directory; any other chunked out is a directory of

@@ -59,7 +59,7 @@ def _run_whole(task: Task, staging: Staging, aside: Aside, environment: Mapping[
         _run_all(task.cmd, f"{staging.root}/{task.wdir}", environment)
         stored = {}
         for output in task.outputs:
-            path = staging.root / output.path
+            path = f"{staging.root}/{output.path}"
             if not os.path.lexists(path):
                 raise ResultError(f"the command succeeded but did not write `{output.path}`")
             stored[output.label] = store_path(staging, output, path, move=False)

@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..chunk.model import AtBytes, AtColumns, AtFiles, AtPart, AtRows, Piece, Sheet, Whole
+from ..chunk.model import AtBytes, AtColumns, AtFiles, AtPart, AtRows, Piece, Whole
+from ..chunk.packed import Pieces
+from ..chunk.sheet import Sheet
 from ..errors import CkptflowError, DepUnreadable
 from ..formats.forms import FILE_FORMS
 from ..formats.registry import LINES
@@ -40,46 +42,54 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from ..chunk.values import TableHasher
+    from .readcache import ReadCache
 
 _READ_BYTES = 4 << 20
 
 
-def cut(task: CutTask, store_path_of: Callable[[Digest], Path], root: Path, spill_dir: Path) -> Sheet:
+def cut(
+    task: CutTask,
+    store_path_of: Callable[[Digest], Path],
+    root: Path,
+    spill_dir: Path,
+    cache: ReadCache | None = None,
+) -> Sheet:
     """Return the pieces of the deps of `task`, cut together as its spec says; whole ones where it says nothing.
 
     `store_path_of` returns the verified local path of an object; `root` is the project, `spill_dir` a directory for
-    derived data. Raises `DepMissing`, `DepUnreadable` (also for a dep that cannot be cut this way), `DepChanged` for
-    one that changed meanwhile, `StoreDamaged`.
+    derived data, `cache` what this process reads chunks through, if it does. Raises `DepMissing`, `DepUnreadable` (also
+    for a dep that cannot be cut this way), `DepChanged` for one that changed meanwhile, `StoreDamaged`.
     """
     found = {i.label: (i, find(i.source, root, store_path_of)) for i in task.inputs}
-    sheet = _cut(task, found, spill_dir)
+    sheet = _cut(task, found, spill_dir, cache)
     for _, dep in found.values():
         dep.ensure_unchanged()
     return sheet
 
 
-def _cut(task: CutTask, found: dict[str, tuple[Input, Found]], spill_dir: Path) -> Sheet:
+def _cut(task: CutTask, found: dict[str, tuple[Input, Found]], spill_dir: Path, cache: ReadCache | None) -> Sheet:
     spec = task.spec
     if spec is None:
-        return Sheet({label: (_whole(i, dep),) for label, (i, dep) in found.items()})
+        return Sheet({label: Pieces((_whole(i, dep),)) for label, (i, dep) in found.items()})
     for label in chunked_deps(spec):
         if label not in found:
             raise CkptflowError(f"stage `{task.stage}`: dep `{label}` of its chunks was not handed to the cut")
     if isinstance(spec, ByRanges | ByBuckets | ByValues):
         return spill_keys(spec, {label: found[label] for label in spec.by}, spill_dir)
-    pieces, labels = _over(spec, *found[spec.over], spill_dir)
-    return Sheet({spec.over: pieces}, labels)
+    pieces, labels = _over(spec, *found[spec.over], spill_dir, cache)
+    return Sheet({spec.over: pieces}, labels, counted=isinstance(spec, OverRows))
 
 
-def _over(spec: ChunkSpec, item: Input, found: Found, spill_dir: Path) -> tuple[tuple[Piece, ...], tuple[str, ...]]:
+def _over(
+    spec: ChunkSpec, item: Input, found: Found, spill_dir: Path, cache: ReadCache | None
+) -> tuple[Pieces, tuple[str, ...]]:
     match spec:
         case OverParts():
             return _parts(item, found)
         case OverRows(rows=rows, cut=how):
-            pieces = tuple(_rows(item, found, rows, how, spill_dir))
-            return pieces, tuple(_row_labels(pieces))
+            return Pieces(_rows(item, found, rows, how, spill_dir, cache)), ()
         case OverBytes(bytes=size, cut=how):
-            return tuple(_bytes(item, found, size, how, spill_dir)), ()
+            return Pieces(_bytes(item, found, size, how, spill_dir)), ()
         case OverFiles(files=count, cut=how):
             return _files(found, count, how)
         case _:
@@ -89,13 +99,13 @@ def _over(spec: ChunkSpec, item: Input, found: Found, spill_dir: Path) -> tuple[
 # ---- one to one
 
 
-def _parts(item: Input, found: Found) -> tuple[tuple[Piece, ...], tuple[str, ...]]:
+def _parts(item: Input, found: Found) -> tuple[Pieces, tuple[str, ...]]:
     if found.kind is Kind.DIR:
         return _files(found, 1, Cut.FIXED)
     columns = next((f for f in found.files if f.part is not None and not f.part.is_void), None)
-    pieces = tuple(_part(item, found, file, columns) for file in found.files)
+    pieces = Pieces(_part(item, found, file, columns) for file in found.files)
     if not pieces:
-        return (_no_files(),), ()
+        return Pieces((_no_files(),)), ()
     return pieces, tuple(file.name for file in found.files) if found.kind is Kind.PARTS else ()
 
 
@@ -162,7 +172,7 @@ def _content(found: Found, file: SourceFile) -> Digest:
 # ---- rows
 
 
-def _rows(item: Input, found: Found, rows: int, how: Cut, spill_dir: Path) -> Iterator[Piece]:
+def _rows(item: Input, found: Found, rows: int, how: Cut, spill_dir: Path, cache: ReadCache | None) -> Iterator[Piece]:
     if found.kind is Kind.FILE and found.source.format in LINES and (item.columns is None or not found.tabular):
         yield from _lines(found, spill_dir, how, rows=rows)
         return
@@ -171,19 +181,10 @@ def _rows(item: Input, found: Found, rows: int, how: Cut, spill_dir: Path) -> It
     if found.source.format in LINES:
         yield from spill_rows(item, found, rows, how, spill_dir)
         return
-    from ..chunk.rows import cut_rows
+    from .recutting import cut_table
 
-    table = found.table(columns=item.columns, shape=known_shape(found, spill_dir))
-    for piece in cut_rows(table.batches(), table.schema, rows, how):
+    for piece in cut_table(item, found, rows, how, spill_dir, cache):
         yield Piece(piece.digest, AtRows(piece.start, piece.stop), piece.stop - piece.start, piece.bytes)
-
-
-def _row_labels(pieces: tuple[Piece, ...]) -> Iterator[str]:
-    start = 0
-    for piece in pieces:
-        stop = start + (piece.rows or 0)
-        yield f"rows {start + 1:,} to {stop:,}" if stop > start else "no rows"
-        start = stop
 
 
 def _lines(
@@ -242,7 +243,7 @@ def _bytes(item: Input, found: Found, size: int, how: Cut, spill_dir: Path) -> I
         yield Piece(piece.digest, AtBytes(piece.start, piece.stop), None, piece.stop - piece.start)
 
 
-def _files(found: Found, count: int, how: Cut) -> tuple[tuple[Piece, ...], tuple[str, ...]]:
+def _files(found: Found, count: int, how: Cut) -> tuple[Pieces, tuple[str, ...]]:
     from ..chunk.files import cut_files
 
     if found.kind is Kind.FILE or any(file.part is not None for file in found.files):
@@ -252,7 +253,7 @@ def _files(found: Found, count: int, how: Cut) -> tuple[tuple[Piece, ...], tuple
     named = [(file.name, _content(found, file), file.bytes) for file in found.files]
     groups = cut_files(named, count, how)
     labels = tuple(_file_label(group.paths) for group in groups)
-    return tuple(Piece(group.digest, AtFiles(group.paths), None, group.bytes) for group in groups), labels
+    return Pieces(Piece(group.digest, AtFiles(group.paths), None, group.bytes) for group in groups), labels
 
 
 def _file_label(paths: tuple[str, ...]) -> str:

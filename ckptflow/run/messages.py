@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..chunk.headway import Headway, Items
-from ..chunk.model import Part, Piece, Sheet
+from ..chunk.model import Part, Piece
+from ..chunk.sheet import Sheet
 from ..dataclass import dataclass, field
 from ..errors import Failure
 from ..formats.forms import Form
@@ -28,7 +29,7 @@ class Source:
     """Where a dep's data lies: the tree of an out in the store, or a path of the workspace (file, directory, glob).
 
     `identity` is the digest of the content, the name under which a worker may keep what it has read. `stamp` is that of
-    the files of the workspace when they were hashed (`workspace.observe.stamp_of`): a worker that finds another reads
+    the files of the workspace when they were hashed (`workspace.observed.stamp_of`): a worker that finds another reads
     other content, and ends its task with `dep-changed`. Empty: not to be checked.
     """
 

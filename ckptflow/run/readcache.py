@@ -11,11 +11,13 @@ import os
 import shutil
 import tempfile
 from collections import OrderedDict, deque
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from ..errors import DepChanged
 from ..formats.tables import TableSource
 from .messages import Source
 from .sources import Found, ObjectPath, find, known_shape
@@ -41,6 +43,7 @@ class ReadCache:
         self._sources: OrderedDict[tuple[object, ...], TableSource] = OrderedDict()
         self._wholes: OrderedDict[tuple[object, ...], pa.Table] = OrderedDict()
         self._held = 0
+        self._ahead: dict[tuple[object, ...], pa.Table] = {}
         self._views: dict[tuple[object, ...], Path] = {}
         self._piece_paths: deque[Path] = deque()
         self._scratch: Path | None = None
@@ -58,6 +61,7 @@ class ReadCache:
         self._found.clear()
         self._sources.clear()
         self._wholes.clear()
+        self._ahead.clear()
         self._views.clear()
         self._piece_paths.clear()
         if self._scratch is not None:
@@ -89,6 +93,28 @@ class ReadCache:
         else:
             self._sources.move_to_end(key)
         return known
+
+    def rows(self, found: Found, columns: tuple[str, ...] | None, start: int, stop: int, spill_dir: Path) -> pa.Table:
+        """Return rows `start` to `stop` of the source's table. Raises `DepChanged` where it is shorter."""
+        ready = self._ahead.pop((*_name(found.source), columns, start, stop), None)
+        if ready is not None:
+            return ready
+        table = self.table(found, columns, spill_dir)
+        if stop > table.num_rows:
+            raise DepChanged(f"{found.source.path} has {table.num_rows} rows, and had {stop} when cut")
+        return table.read_rows(start, stop)
+
+    @property
+    def room(self) -> int:
+        """How many bytes of rows may be kept with `keep_rows`."""
+        return self._limit // (2 * _TABLES)
+
+    def keep_rows(
+        self, found: Found, columns: tuple[str, ...] | None, ready: Mapping[tuple[int, int], pa.Table]
+    ) -> None:
+        """Keep rows that have been decoded and will be asked for soon, by the first and the last (excluded); each is
+        given once. They take the place of those that were kept so before."""
+        self._ahead = {(*_name(found.source), columns, *rows): table for rows, table in ready.items()}
 
     def whole(self, found: Found, columns: tuple[str, ...] | None, spill_dir: Path) -> pa.Table:
         """Return all rows of the source; kept if they fit in half of the limit."""

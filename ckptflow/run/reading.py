@@ -124,10 +124,7 @@ class _Reading:
         columns = self._item.columns
         match self._where:
             case AtRows(start, stop):
-                table = self._cache.table(self._found, columns, self._spill_dir)
-                if stop > table.num_rows:
-                    raise DepChanged(f"{self._found.source.path} has {table.num_rows} rows, and had {stop} when cut")
-                return table.read_rows(start, stop)
+                return self._cache.rows(self._found, columns, start, stop, self._spill_dir)
             case AtSlot(spill, slot):
                 assert self._item.piece is not None
                 return read_slot(self._spill_dir, spill, slot, self._item.piece.digest)

@@ -21,7 +21,7 @@ from ..formats.tables import CACHE_BYTES, Shape, TableFile, TableSource, measure
 from ..ids import Digest, digest
 from ..spec.paths import is_glob
 from ..workspace.derived import replace_file
-from ..workspace.observe import Stamp, stamp_of
+from ..workspace.observed import Stamp, stamp_of
 from ..workspace.place import part_name
 from ..workspace.walk import members
 from .messages import Source
@@ -116,7 +116,7 @@ class Found:
 
         chosen = self.files if files is None else files
         return [
-            TableFile(self.label(file), self.source.format, locator(file))
+            TableFile(self.label(file), self.source.format, locator(file), file.object)
             for file in chosen
             if file.part is None or not file.part.is_void
         ]

@@ -20,7 +20,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from ..chunk.model import AtSlot, Piece, Sheet, sheet_from_json, sheet_to_json
+from ..chunk.model import AtSlot, Piece
+from ..chunk.packed import Pieces
+from ..chunk.sheet import Sheet
 from ..dataclass import dataclass
 from ..errors import DepUnreadable, SpillMissing
 from ..fingerprint.encode import digest_of
@@ -66,7 +68,7 @@ def spill_keys(spec: ByKeys, deps: Mapping[str, tuple[Input, Found]], spill_dir:
         for label, (item, found) in deps.items()
     }
     leading = next(iter(deps))
-    pieces: dict[str, tuple[Piece, ...]] = {}
+    pieces: dict[str, Pieces] = {}
     with _building(spill_dir, name, [found for _, found in deps.values()]) as place:
         slotting = slotting_of(spec, tables[leading], leading, place.directory)
         # Nothing at all is one chunk, which gives the out its schema; `into` says how many chunks there are otherwise.
@@ -82,7 +84,7 @@ def spill_keys(spec: ByKeys, deps: Mapping[str, tuple[Input, Found]], spill_dir:
     return sheet
 
 
-def spill_rows(item: Input, found: Found, rows: int, cut: Cut, spill_dir: Path) -> tuple[Piece, ...]:
+def spill_rows(item: Input, found: Found, rows: int, cut: Cut, spill_dir: Path) -> Pieces:
     """Cut the table of a text format (a projection, or several files) by rows, and keep the rows in binary."""
     from ..chunk.rows import cut_rows
 
@@ -163,7 +165,7 @@ def _known_sheet(spill_dir: Path, name: Digest) -> Sheet | None:
     with suppress(OSError, ValueError, KeyError, TypeError):
         checksum, _, body = (spill_dir / name / "sheet.json").read_bytes().partition(b"\n")
         if checksum.decode() == digest(body):
-            return sheet_from_json(json.loads(body))
+            return Sheet.from_json(json.loads(body))
     return None
 
 
@@ -182,7 +184,7 @@ class _Place:
         """
         for found in self.deps:
             found.ensure_unchanged()
-        body = json.dumps(sheet_to_json(sheet), separators=(",", ":")).encode()
+        body = json.dumps(sheet.to_json(), separators=(",", ":")).encode()
         replace_file(self.directory / "sheet.json", f"{digest(body)}\n".encode() + body)
         if self.final.exists() and _known_sheet(self.final.parent, Digest(self.final.name)) is None:
             shutil.rmtree(self.final, ignore_errors=True)
@@ -234,8 +236,8 @@ class _Cut:
     bytes: int
 
 
-def _pieces(cuts: Iterable[_Cut], spill: str) -> tuple[Piece, ...]:
-    return tuple(Piece(cut.digest, AtSlot(spill, i), cut.rows, cut.bytes) for i, cut in enumerate(cuts))
+def _pieces(cuts: Iterable[_Cut], spill: str) -> Pieces:
+    return Pieces(Piece(cut.digest, AtSlot(spill, i), cut.rows, cut.bytes) for i, cut in enumerate(cuts))
 
 
 def _write(

@@ -88,22 +88,22 @@ def store_value(staging: Staging, output: Output, value: object) -> Part:
     return Part(object=object_, bytes=size, values=written.values or object_, rows=written.rows)
 
 
-def store_path(staging: Staging, output: Output, path: Path, *, move: bool) -> Part:
+def store_path(staging: Staging, output: Output, path: Path | str, *, move: bool) -> Part:
     """Store the file or directory that user code left at `path`; return its part.
 
     `move` gives the files themselves away. Raises ResultError for what cannot be kept (missing, a FIFO, a link to
     nowhere, the wrong one of file and directory).
     """
     try:
-        mode = path.stat().st_mode
+        mode = os.stat(path).st_mode  # noqa: PTH116 - a text, once a stage
     except (FileNotFoundError, NotADirectoryError) as error:
-        if path.is_symlink():
+        if os.path.islink(path):  # noqa: PTH114
             raise ResultError(f"`{output.label}` is a symbolic link to nothing") from error
         raise ResultError(f"nothing was written to `{output.label}`") from error
     if modes.S_ISDIR(mode):
         if output.format == "file" and output.name is not None:
             raise ResultError(f"`{output.label}` is a directory", hint="declare it with `format: dir`")
-        return store_files(staging, _files_of(output, path), move=move, share=output.share)
+        return store_files(staging, _files_of(output, Path(path)), move=move, share=output.share)
     if not modes.S_ISREG(mode):
         raise ResultError(f"`{output.label}` is neither a file nor a directory")
     if output.format == "dir":
@@ -115,23 +115,23 @@ def store_path(staging: Staging, output: Output, path: Path, *, move: bool) -> P
     return Part(object=object_, bytes=size, values=values, rows=rows)
 
 
-def _store_file(staging: Staging, path: Path, *, move: bool, share: bool) -> tuple[Digest, int]:
+def _store_file(staging: Staging, path: Path | str, *, move: bool, share: bool) -> tuple[Digest, int]:
     shared = staging.objects.share_file(path) if share else None
     if shared is None:
-        return staging.objects.put_file(path, move=move)
-    _be_one_file(staging, path, shared[0])
-    return shared
+        return staging.objects.put_file(Path(path), move=move)
+    object_, size, itself = shared
+    if not itself:
+        _be_one_file(staging, path, object_)
+    return object_, size
 
 
-def _be_one_file(staging: Staging, path: Path, object_: Digest) -> None:
+def _be_one_file(staging: Staging, path: Path | str, object_: Digest) -> None:
     """Let a file whose bytes are those of an older object be a link to it, if there can be one more: bytes are kept
     once, and whoever looks at the out need not read it.
 
     Nothing is renamed over it: see `workspace.link`.
     """
-    own = str(staging.objects.path(object_))
-    if os.path.samefile(own, path):  # noqa: PTH121 - once a stage
-        return
+    own = staging.objects.place(object_)
     os.unlink(path)  # noqa: PTH108
     try:
         os.link(own, path)

@@ -220,7 +220,7 @@ class Worker:
     def _cut(self, task: CutTask, began: float) -> CutDone:
         from .cutting import cut
 
-        sheet = cut(task, self._objects.path, self._root, self._spills)
+        sheet = cut(task, self._objects.path, self._root, self._spills, self._reads_through())
         return CutDone(task.id, sheet, time.perf_counter() - began, self._brought())
 
     def _run(self, task: Task, began: float) -> Done:
@@ -320,16 +320,19 @@ class Worker:
         materialise(input_, path, **self._reading())
 
     def _reading(self) -> dict[str, Any]:
-        if self._cache is None:
-            from .readcache import ReadCache
-
-            self._cache = ReadCache(self._setup.cache_bytes)
         return {
             "root": self._root,
             "object_path": self._objects.path,
             "spill_dir": self._spills,
-            "cache": self._cache,
+            "cache": self._reads_through(),
         }
+
+    def _reads_through(self) -> ReadCache:
+        if self._cache is None:
+            from .readcache import ReadCache
+
+            self._cache = ReadCache(self._setup.cache_bytes)
+        return self._cache
 
     def failure(self, error: BaseException) -> Failure:
         """See `Desk`."""

@@ -33,7 +33,8 @@ STAGE_NAME = Text(
     r"^(?![-./])(?!.*\.\.)[^\x00-\x20!-*:;<>?@\[-^`{|}\x7f]{1,100}$",
     "CF118",
 )
-_WORD = r"[A-Za-z_\u0080-\uffff][A-Za-z0-9_\u0080-\uffff]*"
+# Said by what is left out: `re` takes 16 ms to compile the same with the range from \u0080 on.
+_WORD = r"[^\x00-@\[-^`{-\x7f][^\x00-/:-@\[-^`{-\x7f]*"
 CALL = Text("`module:function`", rf"^{_WORD}(\.{_WORD})*:{_WORD}(\.{_WORD})*$", "CF122")
 NAME = Text("a name", r"^[^\s{}]+$")
 PATH = Text("a path", r"^[^\x00]+$", "CF150")

@@ -77,3 +77,8 @@ class BucketStore:
             path.unlink()
         except OSError as error:
             raise store_error(error, f"remove {path}", self.url) from error
+
+    def link(self, fd: int, name: str) -> bool:
+        """Return False: there are no files."""
+        layout.check_name(name)
+        return False

@@ -38,7 +38,7 @@ _JOURNAL = re.compile(r"(?P<lane>.+_[0-9]{14})(?:\.(?P<first>[0-9]{6,})-(?P<last
 _TRASH = re.compile(r"(?P<folder>trash/(?P<when>[0-9]{14})-[0-9a-f]{8}/)(?P<name>.+)")
 _ESCAPED = re.compile(rb"%([0-9a-f]{2})")
 _RUN = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
-_PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-@")
+_PLAIN = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-@"
 _TAKEN = frozenset({"_locks", "objects", "tmp"})
 """Folders that mean something to a store or to the library; a dataset of such a name gets another folder."""
 
@@ -159,7 +159,7 @@ def escape(text: str) -> str:
     if not text:
         raise StoreError("an empty text names nothing")
     data = text.encode("utf-8", "surrogatepass")
-    safe = "".join(chr(b) if b in _PLAIN else f"%{b:02x}" for b in data)
+    safe = "".join(chr(b) if b in _PLAIN else f"%{b:02x}" for b in data) if data.translate(None, _PLAIN) else text
     return safe if len(safe) <= _LONGEST else f"{safe[:_LONGEST]}~{digest(data)[:16]}"
 
 

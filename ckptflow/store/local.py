@@ -221,6 +221,20 @@ class LocalStore:
             raise store_error(error, f"write {name}", self._root) from error
         self._written(name)
 
+    def link(self, fd: int, name: str) -> bool:
+        """Let the finished local file that is open as `fd` be `name` as well; False where the name is taken or the file
+        cannot have another one there (another disk, a system without `/proc`).
+        """
+        target = self._path(name, make=True)
+        opened = f"/proc/self/fd/{fd}"  # the file itself, whatever has taken its name meanwhile
+        try:
+            # Without a directory, though none is needed, Python makes a call that does not follow the link.
+            self._in_folder(name, lambda: os.link(opened, target, src_dir_fd=fd, follow_symlinks=True))
+        except OSError:
+            return False
+        self._written(name)
+        return True
+
     def close(self) -> None:
         """Close the file kept open for `append`; the store can be used again."""
         if self._log is not None:

@@ -87,3 +87,8 @@ class MemoryStore:
             path.unlink()
         except OSError as error:
             raise store_error(error, f"write {name}", self.url) from error
+
+    def link(self, fd: int, name: str) -> bool:
+        """Return False: there are no files."""
+        layout.check_name(name)
+        return False

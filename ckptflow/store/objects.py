@@ -90,7 +90,7 @@ class Objects:
         self._verified = verified
         self.elsewhere = elsewhere
         self.set_aside: list[str] = []  # what was found damaged, in words, for whoever tells people
-        self._good: dict[Digest, tuple[int, int, int]] = {}
+        self._good: set[int] = set()  # `_mark` of each file found good: a stage may write a million objects
         self._numbers = itertools.count()
 
     def put(self, data: bytes) -> Digest:
@@ -127,26 +127,32 @@ class Objects:
             raise store_error(error, f"store {path}", self._store.url) from error
         return object_, size
 
-    def share_file(self, path: Path) -> tuple[Digest, int] | None:
-        """Let a local file be an object as well, without a copy, read-only from now on; return its digest and size.
+    def share_file(self, path: Path | str) -> tuple[Digest, int, bool] | None:
+        """Let a local file be an object as well, without a copy, read-only from now on; return its digest, its size,
+        and whether it is the object now: not where there was a good one already.
 
         None, and nothing has changed, where its bytes could be written to by somebody who has it open, or by another
         name; where it may be run; and where the store's files cannot be other names of it.
         """
-        if self._store.local(layout.MARKER) is None:
+        if self._store.place(layout.MARKER) is None:
             return None
         try:
-            with open(path, "rb", buffering=0, opener=_no_link) as file:
-                found = os.fstat(file.fileno())
-                mode = modes.S_IMODE(found.st_mode)
-                if not modes.S_ISREG(found.st_mode) or found.st_nlink > 1 or mode & 0o111:
-                    return None
-                os.fchmod(file.fileno(), 0o444)
-                shared = None if may_be_written(file.fileno()) else self._link_in(path, found)
-                if shared is None:
-                    os.fchmod(file.fileno(), mode)
+            fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         except OSError:
             return None
+        try:
+            found = os.fstat(fd)
+            mode = modes.S_IMODE(found.st_mode)
+            if not modes.S_ISREG(found.st_mode) or found.st_nlink > 1 or mode & 0o111:
+                return None
+            os.fchmod(fd, 0o444)
+            shared = None if may_be_written(fd) else self._link_in(fd)
+            if shared is None:
+                os.fchmod(fd, mode)
+        except OSError:
+            return None
+        finally:
+            os.close(fd)
         return shared
 
     def get(self, object_: Digest) -> bytes:
@@ -204,10 +210,9 @@ class Objects:
         path = self._local(object_)
         if path is None:
             return digest(self._store.get(layout.object_name(object_))) == object_
-        self._good.pop(object_, None)
         return self._check_file(object_, path, remembered=False)
 
-    def is_same_file(self, object_: Digest, path: Path) -> bool:
+    def is_same_file(self, object_: Digest, path: Path | str) -> bool:
         """Tell whether `path` is the object's own file, by hard link or symlink."""
         own = self._local(object_)
         try:
@@ -232,9 +237,10 @@ class Objects:
         """Set the object aside under `quarantine/`; nothing if it is not there."""
         name = layout.object_name(object_)
         aside = layout.quarantine_name(object_, f"{os.getpid()}-{os.urandom(4).hex()}")
-        self._good.pop(object_, None)
         path = self._store.local(name)
         if path is not None:
+            with suppress(OSError):
+                self._good.discard(_mark(object_, FileState.of(os.lstat(path))))
             if self._store.stat(name) is not None:
                 self._store.adopt(path, aside)
             return
@@ -281,7 +287,9 @@ class Objects:
     def _is_good(self, object_: Digest, path: str, size: int) -> bool:
         """Tell whether a write can be saved. Not asked of a store without plain files: a request is no cheaper."""
         try:
-            return os.lstat(path).st_size == size and self._check_file(object_, path)
+            found = os.lstat(path)
+            known = _mark(object_, FileState.of(found)) in self._good
+            return found.st_size == size and (known or self._check_file(object_, path))
         except (FileNotFoundError, NotThere):
             return False
 
@@ -292,10 +300,12 @@ class Objects:
             if not modes.S_ISREG(found.st_mode):
                 return False
             state = FileState.of(found)
-            if self._good.get(object_) == state.identity:
+            mark = _mark(object_, state)
+            if remembered and mark in self._good:
                 return True
             if not (remembered and self._verified is not None and self._verified.knows(object_, state)):
                 if hash_file(path) != object_:
+                    self._good.discard(mark)
                     return False
                 if FileState.of(os.lstat(path)) == state and self._verified is not None:
                     self._verified.remember(object_, state)
@@ -304,14 +314,14 @@ class Objects:
             raise NotThere(f"no object {object_[:12]} in {self._store.url}") from None
         except OSError as error:
             raise store_error(error, f"read {layout.object_name(object_)}", self._store.url) from error
-        self._good[object_] = state.identity
+        self._good.add(mark)
         return True
 
     def _believe(self, object_: Digest, path: str | None) -> None:
         """It has just been written: good until the file changes. Not remembered beyond: it may be lost yet."""
         if path is not None:
             with suppress(OSError):
-                self._good[object_] = FileState.of(os.lstat(path)).identity
+                self._good.add(_mark(object_, FileState.of(os.lstat(path))))
 
     def _take(self, path: Path, object_: Digest, size: int) -> None:
         own = self._local(object_)
@@ -319,22 +329,24 @@ class Objects:
             self._store.adopt(path, layout.object_name(object_))
             self._believe(object_, own)
 
-    def _link_in(self, path: Path, found: os.stat_result) -> tuple[Digest, int] | None:
-        """Give the file another name in the store; None where it has none in common with the store's disk."""
-        try:
-            link = self.scratch()
-            os.link(path, link, follow_symlinks=False)
-        except OSError:
-            return None
-        try:
-            state = os.lstat(link)
-            if (state.st_ino, state.st_dev) != (found.st_ino, found.st_dev):
+    def _link_in(self, fd: int) -> tuple[Digest, int, bool] | None:
+        """Give an open file that nobody writes to another name in the store, if there is no such object yet."""
+        found = os.fstat(fd)
+        size = found.st_size
+        if size <= _SMALL:
+            data = os.read(fd, size)
+            if len(data) < size:
                 return None
-            object_ = hash_file(link)
-            self._take(link, object_, state.st_size)
-        finally:
-            link.unlink(missing_ok=True)
-        return object_, state.st_size
+            object_ = digest(data)
+        else:
+            object_ = hash_file(f"/proc/self/fd/{fd}")
+        own = self._local(object_)
+        if own is not None and self._is_good(object_, own, size):
+            return object_, size, False
+        if not self._store.link(fd, layout.object_name(object_)):
+            return None
+        self._good.add(_mark(object_, FileState.of(found)))
+        return object_, size, True
 
     def _copy_in(self, path: Path) -> tuple[Digest, int]:
         with open(path, "rb", buffering=0) as reader:
@@ -359,10 +371,6 @@ class Objects:
         return error
 
 
-def _no_link(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
-
-
 def _copy_hashing(reader: FileIO, target: Path) -> tuple[Digest, int]:
     """Copy a file to the new file `target`; return digest and size of what was written."""
     hasher = blake3(max_threads=blake3.AUTO)
@@ -375,3 +383,8 @@ def _copy_hashing(reader: FileIO, target: Path) -> tuple[Digest, int]:
                 view = view[writer.write(view) :]
             size += len(block)
     return Digest(hasher.hexdigest()), size
+
+
+def _mark(object_: Digest, state: FileState) -> int:
+    """Return 64 bits that tell an object and the file that holds it from all others."""
+    return hash((object_, state.identity))

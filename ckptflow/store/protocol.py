@@ -84,3 +84,9 @@ class Store(Protocol):
     def adopt(self, path: Path, name: str) -> None:
         """Move the finished local file `path` to `name`, in one step where both are on one file system."""
         ...
+
+    def link(self, fd: int, name: str) -> bool:
+        """Let the finished local file that is open as `fd` be `name` as well; False where the name is taken or the file
+        cannot have another one there. It is the file that was opened, whatever its path leads to by now.
+        """
+        ...

@@ -15,7 +15,7 @@ from ..errors import StoreError
 from .protocol import Entry, Store
 
 _T = TypeVar("_T")
-MUTATING = frozenset({"put", "create", "append", "delete", "sync", "adopt"})
+MUTATING = frozenset({"put", "create", "append", "delete", "sync", "adopt", "link"})
 
 
 class _Wrapper:
@@ -63,6 +63,9 @@ class _Wrapper:
 
     def adopt(self, path: Path, name: str) -> None:
         self._call("adopt", name, lambda: self._inner.adopt(path, name))
+
+    def link(self, fd: int, name: str) -> bool:
+        return self._call("link", name, lambda: self._inner.link(fd, name))
 
 
 class ReadOnly(_Wrapper):

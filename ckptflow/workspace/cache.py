@@ -24,6 +24,7 @@ CREATE TABLE IF NOT EXISTS files (
 CREATE TABLE IF NOT EXISTS documents (kind TEXT, key TEXT, value BLOB, PRIMARY KEY (kind, key)) WITHOUT ROWID;
 """
 _PENDING_MOST = 1000
+_AT_ONCE = 10_000
 
 
 class Cache:
@@ -45,14 +46,21 @@ class Cache:
 
     # ---- digests of files, by what stat says of them
 
-    def digests_under(self, prefix: str) -> dict[str, tuple[int, int, int, str]]:
-        """Return path -> (size, mtime in ns, inode, digest) of all files whose path starts with `prefix`."""
+    def digests_under(self, prefix: str) -> Iterator[tuple[str, tuple[int, int, int, str]]]:
+        """Yield (path, (size, mtime in ns, inode, digest)) of all files whose path starts with `prefix`, sorted.
+
+        They are read some at a time, so that what is kept meanwhile may be written.
+        """
         self._write_pending()
-        rows = self._rows(
-            "SELECT path, size, mtime, inode, digest FROM files WHERE path >= ? AND path < ?",
-            (prefix, prefix + "\U0010ffff"),
-        )
-        return {path: tuple_ for path, *rest in rows if (tuple_ := _sound(path, *rest)) is not None}
+        after, end = prefix, prefix + "\U0010ffff"
+        query = "SELECT path, size, mtime, inode, digest FROM files WHERE path > ? AND path < ? ORDER BY path LIMIT ?"
+        while rows := self._rows(query, (after, end, _AT_ONCE)):
+            for path, *rest in rows:
+                if (found := _sound(path, *rest)) is not None:
+                    yield path, found
+            if not isinstance(rows[-1][0], str) or rows[-1][0] <= after:  # the file is damaged
+                return
+            after = rows[-1][0]
 
     def digest_of(self, path: str) -> tuple[int, int, int, str] | None:
         """Return (size, mtime in ns, inode, digest) of one file, None if it is not known."""
@@ -114,7 +122,7 @@ class Cache:
             else:
                 self._db.execute("DELETE FROM documents WHERE kind = ? AND key = ?", (kind, key))
 
-    def _rows(self, query: str, values: tuple[str, ...]) -> list[Any]:
+    def _rows(self, query: str, values: tuple[str | int, ...]) -> list[Any]:
         """Return the rows of a query; none where the file cannot be read."""
         try:
             return self._db.execute(query, values).fetchall()

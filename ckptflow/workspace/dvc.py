@@ -23,7 +23,7 @@ from .cache import Cache
 from .md5s import Md5s, hash_md5
 from .observe import Observer
 from .traces import dvc_home
-from .walk import IGNORED
+from .treestamp import IGNORED
 
 
 class DvcProject:
@@ -107,7 +107,7 @@ class DvcProject:
             seen = self._observer.see(path)
             if seen is None:
                 return None
-            contents = {name: digest for name, _, digest in seen.files}
+            contents = dict(seen.files.contents())
             if seen.kind == "file":
                 return self._md5s.of([(contents[""], self._root / path)], legacy=legacy)[0]
             names = list(self._files_of(path))

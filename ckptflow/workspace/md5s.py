@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ..ids import Digest
 from .cache import Cache
-from .observe import Stamp
+from .observed import Stamp
 
 _BLOCK = 1 << 20
 _LOOK = 512

@@ -12,80 +12,19 @@ from __future__ import annotations
 import os
 import stat as modes
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from xxhash import xxh3_128
-
-from ..dataclass import dataclass
 from ..errors import DepMissing, DepUnreadable
-from ..ids import Digest, digest
+from ..ids import Digest, Hasher
 from ..spec.paths import is_glob, is_url
 from ..store.hashing import hash_file
-from ..store.inodes import MASK
 from .cache import Cache
+from .observed import GRANULARITY_NS, Files, Observed, Stamp, Stamped, is_racy
 from .urls import url_digest
 from .walk import glob_parts, members, unreadable
 
-GRANULARITY_NS = 20_000_000
-"""Coarser than the timestamps of any current local file system (a jiffy is at most 10 ms)."""
-COARSE_NS = 2_000_000_000
-"""For file systems that keep whole seconds (FAT keeps two)."""
 MANY_FILES = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Stamp:
-    """What stat says of a file; equal stamps mean that nobody wrote to it, but for the racy case."""
-
-    size: int
-    mtime_ns: int
-    inode: int
-
-    @classmethod
-    def of(cls, status: os.stat_result) -> Stamp:
-        """Take the stamp of a stat result."""
-        return cls(status.st_size, status.st_mtime_ns, status.st_ino & MASK)
-
-
-@dataclass(frozen=True, slots=True)
-class Observed:
-    """What lies at a path.
-
-    `digest` names the content. `files` are the paths of a directory or glob, relative to the path (to the glob's fixed
-    part), sorted, with their stamps and digests; one entry with an empty path for a file or a URL.
-    """
-
-    path: str
-    kind: str  # "file", "dir", "glob" or "url"
-    digest: Digest
-    files: tuple[tuple[str, Stamp, Digest], ...]
-    base: str
-
-    @property
-    def stamp(self) -> str:
-        """Tells these files as they are now from what lies here when any of them, or their names, have changed."""
-        return stamp_of((name, stamp) for name, stamp, _ in self.files)
-
-    @property
-    def bytes(self) -> int:
-        """The size of all files."""
-        return sum(s.size for _, s, _ in self.files)
-
-
-def stamp_of(files: Iterable[tuple[str, Stamp]]) -> str:
-    """Return a digest of names and stamps. Valid on this machine only, and only for comparison."""
-    hasher = xxh3_128()
-    for name, stamp in sorted(files, key=lambda file: file[0]):
-        text = f"{name}\0{stamp.size} {stamp.mtime_ns} {stamp.inode}\n"
-        hasher.update(text.encode("utf-8", "surrogateescape"))
-    return hasher.hexdigest()
-
-
-def is_racy(mtime_ns: int, now_ns: int) -> bool:
-    """Tell whether a file with this mtime, seen at this time, could still change without its mtime changing."""
-    granularity = COARSE_NS if mtime_ns % 1_000_000_000 == 0 else GRANULARITY_NS
-    return mtime_ns > now_ns - granularity
 
 
 class Observer:
@@ -116,7 +55,7 @@ class Observer:
     def _look_patiently(self, path: str) -> None:
         """Wait until a later change of what was too young would show in a stamp, and look again."""
         seen = self._seen[path]
-        times = [stamp.mtime_ns for _, stamp, _ in seen.files] if seen is not None else []
+        times = seen.files.stamped.numbers[1::3] if seen is not None else ()
         begun = time.time_ns()
         while any(is_racy(t, time.time_ns()) for t in times if t <= begun):
             time.sleep(GRANULARITY_NS / 4e9)
@@ -143,10 +82,9 @@ class Observer:
             return self._url(seen.path) == seen
         if only is None and seen.kind != "file":
             try:
-                now = [(name, Stamp.of(status)) for name, _, status in members(self._root, seen.path)]
+                return Stamped(self._members(seen.path)) == seen.files.stamped
             except DepUnreadable:
                 return False
-            return sorted(now, key=lambda file: file[0]) == [(name, stamp) for name, stamp, _ in seen.files]
         wanted = None if only is None else set(only)
         base = f"{self._root}/{seen.base}"
         for name, stamp, _ in seen.files:
@@ -163,7 +101,7 @@ class Observer:
             name, size = url_digest(url)
         except DepMissing:
             return None
-        return Observed(url, "url", name, (("", Stamp(size, 0, 0), name),), url)
+        return Observed.one(url, "url", Stamp(size, 0, 0), name)
 
     def _look(self, path: str) -> Observed | None:
         if is_url(path):
@@ -182,42 +120,66 @@ class Observer:
         except OSError as error:
             raise unreadable(path, error) from error
         if modes.S_ISREG(status.st_mode):
-            stamp, name = self._hash([("", full, status)], path)[0][1:]
-            return Observed(path, "file", name, (("", stamp, name),), path)
+            return self._file(path, full, Stamp.of(status))
         if modes.S_ISDIR(status.st_mode):
-            files = self._hash(list(members(self._root, path)), path)
-            return Observed(path, "dir", _listing(files), tuple(files), path)
+            files = self._hash(path, full)
+            return Observed(path, "dir", _listing(files), files, path)
         kind = {modes.S_IFIFO: "a FIFO", modes.S_IFSOCK: "a socket", modes.S_IFCHR: "a device"}.get(
             modes.S_IFMT(status.st_mode), "no regular file"
         )
         raise DepUnreadable(f"`{path}` is {kind}", hint="a dep is a file, a directory or a table")
 
     def _glob(self, pattern: str) -> Observed:
-        files = self._hash(list(members(self._root, pattern)), pattern)
-        return Observed(pattern, "glob", _listing(files), tuple(files), glob_parts(pattern)[0])
+        base = glob_parts(pattern)[0]
+        files = self._hash(pattern, str(self._root / base))
+        return Observed(pattern, "glob", _listing(files), files, base)
 
-    def _hash(self, items: Sequence[tuple[str, str, os.stat_result]], path: str) -> list[tuple[str, Stamp, Digest]]:
-        """Return (relative path, stamp, digest) of each file, sorted; from the cache where its stamp is known."""
-        known = self._cache.digests_under(f"{path}/") if len(items) > MANY_FILES else None
-        result: list[tuple[str, Stamp, Digest]] = []
-        fresh: list[tuple[str, int, int, int, str]] = []
-        for relative, full, status in items:
-            key = f"{path}/{relative}" if relative else path
-            stamp = Stamp.of(status)
-            row = known.get(key) if known is not None else self._cache.digest_of(key)
-            if row is not None and row[:3] == (stamp.size, stamp.mtime_ns, stamp.inode):
-                result.append((relative, stamp, Digest(row[3])))
-                continue
-            stamp, name = hash_stable(full, key)
-            result.append((relative, stamp, name))
-            if is_racy(stamp.mtime_ns, time.time_ns()):
-                self._young.add(path)
+    def _members(self, path: str) -> Iterator[tuple[str, os.stat_result]]:
+        return ((name, status) for name, _, status in members(self._root, path))
+
+    def _file(self, path: str, full: str, stamp: Stamp) -> Observed:
+        known = self._cache.digest_of(path)
+        if known is None or known[:3] != (stamp.size, stamp.mtime_ns, stamp.inode):
+            stamp, name = self._hash_one(path, path, full)
+            return Observed.one(path, "file", stamp, name)
+        return Observed.one(path, "file", stamp, Digest(known[3]))
+
+    def _hash(self, path: str, top: str) -> Files:
+        """Return the files of a directory or glob, which lie below `top`; digests from the cache where it knows them.
+
+        Files and the cache's rows are both gone through by name, so that of neither more is held than must be.
+        """
+        found = Stamped(self._members(path))
+        digests = bytearray()
+        for index, (name, known) in enumerate(zip(found.names, self._known(path, found.names), strict=True)):
+            if known is None or known[:3] != tuple(found.numbers[3 * index : 3 * index + 3]):
+                found[index], content = self._hash_one(path, f"{path}/{name}", f"{top}/{name}")
+                digests += bytes.fromhex(content)
             else:
-                fresh.append((key, stamp.size, stamp.mtime_ns, stamp.inode, name))
-        if fresh:
-            self._cache.keep_digests(fresh)
-        result.sort(key=lambda row: row[0])
-        return result
+                digests += bytes.fromhex(known[3])
+        return Files(found, digests)
+
+    def _known(self, path: str, names: Sequence[str]) -> Iterator[tuple[int, int, int, str] | None]:
+        """Yield what the cache knows of each of the files below `path`: (size, mtime in ns, inode, digest)."""
+        if len(names) <= MANY_FILES:
+            yield from (self._cache.digest_of(f"{path}/{name}") for name in names)
+            return
+        rows = self._cache.digests_under(f"{path}/")
+        row = next(rows, None)
+        for name in names:
+            key = f"{path}/{name}"
+            while row is not None and row[0] < key:
+                row = next(rows, None)
+            yield row[1] if row is not None and row[0] == key else None
+
+    def _hash_one(self, path: str, key: str, full: str) -> tuple[Stamp, Digest]:
+        """Hash a file at or below `path`; kept in the cache under `key` unless it is too young for its stamp."""
+        stamp, name = hash_stable(full, key)
+        if is_racy(stamp.mtime_ns, time.time_ns()):
+            self._young.add(path)
+        else:
+            self._cache.keep_digests([(key, stamp.size, stamp.mtime_ns, stamp.inode, name)])
+        return stamp, name
 
 
 def hash_stable(full: Path | str, path: str) -> tuple[Stamp, Digest]:
@@ -233,5 +195,8 @@ def hash_stable(full: Path | str, path: str) -> tuple[Stamp, Digest]:
     raise DepUnreadable(f"`{path}` is being written to", hint="wait until it is finished and run again")
 
 
-def _listing(files: list[tuple[str, Stamp, Digest]]) -> Digest:
-    return digest("".join(f"{name}\0{content}\n" for name, _, content in files).encode("utf-8", "surrogateescape"))
+def _listing(files: Files) -> Digest:
+    hasher = Hasher()
+    for name, content in files.contents():
+        hasher.update(f"{name}\0{content}\n".encode("utf-8", "surrogateescape"))
+    return hasher.digest()

@@ -14,6 +14,7 @@ import os
 import time
 from collections.abc import Callable, Collection, Iterator
 from enum import StrEnum
+from itertools import zip_longest
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
@@ -24,7 +25,8 @@ from ..spec.model import Out
 from .cache import Cache
 from .link import Linker
 from .locate import STATE_DIR
-from .observe import Observed, Observer, Stamp, is_racy
+from .observe import Observer
+from .observed import Observed, Stamp, is_racy
 
 
 class Objects(Protocol):
@@ -46,7 +48,7 @@ class Objects(Protocol):
         """Tell whether the object is there."""
         ...
 
-    def is_same_file(self, name: Digest, path: Path) -> bool:
+    def is_same_file(self, name: Digest, path: Path | str) -> bool:
         """Tell whether `path` is the object's own file, by hard link or symlink."""
         ...
 
@@ -77,8 +79,25 @@ class OutState(StrEnum):
 
 
 def part_name(index: int, suffix: str) -> str:
-    """Return the file name of a part: sorted by name is sorted by index, for up to a million parts and beyond."""
+    """Return the file name of a part: sorted by name is sorted by index, for up to a million parts."""
     return f"part-{index:06d}{suffix}"
+
+
+def _files_of(tree: Tree) -> Iterator[tuple[str, Digest]]:
+    """Yield name and object of each file of a tree whose files are its parts."""
+    if tree.layout is Layout.FILE:
+        yield "", tree.parts[0].object
+        return
+    for index, part in enumerate(tree.parts):
+        if not part.is_void:  # no reader could make sense of those
+            yield part_name(index, tree.suffix), part.object
+
+
+def _shows(seen: Observed, tree: Tree) -> bool:
+    """Tell whether an out is its tree, where both list the same files in the same order."""
+    if tree.layout is Layout.DIR or (seen.kind == "file") != (tree.layout is Layout.FILE):
+        return False
+    return all(a == b for a, b in zip_longest(seen.files.contents(), _files_of(tree)))
 
 
 class Placer:
@@ -96,26 +115,26 @@ class Placer:
 
     def expected(self, tree: Tree) -> dict[str, tuple[Digest, bool]]:
         """Return file name (relative to the out, empty for the out itself) -> (object, executable)."""
-        match tree.layout:
-            case Layout.FILE:
-                return {"": (tree.parts[0].object, False)}
-            case Layout.PARTS:
-                shown = (
-                    (i, p) for i, p in enumerate(tree.parts) if not p.is_void
-                )  # no reader could make sense of those
-                return {part_name(i, tree.suffix): (p.object, False) for i, p in shown}
-            case Layout.DIR:
-                files: dict[str, tuple[Digest, bool]] = {}
-                for part in tree.parts:
-                    for file in Listing.decode(self._objects.get(part.object)).files:
-                        known = files.get(file.path)
-                        if known is not None and known[0] != file.object:
-                            raise DepUnreadable(
-                                f"two chunks wrote `{file.path}` with different contents",
-                                hint="let the names of the files that a chunk writes depend on its data",
-                            )
-                        files[file.path] = (file.object, file.executable)
-                return files
+        if tree.layout is not Layout.DIR:
+            return {name: (object_, False) for name, object_ in _files_of(tree)}
+        files: dict[str, tuple[Digest, bool]] = {}
+        for part in tree.parts:
+            for file in Listing.decode(self._objects.get(part.object)).files:
+                known = files.get(file.path)
+                if known is not None and known[0] != file.object:
+                    raise DepUnreadable(
+                        f"two chunks wrote `{file.path}` with different contents",
+                        hint="let the names of the files that a chunk writes depend on its data",
+                    )
+                files[file.path] = (file.object, file.executable)
+        return files
+
+    def _to_place(self, tree: Tree) -> Iterator[tuple[str, Digest, bool]]:
+        """Yield name, object and whether it is executable, of each file; of many parts without having them all."""
+        if tree.layout is Layout.DIR:
+            yield from ((name, *file) for name, file in self.expected(tree).items())
+        else:
+            yield from ((name, object_, False) for name, object_ in _files_of(tree))
 
     def state(self, out: Out, tree: Tree | None, former: Former | None = None) -> OutState:
         """Compare an out with `tree`; with None, tell whether what lies there may be replaced.
@@ -125,8 +144,10 @@ class Placer:
         seen = self._see(out.path)
         if seen is None:
             return OutState.MISSING
+        if tree is not None and _shows(seen, tree):
+            return OutState.SAME
         expected = self.expected(tree) if tree is not None else {}
-        actual = {name: content for name, _, content in seen.files}
+        actual = dict(seen.files.contents())
         foreign = [
             name
             for name, content in actual.items()
@@ -181,47 +202,46 @@ class Placer:
 
         Raises `OutEdited` where a change made by hand would be lost, `StoreDamaged` for a bad object.
         """
+        if relink and tree.layout is Layout.FILE:
+            at, object_ = f"{self._root}/{out.path}", tree.parts[0].object
+            if self._is_own(object_, at):
+                with _friendly(at):
+                    self._cache.keep_digests(_stamped(out.path, at, object_))
+                self._observer.forget(out.path)
+                return True
         target = self._root / out.path
-        if relink and tree.layout is Layout.FILE and self._is_own(tree.parts[0].object, target):
-            with _friendly(target):
-                self._cache.keep_digests(_stamped(out.path, str(target), tree.parts[0].object))
-            self._observer.forget(out.path)
-            return True
         state = self.state(out, tree, former)
         if state is OutState.SAME and not relink:
             return False
         if state is OutState.EDITED and not force:
             raise edited(out.path)
-        expected = self.expected(tree)
         seen = self._see(out.path)
-        actual = {name: content for name, _, content in seen.files} if seen is not None else {}
+        actual = dict(seen.files.contents()) if seen is not None else {}
         if seen is not None and (seen.kind == "file") != (tree.layout is Layout.FILE):
             _remove(target)
             actual = {}
-        known: list[tuple[str, int, int, int, str]] = []
         made: set[str] = set()
         with _friendly(target):
-            for name, (object_, executable) in expected.items():
+            for name, object_, executable in self._to_place(tree):
                 full = f"{target}/{name}" if name else str(target)
                 # What a command has just written may be the object's own file already, whatever was seen before.
-                if not self._objects.is_same_file(object_, Path(full)) if relink else actual.get(name) != object_:
+                if not self._objects.is_same_file(object_, full) if relink else actual.get(name) != object_:
                     self._make_parent(full, made)
                     mode = 0o755 if executable else None if out.cache else 0o644
                     self._linker.place(self._objects.place(object_), full, mode=mode, again=relink and mode is None)
-                    known += _stamped(f"{out.path}/{name}" if name else out.path, full, object_)
-            if not expected:
+                    self._cache.keep_digests(_stamped(f"{out.path}/{name}" if name else out.path, full, object_))
+            if tree.layout is not Layout.FILE:
                 self._make_parent(f"{target}/-", made)
-            for name in actual.keys() - expected.keys():
+            for name in actual.keys() - self.expected(tree).keys() if actual else ():
                 (target / name).unlink(missing_ok=True)
-        self._cache.keep_digests(known)
         self._observer.forget(out.path)
         return True
 
-    def _is_own(self, object_: Digest, path: Path) -> bool:
+    def _is_own(self, object_: Digest, path: str) -> bool:
         """Tell whether a file is the object itself, and good: then there is nothing to look for in it."""
         if not self._objects.is_same_file(object_, path):
             return False
-        self._objects.path(object_)  # raises what is wrong with it
+        self._objects.place(object_)  # raises what is wrong with it
         return True
 
     def makes_links(self) -> bool:
@@ -301,7 +321,7 @@ def _remove(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def _friendly(target: Path) -> Iterator[None]:
+def _friendly(target: Path | str) -> Iterator[None]:
     try:
         yield
     except OSError as error:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..ids import Digest, digest
 from .cache import Cache
-from .observe import Stamp
+from .observed import Stamp
 
 if TYPE_CHECKING:
     from ..fingerprint.code import ModuleText

@@ -16,8 +16,7 @@ from pathlib import Path
 from ..errors import DepUnreadable
 from ..spec.paths import is_glob
 from .link import BESIDE
-
-IGNORED = frozenset({".git", ".ckptflow", "__pycache__", ".DS_Store"})
+from .treestamp import IGNORED
 
 
 def members(root: Path, path: str) -> Iterable[tuple[str, str, os.stat_result]]:

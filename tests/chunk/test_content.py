@@ -10,7 +10,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ckptflow.chunk.content import Boundaries, Boundary, Counted, Window, factor, text_hashes, whole_text_hashes
+from ckptflow.chunk.content import (
+    Boundaries,
+    Boundary,
+    Counted,
+    Window,
+    factor,
+    reach,
+    text_hashes,
+    whole_text_hashes,
+)
+from ckptflow.spec.model import Cut
 
 
 def by_the_rule(places: list[int], hashes: list[int], end: int, target: int) -> list[int]:
@@ -120,6 +130,15 @@ def test_windows_do_not_depend_on_batches(target: int, values: list[int], split:
     whole = Window(target).push(hashes)
     window = Window(target)
     assert [*window.push(hashes[:split]), *window.push(hashes[split:])] == list(whole)
+
+
+@pytest.mark.parametrize("target", [1, 63, 64, 200, 512, 5_000])
+def test_windows_need_what_reach_says_is_before_a_cut(target: int) -> None:
+    hashes = np.random.default_rng(4).integers(0, 2**64, 100, np.uint64)
+    before, _ = reach(target, Cut.CONTENT)
+    window = Window(target)
+    window.push(hashes[50 - before : 50])
+    assert np.array_equal(window.push(hashes[50:]), Window(target).push(hashes)[50:])
 
 
 def test_windows_forget() -> None:

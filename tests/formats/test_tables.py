@@ -17,6 +17,7 @@ from ckptflow.formats.normal import BATCH_ROWS, rebatch, unify, unique_names
 from ckptflow.formats.parquet import ParquetReader
 from ckptflow.formats.parts import PartShape
 from ckptflow.formats.tables import Shape, TableFile, TableSource, measure, open_table
+from ckptflow.ids import digest
 
 
 def files(*paths: Path) -> list[TableFile]:
@@ -191,3 +192,69 @@ def test_rebatching_keeps_rows(sizes: list[int], rows: int) -> None:
 def test_unify_takes_the_nullable_side() -> None:
     one, other = (pa.schema([pa.field("a", pa.int64(), nullable=n)]) for n in (True, False))
     assert unify([("1", other), ("2", one)]).field("a").nullable
+
+
+def names_of(path: Path, table: pa.Table, columns: tuple[str, ...] | None = None, **how: object) -> list[str]:
+    pq.write_table(table, path, **how)
+    named = open_table(files(path), columns=columns).named_groups()
+    assert named is not None and [rows for _, rows in named] == [
+        group.stop - group.start for group in open_table(files(path)).row_groups
+    ]
+    return [name for name, _ in named]
+
+
+def test_groups_are_named_by_what_is_stored(tmp_path: Path, decoded: list[int]) -> None:
+    path = tmp_path / "t"
+    table = pa.table({"a": range(500), "b.c": [str(i % 7) for i in range(500)], "d": [{"e": i} for i in range(500)]})
+    before = names_of(path, table, row_group_size=100)
+    assert len(set(before)) == 5
+    moved = pa.concat_tables([table.slice(0, 100), table.slice(0, 50), table.slice(100)])
+    with pq.ParquetWriter(path, table.schema) as writer:
+        for start, stop in ((0, 100), (100, 150), (150, 250), (250, 350), (350, 450), (450, 550)):
+            writer.write_table(moved.slice(start, stop - start))
+    after = [name for name, _ in open_table(files(path)).named_groups() or ()]
+    assert [after[0], *after[2:]] == before
+    assert after[1] not in before
+    for other in (
+        table.set_column(0, "a", pa.array([*range(99), -1, *range(100, 500)])),
+        table.rename_columns(["A", "b.c", "d"]),
+        table.set_column(0, "a", table["a"].cast(pa.uint64())),
+        table.set_column(
+            2, "d", pa.array([{"e": i} for i in range(500)], pa.struct([pa.field("e", pa.int64(), False)]))
+        ),
+    ):
+        assert names_of(path, other, row_group_size=100)[0] != before[0]
+    assert names_of(path, table, row_group_size=100, compression="gzip")[0] != before[0]
+    assert names_of(path, table, row_group_size=100, use_dictionary=False)[0] != before[0]
+    assert not decoded
+
+
+def test_columns_that_are_not_read_do_not_count_in_names(tmp_path: Path) -> None:
+    table = pa.table({"a": range(50), "b": [{"c": i, "d": str(i)} for i in range(50)]})
+    other = table.set_column(0, "a", pa.array(range(50, 100)))
+    assert names_of(tmp_path / "t", table, ("b",)) == names_of(tmp_path / "t", other, ("b",))
+    assert names_of(tmp_path / "t", table, ("a",)) != names_of(tmp_path / "t", other, ("a",))
+
+
+def test_rows_can_be_read_from_any_one_on(tmp_path: Path, decoded: list[int]) -> None:
+    table, parts = written(tmp_path)
+    source = open_table(parts)
+    for row in (0, 999, 1000, 4_321, 9_999, 10_000):
+        decoded.clear()
+        batches = list(source.batches_from(row))
+        assert pa.Table.from_batches(batches, source.schema).equals(table.slice(row))
+        assert sum(decoded) <= 10_000 - row // 1000 * 1000 + 1000 * (row == 10_000)
+
+
+def test_files_whose_content_is_known_are_not_opened_for_names(tmp_path: Path) -> None:
+    _, parts = written(tmp_path)
+    shape = measure(parts)
+
+    def closed() -> Path:
+        raise AssertionError("opened")
+
+    named = open_table([TableFile(p.name, p.format, closed, digest(p.name.encode())) for p in parts], shape=shape)
+    assert len(dict(named.named_groups() or ())) == 10
+    text = tmp_path / "t.csv"
+    text.write_text("a\n1\n")
+    assert open_table([TableFile("t", "csv", lambda: text)]).named_groups() is None

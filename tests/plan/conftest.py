@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 
 from ckptflow.chunk.headway import Items
-from ckptflow.chunk.model import AtRows, Part, Piece, Sheet, Whole
+from ckptflow.chunk.model import AtRows, Part, Piece, Whole
+from ckptflow.chunk.packed import Pieces
+from ckptflow.chunk.sheet import Sheet
 from ckptflow.chunk.tree import Tree
 from ckptflow.errors import DepMissing, Failure
 from ckptflow.fingerprint.recipe import DepForm, Recipe
@@ -90,7 +92,7 @@ class World:
                 pieces[label] = (Piece(name_of(rows), Whole()),)
             else:
                 pieces[label] = tuple(Piece(row, AtRows(i, i + 1)) for i, row in enumerate(rows))
-        return Sheet(pieces)
+        return Sheet({label: Pieces(of_dep) for label, of_dep in pieces.items()})
 
     # ---- Past
 

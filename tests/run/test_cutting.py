@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,12 +14,15 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 import pytest
 
-from ckptflow.chunk.model import AtBytes, AtFiles, AtPart, AtRows, AtSlot, Part, Sheet
+from ckptflow.chunk.model import AtBytes, AtFiles, AtPart, AtRows, AtSlot, Part
+from ckptflow.chunk.sheet import Sheet
 from ckptflow.chunk.tree import Layout, ListedFile, Listing, Tree
 from ckptflow.chunk.values import table_digest
 from ckptflow.errors import DepMissing, DepUnreadable, SpillMissing, UsageError
 from ckptflow.formats.dataset import Dataset
 from ckptflow.formats.forms import Form
+from ckptflow.formats.parquet import ParquetReader
+from ckptflow.formats.parts import PartShape
 from ckptflow.formats.registry import get_format
 from ckptflow.ids import Digest, StageName, digest
 from ckptflow.run.cutting import cut
@@ -86,7 +89,7 @@ class House:
     def cut(self, spec: ChunkSpec | None, **sources: Source | Input) -> Sheet:
         inputs = tuple(s if isinstance(s, Input) else Input(label, s) for label, s in sources.items())
         task = CutTask(1, StageName("s"), inputs, spec, "log")
-        return cut(task, self.object_path, self.root, self.spills)
+        return cut(task, self.object_path, self.root, self.spills, self.cache)
 
     def read(self, source: Source, piece: object = None, form: Form = Form.NATURAL, **more: object) -> object:
         item = Input("d", source, form=form, name="d", piece=piece, **more)  # type: ignore[arg-type]
@@ -161,7 +164,9 @@ def test_rows_of_any_table_are_the_same_pieces(kind: str, house: House) -> None:
     assert all(isinstance(p.where, AtRows) and 150 <= (p.rows or 0) <= 600 for p in pieces)
     reference = house.cut(OverRows("d", 300), d=sources_of(house, table)["parquet"]())
     assert [p.digest for p in reference.pieces["d"]] == [p.digest for p in pieces]
-    assert len(sheet.labels) == len(pieces)
+    stops = [sum(t.num_rows for t in tables[: i + 1]) for i in range(len(tables))]
+    spans = zip([0, *stops], stops, strict=False)
+    assert [sheet.label(i) for i in range(sheet.chunks)] == [f"rows {a + 1:,} to {b:,}" for a, b in spans]
 
 
 def test_an_inserted_row_changes_few_pieces(house: House) -> None:
@@ -170,6 +175,129 @@ def test_an_inserted_row_changes_few_pieces(house: House) -> None:
     after = house.cut(OverRows("d", 200), d=sources_of(house, insert(table, 3))["one"]())
     new = {p.digest for p in after.pieces["d"]} - {p.digest for p in before.pieces["d"]}
     assert 1 <= len(new) <= 3
+
+
+@pytest.fixture
+def decoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The row groups that were decoded so far."""
+    groups: list[int] = []
+    stream = ParquetReader.stream
+
+    def counted(self: ParquetReader, shape: PartShape, group: int, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+        groups.append(group)
+        yield from stream(self, shape, group, schema)
+
+    monkeypatch.setattr(ParquetReader, "stream", counted)
+    return groups
+
+
+def write_groups(house: House, groups: list[pa.Table]) -> Source:
+    with pq.ParquetWriter(house.root / "t.parquet", groups[0].schema) as writer:
+        for group in groups:
+            writer.write_table(group)
+    return house.file("t.parquet", "parquet")
+
+
+def afresh(house: House, spec: ChunkSpec, source: Source | Input) -> Sheet:
+    """Cut without a memory of former cuts."""
+    for memory in house.spills.glob("*.cut"):
+        memory.unlink()
+    return house.cut(spec, d=source)
+
+
+@pytest.mark.parametrize("how", list(Cut))
+def test_row_groups_that_are_stored_as_before_are_not_decoded(how: Cut, house: House, decoded: list[int]) -> None:
+    spec = OverRows("d", 1000, how)
+    groups = [numbers(20_000, seed) for seed in range(7)]
+
+    def needed(groups: list[pa.Table]) -> list[int]:
+        source = write_groups(house, groups)
+        decoded.clear()
+        sheet = house.cut(spec, d=source)
+        seen = decoded.copy()
+        assert afresh(house, spec, source) == sheet
+        assert decoded[len(seen) :] == list(range(len(groups)))
+        return seen
+
+    assert needed(groups) == list(range(7))
+    assert needed(groups) == []
+    assert needed([*groups, numbers(5, 50)]) == [6, 7]
+    assert needed(groups) == [6]
+    inserted = [*groups[:3], insert(groups[3], 10_000), *groups[4:]]
+    assert needed(inserted) == ([2, 3, 4] if how is Cut.CONTENT else [2, 3, 4, 5, 6])
+    assert needed([*inserted[:1], *inserted[2:]]) == [0, 1]
+
+
+def test_rows_that_were_decoded_to_be_cut_are_not_decoded_again(house: House, decoded: list[int]) -> None:
+    groups = [numbers(20_000, seed) for seed in range(4)]
+    spec = OverRows("d", 1000)
+    before = house.cut(spec, d=write_groups(house, groups))
+    groups[2] = insert(groups[2], 10_000)
+    source = write_groups(house, groups)
+    sheet = house.cut(spec, d=source)
+    new = [p for p in sheet.pieces["d"] if p.digest not in {old.digest for old in before.pieces["d"]}]
+    assert 1 <= len(new) <= 3
+    decoded.clear()
+    tables = [house.read(source, piece) for piece in new]
+    assert not decoded
+    assert [table_digest(table) for table in tables] == [piece.digest for piece in new]
+    assert [table_digest(house.read(source, piece)) for piece in new] == [piece.digest for piece in new]
+    assert decoded == [2]
+    house.cache = ReadCache(limit=1000)
+    assert afresh(house, spec, source) == sheet
+    decoded.clear()
+    house.read(source, sheet.pieces["d"][0])
+    assert decoded == [0]
+
+
+def test_parts_that_are_the_same_objects_are_not_decoded(house: House, decoded: list[int]) -> None:
+    parts = [house.part(numbers(20_000, seed)) for seed in range(6)]
+    spec = OverRows("d", 1000)
+    house.cut(spec, d=house.tree(parts, "o.parquet"))
+    parts[3] = house.part(insert(numbers(20_000, 3), 500))
+    source = house.tree(parts, "o.parquet")
+    decoded.clear()
+    sheet = house.cut(spec, d=source)
+    assert len(decoded) == 3
+    assert afresh(house, spec, source) == sheet
+
+
+@pytest.mark.parametrize("damage", ["torn", "removed", "other rows", "other version", "other columns"])
+def test_a_memory_that_is_not_of_this_cut_is_none(
+    damage: str, house: House, decoded: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = write_groups(house, [numbers(1000, seed) for seed in range(3)])
+    sheet = house.cut(OverRows("d", 100), d=source)
+    (memory,) = house.spills.glob("*.cut")
+    item, spec = Input("d", source), OverRows("d", 100)
+    match damage:
+        case "torn":
+            memory.write_bytes(memory.read_bytes()[:-1])
+        case "removed":
+            memory.unlink()
+        case "other rows":
+            spec = OverRows("d", 101)
+        case "other version":
+            monkeypatch.setattr(pa, "__version__", "0")
+        case "other columns":
+            item = replace(item, columns=("x",))
+    decoded.clear()
+    again = house.cut(spec, d=item)
+    assert decoded == [0, 1, 2]
+    assert (again == sheet) == (spec.rows == 100 and item.columns is None)
+    assert again == afresh(house, spec, item)
+
+
+def test_a_disk_that_takes_no_memory_costs_the_memory(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = write_groups(house, [numbers(1000)])
+    sheet = house.cut(OverRows("d", 100), d=source)
+
+    def full(path: Path, data: bytes) -> None:
+        raise OSError(28, "no space")
+
+    monkeypatch.setattr("ckptflow.run.recutting.replace_file", full)
+    assert afresh(house, OverRows("d", 100), source) == sheet
+    assert not list(house.spills.glob("*.cut"))
 
 
 def test_reading_rows_opens_only_the_parts_that_hold_them(house: House) -> None:

@@ -24,7 +24,7 @@ from ckptflow.engine.result import RunResult
 from ckptflow.engine.targets import ReproOptions
 from ckptflow.events import ChunkDone, Event
 from ckptflow.plan.view import PlanView
-from ckptflow.workspace import observe
+from ckptflow.workspace import observe, observed
 
 SEEDS = 10
 EDITS_A_SEED = 6
@@ -106,6 +106,7 @@ def compare_with_clean(root: Path, world: World, clean: Path, what: str) -> None
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Local file systems here date files by the jiffy; nothing in a simulation needs more patience than that."""
     monkeypatch.setattr(observe, "GRANULARITY_NS", 12_000_000)
+    monkeypatch.setattr(observed, "GRANULARITY_NS", 12_000_000)
     monkeypatch.setattr(witness, "GRANULARITY_NS", 12_000_000)
     yield
 

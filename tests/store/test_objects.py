@@ -220,11 +220,33 @@ def shared(local, tmp_path):
 
 
 def test_a_file_becomes_an_object_without_a_copy(local, shared):
-    assert Objects(local).share_file(shared) == (digest(b"made"), 4)
+    assert Objects(local).share_file(shared) == (digest(b"made"), 4, True)
     assert Objects(local).is_same_file(digest(b"made"), shared)
     assert shared.stat().st_mode & 0o777 == 0o444
     assert Objects(local).check(digest(b"made"))
-    assert not list((local.root / "tmp").iterdir())
+    assert [entry.name for entry in local.list("")] == [layout.object_name(digest(b"made"))]
+
+
+def test_so_does_a_large_one(local, shared):
+    shared.write_bytes(data := b"made" * 300_000)
+    assert Objects(local).share_file(shared) == (digest(data), len(data), True)
+
+
+def test_it_is_the_file_that_was_opened_whatever_has_its_name_by_then(local, shared, tmp_path, monkeypatch):
+    def replacing(fd):
+        shared.rename(tmp_path / "moved")
+        shared.write_bytes(b"evil")
+        return False
+
+    monkeypatch.setattr(objects, "may_be_written", replacing)
+    assert Objects(local).share_file(shared) == (digest(b"made"), 4, True)
+    assert Objects(local).get(digest(b"made")) == b"made" and shared.read_bytes() == b"evil"
+
+
+def test_a_bad_object_is_not_believed_for_it(local, shared):
+    local.put(layout.object_name(digest(b"made")), b"torn")
+    assert Objects(local).share_file(shared) is None
+    assert shared.stat().st_mode & 0o200, "it is as it was, and will be copied"
 
 
 def test_one_that_somebody_writes_to_does_not(local, shared):
@@ -248,7 +270,7 @@ def test_nor_one_with_another_name_a_link_or_a_program(local, shared, tmp_path):
 
 def test_a_file_whose_bytes_are_an_object_already_stays_a_file_of_its_own(local, shared):
     Objects(local).put(b"made")
-    assert Objects(local).share_file(shared) == (digest(b"made"), 4)
+    assert Objects(local).share_file(shared) == (digest(b"made"), 4, False)
     assert not Objects(local).is_same_file(digest(b"made"), shared)
 
 

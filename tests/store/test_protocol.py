@@ -1,5 +1,7 @@
 """What every store does: run on every driver (see `conftest`)."""
 
+import os
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -111,6 +113,7 @@ def test_names_that_could_leave_are_refused(store, tmp_path, name):
         lambda: store.delete(name),
         lambda: store.local(name),
         lambda: store.adopt(path, name),
+        lambda: store.link(0, name),
     )
     for call in calls:
         with pytest.raises(StoreError) as caught:
@@ -138,6 +141,17 @@ def test_adopt_of_nothing_is_an_error(store, tmp_path):
     with pytest.raises(StoreError):
         store.adopt(tmp_path / "nothing", "objects/ab/cd")
     assert store.stat("objects/ab/cd") is None
+
+
+def test_link_gives_an_open_file_a_name_that_is_free_or_none(store, tmp_path):
+    path = tmp_path / "result"
+    path.write_bytes(b"result")
+    with open(path, "rb") as file:
+        linked = store.link(file.fileno(), "objects/ab/cd")
+        assert (store.stat("objects/ab/cd") is not None) is linked
+        assert not store.link(file.fileno(), "objects/ab/cd"), "taken, or not to be had here"
+    if linked:
+        assert os.path.samefile(store.local("objects/ab/cd"), path)
 
 
 def test_local_is_the_file_or_none(store):

@@ -19,6 +19,7 @@ def test_read_only_reads_and_refuses(tmp_path):
         lambda: store.append("a", b"2"),
         lambda: store.delete("a"),
         lambda: store.adopt(path, "b"),
+        lambda: store.link(0, "b"),
     ):
         with pytest.raises(StoreError, match="read-only"):
             call()

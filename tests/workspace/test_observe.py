@@ -9,13 +9,14 @@ import pytest
 from ckptflow.errors import DepMissing, DepUnreadable
 from ckptflow.ids import digest
 from ckptflow.workspace.cache import Cache
-from ckptflow.workspace.observe import GRANULARITY_NS, Observer, is_racy, stamp_of
+from ckptflow.workspace.observe import Observer
+from ckptflow.workspace.observed import GRANULARITY_NS, is_racy, stamp_of
 
 
 def test_a_file(observer, write):
     write("a/x.txt", "hello")
     seen = observer.see("a/x.txt")
-    assert (seen.kind, seen.digest, seen.bytes) == ("file", digest(b"hello"), 5)
+    assert (seen.kind, seen.digest, seen.files.stamped[0].size) == ("file", digest(b"hello"), 5)
     assert observer.see("nothing") is None
     assert observer.see("a/x.txt/below") is None
     with pytest.raises(DepMissing, match="`nothing` is missing"):
@@ -48,7 +49,7 @@ def test_moving_bytes_between_names_shows(observer, write):
 
 def test_an_empty_directory(observer, tmp_path):
     (tmp_path / "d").mkdir()
-    assert observer.see("d").files == ()
+    assert len(observer.see("d").files) == 0
 
 
 @pytest.mark.parametrize(
@@ -131,7 +132,7 @@ def test_require_looks_until_a_change_would_show(tmp_path, cache):
     (tmp_path / "x").write_text("1")
     observer = Observer(tmp_path, cache)
     seen = observer.require("x")
-    _, stamp, _ = seen.files[0]
+    _, stamp, _ = next(iter(seen.files))
     assert not is_racy(stamp.mtime_ns, time.time_ns()) or stamp.mtime_ns % 10**9 == 0
 
 
@@ -164,8 +165,8 @@ def test_stamps_tell_names_apart(observer, write):
     write("d/a", "1")
     seen = observer.see("d")
     ((name, stamp, _),) = seen.files
-    assert seen.stamp == stamp_of([(name, stamp)])
-    assert seen.stamp != stamp_of([("b", stamp)])
+    assert seen.files.stamp == stamp_of([(name, stamp)])
+    assert seen.files.stamp != stamp_of([("b", stamp)])
 
 
 def test_what_is_no_file(observer, tmp_path):
@@ -230,5 +231,5 @@ def test_names_that_are_no_text(observer, tmp_path):
     with open(os.fsencode(tmp_path / "d") + b"/\xff\xfe", "wb") as file:
         file.write(b"1")
     seen = observer.see("d")
-    assert seen.bytes == 1
+    assert seen.files.stamped[0].size == 1
     assert Observer(tmp_path, Cache(None)).see("d").digest == seen.digest
