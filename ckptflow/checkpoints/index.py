@@ -247,8 +247,10 @@ class Past:
         after = b""
         while keys := self._safely(partial(self._keys_after, after)):
             after = keys[-1]
-            theirs = other.having(ChunkKey(key.hex()) for key in keys)
-            yield from sorted(self.having(ChunkKey(key.hex()) for key in keys) - theirs)
+            names = [ChunkKey(key.hex()) for key in keys]
+            theirs = other.having(names)
+            if rest := [name for name in names if name not in theirs]:
+                yield from sorted(self.having(rest))
 
     def having(self, keys: Iterable[ChunkKey]) -> set[ChunkKey]:
         """Return those of `keys` that have a record in the store's log, without reading it."""
@@ -256,12 +258,13 @@ class Past:
 
     def _having(self, keys: Sequence[ChunkKey]) -> list[ChunkKey]:
         marks = ",".join("?" * len(keys))
-        # With a single `max`, SQLite takes the other columns from the row that has it: the last line of the key.
         rows = self._db.execute(
-            f"SELECT key, forget, max(printf('%s %020d', name, at)) {_LINES} AND key IN ({marks}) GROUP BY key",
-            (self._store.url, *map(_raw, keys)),
-        )
-        return [ChunkKey(key.hex()) for key, forget, _ in rows if not forget]
+            f"SELECT key, max(forget) {_LINES} AND key IN ({marks}) GROUP BY key", (self._store.url, *map(_raw, keys))
+        ).fetchall()
+        found = [key for key, forgotten in rows if not forgotten]
+        if doubted := [ChunkKey(key.hex()) for key, forgotten in rows if forgotten]:
+            found += (row[0] for row in self._live(doubted))
+        return [ChunkKey(key.hex()) for key in found]
 
     def iter(self) -> Iterator[Record]:
         """Yield the record of every key once, in no order that means anything."""
@@ -275,9 +278,12 @@ class Past:
             yield from self.lookup(key for key in names if key not in own).values()
 
     def _of_all(self, names: Iterable[_Name], ask: Callable[[list[_Name]], Iterable[_T]]) -> Iterator[_T]:
-        """Yield what `ask` finds of `names`, each of which is asked for once, as many at a time as a query takes."""
+        """Yield what `ask` finds of `names`, each of which is asked for once, as many at a time as a query takes.
+
+        In the order of the index: of many names, those that are neighbours there are asked for together.
+        """
         self._ready()
-        for batch in _batches(list(dict.fromkeys(names))):
+        for batch in _batches(sorted(set(names))):
             yield from self._safely(partial(ask, batch))
 
     def close(self) -> None:

@@ -34,9 +34,9 @@ from .transfer import NO_REFS, Chosen, Lack, LockedOut, Refs, Tally, gate_for, k
 BATCH_RECORDS = 4096
 BATCH_OBJECTS = 8192
 BATCH_BYTES = 256 << 20
-_SHIPMENTS_HELD = 4
-"""How many shipments are kept from weighing to sending; those beyond are looked up a second time."""
-_AT_ONCE = 500
+_SHIPMENTS_HELD = 32
+"""How many shipments are kept from weighing to sending, 5 MB each; those beyond are looked up a second time."""
+_AT_ONCE = 8192
 
 _T = TypeVar("_T")
 

@@ -25,6 +25,8 @@ from .protocol import Entry, NotThere
 from .syncing import sync_file, sync_file_system
 
 _COPY_BYTES = 1 << 20
+_READ_BYTES = 1 << 16
+"""Most objects are smaller, and need no file object."""
 _T = TypeVar("_T")
 
 
@@ -66,8 +68,14 @@ class LocalStore:
         path = self._path(name)
         try:
             fd = self._open(path)
-            with open(fd, "rb", buffering=0) as file:
-                return file.read()
+            try:
+                data = os.read(fd, _READ_BYTES)
+                if more := os.read(fd, _READ_BYTES):
+                    with open(fd, "rb", buffering=0, closefd=False) as file:
+                        return data + more + file.read()
+                return data
+            finally:
+                os.close(fd)
         except FileNotFoundError:
             raise self._missing(name) from None
         except OSError as error:
