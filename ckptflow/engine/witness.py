@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from ..chunk.tree import Layout
 from ..plan.schedule import Schedule
 from ..plan.stagerun import Phase
 from ..store import layout
@@ -60,13 +61,13 @@ def write(
     if written is not None:
         time.sleep(max(0.0, written + GRANULARITY_NS / 1e9 - time.monotonic()))
     try:
-        observed = list(_observed(session, schedule, facts, absent))
+        files, dirs = _looked_at(session, schedule, facts, absent)
         found = _found(session, survey)
         stages = list(results)
         witness = fresh.Witness(
-            [*_files(session, survey, schedule, observed), *_ignores(session, found)],
+            [*_files(session, survey, schedule), *files, *_ignores(session, found)],
             [*_absent(session, survey), *absent],
-            list(_dirs(session, observed)),
+            list(dirs.items()),
             list(_places(found)),
             stages=len(stages),
             plain=not any(result.quarantined or result.superseded for result in stages),
@@ -107,9 +108,7 @@ def _row(path: str, stamp: Stamp, seen_ns: int) -> tuple[str, str]:
     return path, fresh.stamp_text(stamp.size, stamp.mtime_ns, stamp.inode)
 
 
-def _files(
-    session: Session, survey: Survey, schedule: Schedule, observed: Iterable[Observed]
-) -> Iterator[tuple[str, str]]:
+def _files(session: Session, survey: Survey, schedule: Schedule) -> Iterator[tuple[str, str]]:
     for path, seen in (*survey.seen.items(), *session.sources.seen.items()):
         if seen is not None:
             yield _row(path, *seen)
@@ -126,9 +125,6 @@ def _files(
     for text in texts:
         with suppress(FileNotFoundError, NotADirectoryError):
             yield _row(text, Stamp.of(os.stat(text)), now)  # noqa: PTH116 - once a stage
-    for seen_ in observed:
-        if seen_.kind == "file":
-            yield _row(seen_.path, seen_.files.stamped[0], now)
 
 
 def _installed(distribution: str) -> Path:
@@ -185,36 +181,47 @@ def _ignores(session: Session, found: Iterable[tuple[str, int, tuple[str, ...]]]
             yield _row(str(path), Stamp.of(path.stat()), now)
 
 
-def _dirs(session: Session, observed: Iterable[Observed]) -> Iterator[tuple[str, str]]:
-    """Yield (directory, stamp). The stamp is taken first and what it covers compared with what the run saw after."""
-    done: set[str] = set()
-    for seen in observed:
-        if seen.kind == "file":
-            continue
+def _looked_at(
+    session: Session, schedule: Schedule, facts: ProjectFacts, absent: Collection[str]
+) -> tuple[list[tuple[str, str]], dict[str, str]]:
+    """Return the rows of the files and the stamps of the directories that are deps or outs.
+
+    The stamp of a directory is taken first; then what it covers must be what the run saw, or what it made.
+    """
+    files: list[tuple[str, str]] = []
+    dirs: dict[str, str] = {}
+    for seen in facts.observed.values():
         if seen.kind == "url":  # to ask its server is no fast answer
             raise NotYet(seen.path)
-        if seen.base not in done:
-            done.add(seen.base)
-            try:
-                yield seen.base, tree_stamp(str(session.root / seen.base))
-            except OSError:  # something was taken away meanwhile
-                raise NotYet(seen.base) from None
-        session.observer.forget(seen.path)
-        again = session.observer.see(seen.path)
-        now = time.time_ns()
-        if again is None or again.files != seen.files or seen.files.stamped.any_racy(now):
+        if seen.kind == "file":
+            files.append(_row(seen.path, seen.files.stamped[0], time.time_ns()))
+        elif _again(session, seen.path, seen.base, dirs).files != seen.files:
             raise NotYet(seen.path)
-
-
-def _observed(session: Session, schedule: Schedule, facts: ProjectFacts, absent: Collection[str]) -> Iterator[Observed]:
-    """Yield what was seen of the workspace: the deps that are no outs, and the outs."""
-    yield from facts.observed.values()
     for run in schedule.stages.values():
         for out in run.stage.outs:
             if not out.workspace or out.path in absent:
                 continue
             tree = run.trees.get(out.label)
-            seen = session.observer.see(out.path)
-            if tree is None or seen is None or session.placer.state(out, tree) is not OutState.SAME:
+            if tree is None:
                 raise NotYet(out.path)
-            yield seen
+            if tree.layout is not Layout.FILE:
+                _again(session, out.path, out.path, dirs)
+            if session.placer.state(out, tree) is not OutState.SAME or (now := session.observer.see(out.path)) is None:
+                raise NotYet(out.path)
+            if tree.layout is Layout.FILE:
+                files.append(_row(out.path, now.files.stamped[0], time.time_ns()))
+    return files, dirs
+
+
+def _again(session: Session, path: str, base: str, dirs: dict[str, str]) -> Observed:
+    """Look once more at a directory, or a pattern in one, after taking the stamp of its `base` into `dirs`."""
+    if base not in dirs:
+        try:
+            dirs[base] = tree_stamp(str(session.root / base))
+        except OSError:  # something was taken away meanwhile
+            raise NotYet(base) from None
+    session.observer.forget(path)
+    seen = session.observer.see(path)
+    if seen is None or seen.files.stamped.any_racy(time.time_ns()):
+        raise NotYet(path)
+    return seen
