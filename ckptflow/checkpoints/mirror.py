@@ -135,6 +135,13 @@ class Mirror:
         past = self.past()
         return past.holding(objects) if past is not None else set()
 
+    def clear(self) -> None:
+        """Drop all that is known of the remote, here and in the index."""
+        if self._store is not None and (past := self.past()) is not None:
+            past.drop_stores([self._store.url])
+        self.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
     def close(self) -> None:
         """Close the index and the folder; both may be used again."""
         if self._past is not None:

@@ -7,12 +7,12 @@ write it down.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from ..checkpoints.mirror import Mirror
 from ..dataclass import dataclass, replace
 from ..errors import Problem, SpecError, StoreError, UsageError
 from ..spec.edit.edition import Edition
@@ -28,7 +28,7 @@ from ..workspace.remotes import Remote, find_remote, is_name
 from ..workspace.settings import Settings
 from ..workspace.skeleton import CONFIG, CONFIG_FILE, LOCAL_CONFIG_FILE
 from .editing import Edited, FileEdit, again
-from .session import make_state
+from .session import CACHE, make_state
 from .sharing import FOLDER
 
 _OF_BUCKETS = frozenset({"s3", "s3a", "gs", "gcs", "az", "azure", "abfs", "abfss", "adl"})
@@ -155,7 +155,7 @@ def remove(location: Location, settings: Settings, load: Callable[[Mapping[Path,
     """Take a remote out of the configuration, and drop what this machine knows of it. The remote stays as it is."""
     find_remote(settings.remotes, name)
     edited = _edit(location, load, lambda configs: remote_edits.remove(configs, name))
-    shutil.rmtree(location.state / FOLDER / name, ignore_errors=True)  # derived data
+    Mirror(location.state / FOLDER / name, location.state / CACHE).clear()
     return edited
 
 

@@ -36,6 +36,7 @@ from ..workspace.place import Placer
 from ..workspace.settings import Settings
 from ..workspace.sources import ProjectSources
 
+CACHE = "cache.db"
 IGNORED_BY_GIT = "/store/\n/remotes/\n/tmp/\n/logs/\n/cuts/\n/quarantine/\n/fresh/\n/cache.db*\n/config.local.yaml\n"
 
 
@@ -72,7 +73,7 @@ class Session:
     @property
     def cache_path(self) -> Path:
         """The file of all derived data."""
-        return self.location.state / "cache.db"
+        return self.location.state / CACHE
 
     def key(self) -> Key | None:
         """Return the project's key, None where none is set. Reads it anew. Raises `KeyUnusable`."""
@@ -111,7 +112,7 @@ def open_session(
         store.sync()
     else:
         store = MemoryStore()
-    cache_path = location.state / "cache.db" if location.state.is_dir() else None
+    cache_path = location.state / CACHE if location.state.is_dir() else None
     cache = Cache(cache_path)
     objects = (Objects if create else LentObjects)(store, VerifiedFiles(cache_path))
     observer = Observer(location.root, cache)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import stat
 import subprocess
+from contextlib import closing
 
 import pytest
 
@@ -55,6 +57,21 @@ def test_from_nothing_to_nothing(project) -> None:
     project.remove_remote("storage")
     assert project.remotes() == [] and not mirror.exists()
     assert project.repro().ok
+
+
+def test_a_remote_that_is_removed_leaves_nothing_in_the_index(project, tmp_path) -> None:
+    def indexed() -> list[tuple[int, int]]:
+        of_remotes = "SELECT id FROM segments_1 WHERE store LIKE '%/remotes/%'"
+        with closing(sqlite3.connect(project.root / ".ckptflow/cache.db")) as db:
+            return db.execute(f"SELECT (SELECT count(*) FROM ({of_remotes})), (SELECT count(*) FROM held_1)").fetchall()
+
+    assert project.repro().ok
+    (tmp_path / "far").mkdir()
+    project.add_remote("far", str(tmp_path / "far"))
+    project.push(remote="far")
+    assert indexed() > [(0, 1)]
+    project.remove_remote("far")
+    assert indexed() == [(0, 0)]
 
 
 def test_what_holds_credentials_is_for_its_owner_and_not_for_git(project) -> None:
