@@ -12,7 +12,7 @@ from itertools import accumulate
 from typing import Any, TypeAlias, overload
 
 from ..ids import ChunkKey, Digest
-from .model import AtBytes, AtRows, AtSlot, Part, Piece, Where, where_from_json, where_to_json
+from .model import AtBytes, AtFiles, AtRows, AtSlot, Part, Piece, Where, where_from_json, where_to_json
 
 _Kind: TypeAlias = type[AtRows | AtBytes | AtSlot]
 _SIZE = 32
@@ -125,7 +125,7 @@ class Parts(Sequence[Part]):
 class Pieces(Sequence[Piece]):
     """Pieces in order; equal to any other sequence of the same pieces."""
 
-    __slots__ = ("_bytes", "_digests", "_places", "_rows", "_stops")
+    __slots__ = ("_bytes", "_digests", "_items", "_places", "_rows", "_stops")
 
     def __init__(self, pieces: Iterable[Piece] = ()) -> None:
         self._digests = bytearray()
@@ -133,6 +133,7 @@ class Pieces(Sequence[Piece]):
         self._bytes = array("q")
         self._places = _Places()
         self._stops = array("q")
+        self._items: tuple[int, int | None] = (0, 0)
         for piece in pieces:
             self.append(piece)
 
@@ -173,6 +174,21 @@ class Pieces(Sequence[Piece]):
     def digest(self, index: int) -> Digest:
         """Return the digest of one."""
         return _digest(self._digests, index)
+
+    @property
+    def are_files(self) -> bool:
+        """Whether they are files: all of them are, or none."""
+        return len(self) > 0 and isinstance(self._places[0], AtFiles)
+
+    @property
+    def items(self) -> int | None:
+        """How many items all have together: files, where they are files, else rows; None where that is not known."""
+        if self._items[0] != len(self):
+            if self.are_files:
+                self._items = len(self), sum(len(where.files) for where in self._places if isinstance(where, AtFiles))
+            else:
+                self._items = len(self), None if _NONE in self._rows else sum(self._rows)
+        return self._items[1]
 
     def span(self, index: int) -> tuple[int, int]:
         """Return from which row to which (excluded) one reaches, all pieces taken in order."""
@@ -246,6 +262,9 @@ class _Places:
         return (
             AtSlot(self._name, a) if self._kind is AtSlot else AtRows(a, b) if self._kind is AtRows else AtBytes(a, b)
         )
+
+    def __iter__(self) -> Iterator[Where]:
+        return map(self.__getitem__, range(len(self)))
 
     def to_json(self) -> list[Any]:
         if self._plain or self._kind is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -18,8 +18,8 @@ from ..checkpoints.kept import PassedOver, folders, newest_valid, write_checkpoi
 from ..checkpoints.manifest import Checkpoint, ProcessorState, Statistics, Status
 from ..checkpoints.oplog import OperationLog
 from ..checkpoints.records import RecordLog
-from ..chunk.headway import Headway, Items
-from ..chunk.model import AtFiles, Piece
+from ..chunk.headway import Headway
+from ..chunk.model import AtFiles
 from ..dataclass import dataclass, field
 from ..errors import Failure, StoreError
 from ..ids import Digest, StageName, digest
@@ -147,7 +147,7 @@ class Keeper:
             error=None if failure is None else failure.message,
             processor_state=ProcessorState(
                 current_position=done,
-                total_items=_total(run),
+                total_items=run.items_known if run.stage.each else run.chunks,
                 dataset_specific_state=state if isinstance(state, dict) else {},
                 processed_files=tuple(islice(_files(run), FILES_MOST)),
             ),
@@ -193,7 +193,7 @@ def _statistics(run: StageRun, kept: _Kept) -> Statistics:
     if not run.stage.each:
         ran, reused, failed = (run.count(s) for s in (ChunkState.RAN, ChunkState.REUSED, ChunkState.FAILED))
         return Statistics(ran + reused, failed, 0, run.seconds)
-    counts = sum((*run.done.items.values(), *(headway.items for headway in kept.headways.values())), Items())
+    counts = sum((headway.items for headway in kept.headways.values()), run.items)
     failed = counts.failed + run.count(ChunkState.FAILED)
     return Statistics(counts.ok, failed, counts.skipped, run.seconds)
 
@@ -202,8 +202,7 @@ def _ran(run: StageRun, kept: _Kept) -> int:
     """Return how many items, or chunks, this run has done."""
     if not run.stage.each:
         return run.count(ChunkState.RAN)
-    finished = sum(items.total for index, items in run.done.items.items() if run.states[index] == ChunkState.RAN)
-    return finished + sum(headway.items.total for headway in kept.headways.values())
+    return run.items_ran + sum(headway.items.total for headway in kept.headways.values())
 
 
 def _described(checkpoint: Checkpoint) -> str:
@@ -235,32 +234,15 @@ def generated_id(state: Value) -> str | int | None:
     return found if isinstance(found, str | int) and not isinstance(found, bool) else None
 
 
-def _total(run: StageRun) -> int | None:
-    """Return how many items there are, None where that is not known; chunks where the function takes whole ones."""
-    if not run.stage.each:
-        return run.chunks
-    pieces = _pieces(run)
-    sizes = [len(p.where.files) if isinstance(p.where, AtFiles) else p.rows for p in pieces]
-    if not pieces:
-        counts = map(run.done.items.get, range(run.chunks))
-        sizes = [None if items is None else items.total for items in counts]
-    known = [size for size in sizes if size is not None]
-    return sum(known) if len(known) == len(sizes) else None
-
-
 def _files(run: StageRun) -> Iterator[str]:
     """Yield the files of those chunks that are done, where chunks are files."""
-    if pieces := _pieces(run):
+    cut = chunked_deps(run.stage.chunk)
+    sheet = run.sheets.get(cut[0]) if cut else None
+    if sheet is not None and (pieces := sheet.pieces[cut[0]]).are_files:
         for index in run.done.indexes():
             where = pieces[index].where
             if isinstance(where, AtFiles):
                 yield from where.files
-
-
-def _pieces(run: StageRun) -> Sequence[Piece]:
-    cut = chunked_deps(run.stage.chunk)
-    sheet = run.sheets.get(cut[0]) if cut else None
-    return sheet.pieces[cut[0]] if sheet is not None else ()
 
 
 def sources_of(store: Store, objects: Objects, stage: StageName, code: Digest) -> dict[str, str] | None:

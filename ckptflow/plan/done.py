@@ -19,11 +19,13 @@ _UNKNOWN = -1
 class Done:
     """The results of one stage by the number of the chunk."""
 
-    __slots__ = ("_outs", "_read", "items", "quarantine", "states")
+    __slots__ = ("_outs", "_read", "items", "last", "quarantine", "states")
 
     def __init__(self, labels: Iterable[str] = (), chunks: int = 0) -> None:
         self._outs = {label: Parts.blank(chunks) for label in labels}
         self._read = array("q", [_UNKNOWN]) * chunks
+        self.last: int | None = None
+        """The last chunk, in their order, that is done."""
         self.items: dict[int, Items] = {}
         """What became of the items of those that take one at a time."""
         self.states: dict[int, State] = {}
@@ -36,6 +38,7 @@ class Done:
         for label, parts in self._outs.items():
             parts[index] = record.outs[label]
         self._read[index] = record.items_read
+        self.last = index if self.last is None else max(self.last, index)
         if record.items is not None:
             self.items[index] = record.items
         if record.state is not None:
@@ -49,11 +52,6 @@ class Done:
     def indexes(self) -> Iterator[int]:
         """Yield the chunks that are done, in order."""
         return (index for index, read in enumerate(self._read) if read != _UNKNOWN)
-
-    @property
-    def last(self) -> int | None:
-        """The last chunk, in their order, that is done; None if there is none."""
-        return next((i for i in range(len(self._read) - 1, -1, -1) if i in self), None)
 
     @property
     def read(self) -> int | None:

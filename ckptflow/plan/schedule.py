@@ -364,6 +364,7 @@ class Schedule:
         run.move(index, state)
         if record.items is not None:
             run.items += record.items
+            run.items_ran += record.items.total if state is ChunkState.RAN else 0
             told = record.items.failed or not self._unfinished(run)
             if told and run.phase is Phase.OPEN and (failure := run.too_many()) is not None:
                 run.cut_failure = failure

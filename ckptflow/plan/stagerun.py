@@ -7,7 +7,7 @@ from enum import IntEnum, StrEnum
 from functools import partial
 
 from ..chunk.headway import Items
-from ..chunk.model import AtFiles, Part
+from ..chunk.model import Part
 from ..chunk.packed import Keys
 from ..chunk.sheet import Sheet
 from ..chunk.tree import Layout, Tree
@@ -58,7 +58,8 @@ class StageRun:
     `pinned`: taken as it is (frozen, or left out by `--single-item`). `forced`: records do not count. `stream` is the
     dep whose parts are the chunks, one to one, while the stage that makes them may still be at work. `adopted`: another
     program had made it; `refusal` says why what it made does not count. `carrying`: a row of reused chunks is followed.
-    `merger` merges their results, where the stage says how. `items` counts those of the chunks that are done.
+    `merger` merges their results, where the stage says how. `items` counts those of the chunks that are done, and
+    `items_ran` those of which that ran now.
 
     `loose` is the digest of the recipe without the code, once the stage is open. With `keeps`, chunks that superseded
     code has made stay; `superseded` counts them. With `renewed`, those that are in the outs are made again. `mending`
@@ -97,6 +98,7 @@ class StageRun:
     carrying: bool = False
     merger: Merger | None = None
     items: Items = Items()
+    items_ran: int = 0
     loose: Digest | None = None
     keeps: bool = False
     superseded: int = 0
@@ -184,9 +186,7 @@ class StageRun:
         sheet = self.sheets.get(cut[0]) if cut else None
         if sheet is None:
             return self.done.read
-        sizes = [len(p.where.files) if isinstance(p.where, AtFiles) else p.rows for p in sheet.pieces[cut[0]]]
-        known = [size for size in sizes if size is not None]
-        return sum(known) if len(known) == len(sizes) else None
+        return sheet.pieces[cut[0]].items
 
     def too_many(self) -> Failure | None:
         """Return what is to be said where more items are in quarantine than the stage bears, else None."""
