@@ -34,6 +34,7 @@ class MalformedDocument(ValueError):
     """The bytes are no tree or listing of a version that this program reads."""
 
 
+_read = json.JSONDecoder().decode
 _text = json.encoder.encode_basestring_ascii
 _line = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
@@ -150,7 +151,7 @@ def _encode(header: str, rows: Iterable[list[Any]]) -> bytes:
 
 def _split(data: bytes, kind: str) -> tuple[dict[str, Any], Iterator[Any]]:
     """Return the header and, one at a time, the rows, which raise ValueError where they are no JSON."""
-    rows = (json.loads(line) for line in BytesIO(data))
+    rows = (_read(line.decode()) for line in BytesIO(data))
     try:
         header = next(rows, None)
     except ValueError as error:
