@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, NoReturn, Protocol
 
 from ..dataclass import dataclass
+from ..store.alone import is_alone
 
 if TYPE_CHECKING:
     import subprocess
@@ -273,11 +274,11 @@ def _unnamed_file() -> IO[bytes]:
 
 def boot_ahead(*, functions: bool = True) -> None:
     """Start what the next `take` needs. For a process that runs one command, as soon as it is known; without
-    `functions`, one that has no other thread and no file open.
+    `functions`, one that has no file open.
     """
     with suppress(OSError):  # whoever needs it will say so
         if _FORKS:
-            _nurseries.append(_Nursery(functions=functions))
+            _nurseries.append(_Nursery(functions=functions or not is_alone()))
         else:
             _ahead.append(boot())
 

@@ -12,6 +12,7 @@ from struct import pack
 
 from xxhash import xxh3_64
 
+from ..store.alone import is_alone
 from ..store.inodes import MASK
 
 TYPE_CHECKING = False  # `typing` costs a fifth of the interpreter's own start
@@ -102,11 +103,5 @@ def _begin(fd: int, names: list[str]) -> tuple[BinaryIO, int]:
 
 
 def _hands() -> int:
-    """Return how many processes are to share the work: one where others than the calling thread may hold locks, which
-    a process that is forked now would never see released.
-    """
-    try:
-        alone = len(os.listdir("/proc/self/task")) == 1  # noqa: PTH208 - `pathlib` is not loaded yet
-    except OSError:  # not Linux
-        return 1
-    return len(os.sched_getaffinity(0)) if alone else 1
+    """Return how many processes are to share the work."""
+    return len(os.sched_getaffinity(0)) if is_alone() else 1

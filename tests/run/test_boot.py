@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -89,20 +91,41 @@ def test_tasks_run_where_they_belong_and_with_what_the_pool_says(bench, started,
     assert failure.output == f"yes {bench.root}\n"
 
 
+COPY = """
+import os, sys
+from ckptflow.run import boot
+real = boot._interpreter
+boot._interpreter = lambda *args: print("an interpreter was started", flush=True) or real(*args)
+read, _ = os.pipe()
+os.dup2(read, 100, inheritable=True)
+sys.argv = ["ckptflow", "repro", "-q"]
+from ckptflow.cli.main import main
+sys.exit(main())
+"""
+
+
 @needs_fork
-def test_commands_come_out_of_a_copy_of_this_process(bench, started, monkeypatch):
-    monkeypatch.setenv("CKPTFLOW_KEY", "secret")
-    kept, other = os.pipe()
-    os.set_inheritable(kept, True)
-    boot.boot_ahead(functions=False)
+def test_commands_come_out_of_a_copy_of_the_command_line(tmp_path):
     told = "$TZ $LC_ALL $PYTHONHASHSEED [$CKPTFLOW_KEY]"
-    with bench.pool(functions=False) as pool:
-        pool.submit((bench.cmd(f'test ! -e /proc/self/fd/{kept} && echo "{told}"; exit 1'),))
-        (report,) = bench.finish(pool).values()
-    assert report.failure.output == "UTC C.UTF-8 0 []\n"
-    assert started == [], "no interpreter was started"
-    for fd in (kept, other):
-        os.close(fd)
+    cmd = f'test ! -e /proc/self/fd/100 && echo "{told}" > out.txt'
+    (tmp_path / "pipeline.yaml").write_text(json.dumps({"stages": {"a": {"cmd": cmd, "outs": ["out.txt"]}}}))
+    env = {**os.environ, "CKPTFLOW_KEY": "secret"}
+    done = subprocess.run([sys.executable, "-c", COPY], cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr
+    assert (tmp_path / "out.txt").read_text() == "UTC C.UTF-8 0 []\n"
+
+
+@needs_fork
+def test_a_process_of_several_threads_is_not_copied(started):
+    other = threading.Event()
+    thread = threading.Thread(target=other.wait)
+    thread.start()
+    try:
+        boot.boot_ahead(functions=False)
+        assert len(started) == 1 and boot._nurseries[-1].functions
+    finally:
+        other.set()
+        thread.join()
 
 
 @needs_fork
