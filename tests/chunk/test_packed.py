@@ -13,7 +13,7 @@ from ckptflow.chunk.model import AtBytes, AtColumns, AtFiles, AtPart, AtRows, At
 from ckptflow.chunk.packed import Keys, Parts, Pieces
 from ckptflow.ids import ChunkKey, digest
 
-SIZES = st.integers(0, 2**62)
+SIZES = st.integers(0, 2**50)
 NUMBERS = st.none() | SIZES
 DIGESTS = st.integers(0, 50).map(lambda n: digest(b"%d" % n))
 PARTS = st.builds(Part, DIGESTS, SIZES, DIGESTS, NUMBERS, st.booleans())
