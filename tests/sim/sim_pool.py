@@ -108,10 +108,10 @@ class InlinePool:
         for batch in self._batches:
             del batch[1:]
 
-    def stop(self, grace: float) -> list[Report]:
-        reports: list[Report] = [Returned(tuple(t.id for t in batch[1:])) for batch in self._batches if batch[1:]]
+    def stop(self, grace: float) -> Iterator[list[Report]]:
+        yield [Returned(tuple(t.id for t in batch[1:])) for batch in self._batches if batch[1:]]
         self.drain()
-        return reports + self.wait()
+        yield self.wait()
 
     def _do(self, task: Task | CutTask) -> Report:
         here = Path.cwd()
