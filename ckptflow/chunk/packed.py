@@ -63,12 +63,12 @@ class Parts(Sequence[Part]):
 
     @classmethod
     def blank(cls, length: int) -> Parts:
-        """Return as many places for parts, which mean nothing until each is set."""
+        """Return as many places for parts, which have no rows and no bytes until each is set."""
         parts = cls()
         parts._objects, parts._values = bytearray(_SIZE * length), bytearray(_SIZE * length)
         parts._bytes, parts._rows, parts._listings = (
             array("q", [0]) * length,
-            array("q", [0]) * length,
+            array("q", [_NONE]) * length,
             bytearray(length),
         )
         return parts
@@ -120,6 +120,12 @@ class Parts(Sequence[Part]):
     def bytes(self) -> int:
         """The size of all."""
         return sum(self._bytes)
+
+    @property
+    def rows(self) -> int | None:
+        """The rows of those that have any, None where none has."""
+        counted = [rows for rows in self._rows if rows != _NONE]
+        return sum(counted) if counted else None
 
 
 class Pieces(Sequence[Piece]):

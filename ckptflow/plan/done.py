@@ -61,9 +61,10 @@ class Done:
     @property
     def size(self) -> tuple[int | None, int | None]:
         """(rows, bytes) of all that was made; None where nothing was, or nothing with rows."""
-        made = [part for outs in self.outs() for part in outs.values()]
-        rows = [part.rows for part in made if part.rows is not None]
-        return sum(rows) if rows else None, sum(part.bytes for part in made) if made else None
+        if self.last is None or not self._outs:
+            return None, None
+        rows = [counted for parts in self._outs.values() if (counted := parts.rows) is not None]
+        return sum(rows) if rows else None, sum(parts.bytes for parts in self._outs.values())
 
     def items_of(self, index: int) -> Items:
         """Return what became of the items of a chunk: of its rows, or of itself, where the function takes it whole."""
